@@ -1,0 +1,36 @@
+/* Rules a batch must obey: include, exclude, quotas. They act inside the choice: a strategy asks before each pick. */
+#ifndef SOWER_ACQUISITION_CONSTRAINTS_H
+#define SOWER_ACQUISITION_CONSTRAINTS_H
+
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const char *label;            /* for messages: "at most 3 of reactome 'Interferon Signaling'" */
+    sow_index n_members;
+    const sow_index *members;     /* catalogue positions, ascending */
+    sow_index at_most, at_least;  /* a batch, or the whole campaign; at_most < 0 = no upper bound */
+    int whole_campaign;           /* 0: counts per batch; 1: counts what was picked in all rounds */
+    sow_index already;            /* picked in earlier rounds (whole_campaign) */
+} sow_quota;
+
+typedef struct sow_constraints sow_constraints;
+
+/** Rules for one batch of `batch` picks among `candidates` [n] (catalogue positions; position in this array = candidate number).
+ *  `include` [n_include] candidate numbers that must be in this batch. Checks before any compute that the rules can be met together:
+ *  SOW_E_CONFIG names the rule that cannot ("quota 'at least 5 of ...': only 3 candidates are left"). */
+SOW_MUST_CHECK sow_status sow_constraints_create(sow_constraints **out, const sow_index *candidates, sow_index n, sow_index batch,
+                                                 const sow_index *include, sow_index n_include, const sow_quota *quotas,
+                                                 sow_index n_quotas, sow_error *err);
+void sow_constraints_destroy(sow_constraints *c);
+/** May candidate be the next pick, so that the rest can still be completed? Signature fits sow_pool_view.feasible. */
+int sow_constraints_feasible(void *constraints, sow_index candidate);
+void sow_constraints_take(void *constraints, sow_index candidate);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,38 @@
+get_property(_folders GLOBAL PROPERTY SOWER_FOLDERS)
+get_property(_headers GLOBAL PROPERTY SOWER_HEADERS)
+get_property(_pkgs GLOBAL PROPERTY SOWER_PKGS)
+set(_libs PkgConfig::HDF5 PkgConfig::LAPACKE PkgConfig::OPENBLAS PkgConfig::YAML PkgConfig::SQLITE PkgConfig::JANSSON PkgConfig::ZLIB
+          PkgConfig::NETTLE Threads::Threads m)
+set(_objects)
+foreach(_folder IN LISTS _folders)
+    list(APPEND _objects $<TARGET_OBJECTS:sower_${_folder}>)
+endforeach()
+
+add_library(sower_static STATIC ${_objects})
+add_library(sower_shared SHARED ${_objects})
+set_target_properties(sower_static sower_shared PROPERTIES OUTPUT_NAME sower)
+set_target_properties(sower_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+foreach(_t IN ITEMS sower_static sower_shared)
+    target_link_libraries(${_t} PUBLIC ${_libs})
+    target_include_directories(${_t} INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sower>)
+endforeach()
+if(SOWER_SANITIZE)
+    target_link_options(sower_static PUBLIC -fsanitize=${SOWER_SANITIZE})
+    target_link_options(sower_shared PUBLIC -fsanitize=${SOWER_SANITIZE})
+endif()
+
+foreach(_h IN LISTS _headers)
+    get_filename_component(_dir "${_h}" DIRECTORY)
+    install(FILES "${_h}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/sower/${_dir}")
+endforeach()
+install(TARGETS sower_static sower_shared EXPORT sower-targets
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+string(REPLACE ";" " " SOWER_PC_REQUIRES "${_pkgs}")
+configure_file("${CMAKE_SOURCE_DIR}/cmake/sower.pc.in" "${CMAKE_BINARY_DIR}/sower.pc" @ONLY)
+install(FILES "${CMAKE_BINARY_DIR}/sower.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+configure_package_config_file("${CMAKE_SOURCE_DIR}/cmake/sower-config.cmake.in" "${CMAKE_BINARY_DIR}/sower-config.cmake"
+        INSTALL_DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/sower")
+write_basic_package_version_file("${CMAKE_BINARY_DIR}/sower-config-version.cmake" COMPATIBILITY SameMajorVersion)
+install(FILES "${CMAKE_BINARY_DIR}/sower-config.cmake" "${CMAKE_BINARY_DIR}/sower-config-version.cmake"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/sower")
+install(EXPORT sower-targets NAMESPACE sower:: DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/sower")

@@ -1,0 +1,8 @@
+message(STATUS "")
+message(STATUS "sower ${PROJECT_VERSION} (${SOWER_GIT_HASH})")
+message(STATUS "  compiler      ${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}, ${CMAKE_BUILD_TYPE}${SOWER_SANITIZE}")
+message(STATUS "  HDF5          ${HDF5_VERSION}")
+message(STATUS "  OpenBLAS      ${OPENBLAS_VERSION}, LAPACKE ${LAPACKE_VERSION}")
+message(STATUS "  libyaml       ${YAML_VERSION}, SQLite ${SQLITE_VERSION}, jansson ${JANSSON_VERSION}, zlib ${ZLIB_VERSION}, nettle ${NETTLE_VERSION}")
+message(STATUS "  tests         ${SOWER_TESTS}   benchmarks ${SOWER_BENCH}   ccache ${CCACHE_PROGRAM}")
+message(STATUS "")

@@ -1,0 +1,48 @@
+/* The bill: what a batch costs and how long it takes. The total is the sum of the rows, to the cent. */
+#ifndef SOWER_CORE_COST_H
+#define SOWER_CORE_COST_H
+
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    char currency[8]; /* "USD" */
+    double per_round, per_perturbation, per_guide, per_cell, per_million_reads; /* >= 0 */
+    double weeks_per_round;
+} sow_costs;
+#define SOW_COSTS_INIT {"USD", 0, 0, 0, 0, 0, 0}
+
+typedef struct {
+    sow_index guides_per_target;      /* >= 1 */
+    sow_index cells_per_perturbation; /* >= 1 */
+    double control_share;             /* of all cells, [0, 1) */
+    double moi;                       /* multiplicity of infection, > 0: kept for the order sheet */
+    double reads_per_cell;            /* raw reads */
+} sow_design;
+#define SOW_DESIGN_INIT {1, 100, 0.0, 0.3, 0.0}
+
+#define SOW_BILL_MAX 8
+typedef struct {
+    sow_index n;
+    struct {
+        char item[48];      /* "guides" */
+        double quantity;    /* 400 */
+        char unit[24];      /* "guides" */
+        double price, cost; /* cost is rounded to cents; price * quantity before rounding */
+    } row[SOW_BILL_MAX];
+    double total; /* the sum of row[].cost */
+    double weeks;
+} sow_bill;
+
+/** Bill of one round of `n` target perturbations and `n_controls` positive controls. Rows with a zero price are left out. */
+void sow_bill_round(sow_bill *out, const sow_costs *costs, const sow_design *design, sow_index n, sow_index n_controls);
+/** Marginal cost of one more perturbation in a batch (no per_round share), rounded to cents. */
+double sow_cost_per_perturbation(const sow_costs *costs, const sow_design *design);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,50 @@
+/* Dense linear algebra in double precision, row-major with leading dimensions. The one file that sees CBLAS and LAPACKE is linalg.c.
+ *
+ * Sameness: every routine cuts its work into fixed tiles and calls BLAS single-threaded inside a tile, so the bits do not depend on
+ * the number of threads. `threads` may be NULL. Inputs are checked for NaN where LAPACK would go wrong silently. */
+#ifndef SOWER_CORE_LINALG_H
+#define SOWER_CORE_LINALG_H
+
+#include "core/status.h"
+#include "core/threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** C [m,n] = alpha op(A) op(B) + beta C; op(A) is [m,k], op(B) [k,n]; trans != 0 means the stored matrix is the transpose. Cost 2mnk. */
+SOW_MUST_CHECK sow_status sow_gemm(sow_threads *threads, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, double alpha,
+                                   const double *a, sow_index lda, const double *b, sow_index ldb, double beta, double *c,
+                                   sow_index ldc, sow_error *err);
+/** The same in single precision. */
+SOW_MUST_CHECK sow_status sow_gemm_f32(sow_threads *threads, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, float alpha,
+                                       const float *a, sow_index lda, const float *b, sow_index ldb, float beta, float *c,
+                                       sow_index ldc, sow_error *err);
+/** y [m] = alpha op(A) x + beta y; A stored [rows, cols]. Serial. */
+void sow_gemv(int trans, sow_index rows, sow_index cols, double alpha, const double *a, sow_index lda, const double *x, double beta,
+              double *y);
+double sow_dot(sow_index n, const double *x, const double *y);
+void sow_axpy(sow_index n, double alpha, const double *x, double *y);
+
+/** Lower Cholesky factor of the symmetric A [n,n] in place (only the lower triangle is read; the strict upper is set to 0).
+ *  SOW_E_NOT_POSDEF names the pivot; SOW_E_NONFINITE on NaN. Blocked, n^3/3. */
+SOW_MUST_CHECK sow_status sow_cholesky(sow_threads *threads, sow_index n, double *a, sow_index lda, sow_error *err);
+/** Solve L X = B (trans 0) or L^T X = B (trans 1) in place; B [n, m] row-major. Tiled over columns of B. */
+SOW_MUST_CHECK sow_status sow_trsm_lower(sow_threads *threads, int trans, sow_index n, sow_index m, const double *l, sow_index ldl,
+                                         double *b, sow_index ldb, sow_error *err);
+/** (L L^T)^-1, full symmetric, into `out` [n,n]. Cost about n^3. */
+SOW_MUST_CHECK sow_status sow_cholesky_inverse(sow_threads *threads, sow_index n, const double *l, sow_index ldl, double *out,
+                                               sow_index ldo, sow_error *err);
+/** sum of log of the squared diagonal of L = log det A. */
+double sow_cholesky_logdet(sow_index n, const double *l, sow_index ldl);
+
+/** Eigen-decomposition of the symmetric A [n,n] (destroyed): values ascending [n], vectors in the ROWS of `vectors` [n,n], each with its
+ *  largest-magnitude entry positive (so that signs are reproducible). */
+SOW_MUST_CHECK sow_status sow_eigh(sow_index n, double *a, sow_index lda, double *values, double *vectors, sow_index ldv, sow_error *err);
+/** Thin SVD of A [m,n] (destroyed), r = min(m,n): u [m,r], s [r] descending, vt [r,n]; rows of vt have their largest entry positive. */
+SOW_MUST_CHECK sow_status sow_svd(sow_index m, sow_index n, double *a, sow_index lda, double *u, double *s, double *vt, sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

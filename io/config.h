@@ -1,0 +1,145 @@
+/* The campaign file: YAML read through ONE table of keys (config_keys.c), which also checks, prints help, writes docs/config.md, prints the effective
+ * config and the commented template of `sower init`. Every problem of a file is reported at once as file:line:column. */
+#ifndef SOWER_IO_CONFIG_H
+#define SOWER_IO_CONFIG_H
+
+#include "core/status.h"
+#include "io/priors.h"
+#include "io/source.h"
+#include "core/cost.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** constraints.quota[]: at most / at least so many members of a gene set, in each batch or in the whole campaign. */
+typedef struct {
+    const char *prior;  /* name of a GMT prior, or NULL when `names` is given */
+    const char *set;    /* set name in that prior */
+    sow_index n_names;  /* or an explicit list */
+    const char **names;
+    sow_index at_most;  /* -1 = no bound */
+    sow_index at_least; /* 0 = no bound */
+    const char *per;    /* "batch" (default) or "campaign" */
+} sow_config_quota;
+
+/** constraints.exclude: a mapping or a list of mappings {names | file, reason}. */
+typedef struct {
+    sow_index n_names;
+    const char **names;
+    const char *file;   /* a list of names, resolved */
+    const char *reason;
+} sow_config_exclude;
+
+typedef struct {
+    /* where it came from */
+    char *path;       /* as given */
+    char *folder;     /* relative files are resolved against it */
+
+    sow_index version; /* sower: 1 */
+    const char *name;  /* [file name without .yaml]; letters, digits, - _ . */
+    uint64_t seed;     /* [1] */
+
+    sow_index n_sources;
+    sow_source *sources;
+    sow_readout_spec readout; /* readout.kind default: scalar when readout.column is given, else profile */
+
+    sow_index n_priors;
+    sow_prior_spec *priors;
+
+    struct {
+        const char *kind;         /* [gp] a row of models/model.h */
+        sow_index prior_dims;     /* [64] PCA of the fused priors; 0 = none */
+        sow_index neighbours;     /* knn [10] */
+        const char *kernel;       /* gp [auto] */
+        const char *transfer;     /* gp [coregionalised] */
+        sow_index iterations;     /* gp [60] */
+        sow_index components;     /* gp profile [30] */
+        sow_index n_use;          /* model.prior: names of the priors used; 0 = all */
+        const char **use;
+    } model;
+
+    struct {
+        const char *kind;      /* learn | hits [learn] */
+        double top;            /* hits: share of the pool, (0, 1); NaN when column is given [0.1] */
+        const char *column;    /* hits: or a column ... */
+        double below, above;   /* ... with values below / above a bound; NaN = not given */
+        const char *direction; /* high | low | both: which values are wanted [high] */
+    } objective;
+
+    struct {
+        const char *strategy;      /* [random] */
+        const char *representation; /* prior (learned comes with morph) [prior] */
+        double beta;               /* ucb [1] */
+        sow_index starts;          /* kmeans [10] */
+    } acquisition;
+
+    struct {
+        sow_index initial_size;       /* rounds.initial.size, >= 1 */
+        const char *initial_strategy; /* rounds.initial.strategy [random] */
+        sow_index n_batches;
+        sow_index *batches;           /* rounds.batches: [n_batches], each >= 1 */
+    } rounds;
+
+    struct {
+        const char *kind;         /* replay | generative | lab */
+        double held_fraction;     /* oracle.held_out.fraction, [0, 1) ; NaN when count or list is given */
+        sow_index held_count;     /* -1 */
+        const char *held_list;    /* file of names */
+        double failure_rate;      /* generative [0] */
+        sow_index perturbations, modules, prior_dims; /* generative */
+        double cells, informativeness, noise_per_cell;
+    } oracle;
+
+    struct {
+        sow_index n_include;
+        const char **include;
+        sow_index n_exclude;
+        sow_config_exclude *exclude;
+        sow_index n_quota;
+        sow_config_quota *quota;
+        sow_index n_controls;   /* positive controls: on every order sheet, never candidates */
+        const char **controls;
+    } constraints;
+
+    sow_design design;
+    struct { /* design.guides: a guide library for the order sheet */
+        const char *file, *target;
+        sow_index n_id, n_sequence;
+        const char **id, **sequence;
+    } guides;
+    sow_costs costs;
+
+    void *arena; /* owns every string and array above */
+} sow_config;
+
+/** `sets` are "key.path=value" strings of --set, applied over the file and checked the same way (named "--set" in messages). Lists as YAML flow: "[4, 4]".
+ *  On problems: SOW_E_CONFIG, err->message holds the first, `*problems` (may be NULL) all of them, one a line, caller frees.
+ *  Relative paths in the file are resolved against its folder. Destroy with sow_config_destroy (NULL is fine). */
+SOW_MUST_CHECK sow_status sow_config_read(sow_config **out, char **problems, const char *path, const char *const *sets, sow_index n_sets,
+                                          sow_error *err);
+void sow_config_destroy(sow_config *config);
+
+/** The effective configuration as JSON text: every key with its value in force, sorted, file paths as written in the YAML (so that it does not depend on where
+ *  the folder lies). Caller frees. */
+SOW_MUST_CHECK sow_status sow_config_effective(char **out, const sow_config *config, sow_error *err);
+
+/** docs/config.md, whole. Caller frees. */
+SOW_MUST_CHECK sow_status sow_config_reference(char **out, sow_error *err);
+
+/** What `sower init DATAFILE` found in a file. */
+typedef struct {
+    const char *file;
+    const char *readout_kind; /* scalar | profile */
+    const char *perturbation_column, *control, *separator;
+    const char *context_column, *context;
+    const char *readout_column, *transform, *cells_column;
+    sow_index n_perturbations;
+} sow_config_guess;
+/** A commented campaign with every key in it, its `data:` and `readout:` filled from the guess (NULL: the simulator). Caller frees. It parses. */
+SOW_MUST_CHECK sow_status sow_config_template(char **out, const sow_config_guess *guess, sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

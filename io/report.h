@@ -1,0 +1,33 @@
+/* The report: one self-contained HTML file that opens offline (Vega inlined). Built from one JSON document, so that what it shows can be tested
+ * without a browser. The document (all keys optional but name; absent = the section says what is missing):
+ *
+ *  name, generated_by ("sower 0.1.0"), readout ("scalar"|"profile"), objective ("hits"|"learn"), context, state ("finished"|"waiting for the lab"|"planned"|...)
+ *  next       {round, strategy, picks:[{rank,perturbation,context,score,reason,planned_cells,cost}], command: "sower record results.csv ..."}   what to do next and why
+ *  rounds     [{round, strategy, size, measured, failed, cost, weeks, hits_found}]
+ *  metrics    [{round, measured, model, context, metric, value, low, high}]   as metrics.csv; null for empty
+ *  map        {x_label, y_label, points:[{x,y,perturbation,status:"free"|"measured"|"planned"|"held out"|"excluded",round,score,reason,value,hit}]}   picks in prior space
+ *  hits       {definition, total, pool_size, found:[{round, measured, found, chance}], list:[{perturbation, round, value}]}
+ *  bill       {currency, rows:[{round,item,quantity,unit,price,cost}], total, weeks}
+ *  priors     [{name, kind, rows, dim, covered, pool_size, zero_rows, missing}]
+ *  dropped    [{what, names, count}]
+ *  constraints [{rule, state}]
+ *  learned    ["reactome: tanimoto, weight 0.61", ...]   what the model learned
+ *  held_out   {count, names}
+ *  provenance [{key, value}]   version, git, seed, digests; values that vary from run to run carry "varies": true and go to their own fold
+ */
+#ifndef SOWER_IO_REPORT_H
+#define SOWER_IO_REPORT_H
+
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Write `path` atomically from JSON text. SOW_E_DATA when the text is no JSON object or lacks `name`. */
+SOW_MUST_CHECK sow_status sow_report_write(const char *path, const char *json, sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

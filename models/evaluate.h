@@ -1,0 +1,34 @@
+/* Metrics of predictions against held-out truth. Pure functions over arrays; the planner decides what is held out. */
+#ifndef SOWER_MODELS_EVALUATE_H
+#define SOWER_MODELS_EVALUATE_H
+
+#include "core/rng.h"
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const char *metric;      /* "spearman" ... see design words; static string */
+    double value, low, high; /* 95 % bootstrap interval over held-out perturbations; NaN where undefined */
+} sow_metric;
+#define SOW_METRICS_MAX 24
+
+/** Scalar readout. truth, mean [n]; var, noise [n] or NULL (then no nll and coverage90). Writes spearman, rmse, nll, coverage90 into out
+ *  (capacity SOW_METRICS_MAX), returns how many in *n_out. nll is the mean Gaussian negative log density of a measurement, coverage90 the
+ *  share of truths inside mean +- 1.6449 sqrt(var + noise). */
+SOW_MUST_CHECK sow_status sow_evaluate_scalar(sow_metric *out, sow_index *n_out, const double *truth, const double *mean, const double *var,
+                                              const double *noise, sow_index n, sow_rng *rng, sow_error *err);
+
+/** Profile readout: truth, mean [n, d] responses (changes against control). `reference` [d] is subtracted from both for the centred metric.
+ *  `own` [n] is the feature measuring the perturbation itself (left out of its metrics) or -1; NULL = none.
+ *  Writes pearson_delta_all, pearson_delta_centred (0 where undefined), rmse_all, direction_all, pearson_top20_abs. */
+SOW_MUST_CHECK sow_status sow_evaluate_profile(sow_metric *out, sow_index *n_out, const double *truth, const double *mean,
+                                               const double *reference, const sow_index *own, sow_index n, sow_index d, sow_rng *rng,
+                                               sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,116 @@
+/* Models: one table of functions, one row and one file a model. See docs/adding-a-model.md.
+ *
+ * A model is fitted on measured (perturbation, context) items and predicts others. Perturbations are positions in the catalogue, contexts
+ * positions in the screen's contexts. Values are already transformed and adjusted. Models know nothing of strategies, pools or files. */
+#ifndef SOWER_MODELS_MODEL_H
+#define SOWER_MODELS_MODEL_H
+
+#include "core/env.h"
+#include "core/pca.h"
+#include "core/prior.h"
+#include "core/rng.h"
+#include "core/screen.h"
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What is measured. All arrays borrowed. */
+typedef struct {
+    sow_index n;                   /* items */
+    sow_index n_features;          /* d: 1 for a scalar */
+    sow_index n_contexts;
+    sow_index target;              /* the context the campaign plans in */
+    const sow_index *perturbation; /* [n] */
+    const sow_index *context;      /* [n] target and reference contexts */
+    const double *y;               /* [n, d] */
+    const double *cells;           /* [n] cells behind each value; NaN unknown; NULL = all unknown */
+    const sow_prior_set *priors;   /* may have n_priors == 0 */
+    const sow_pca *response;       /* profile: the frozen response space (round 0); NULL for a scalar */
+} sow_training;
+
+/** What is asked. All arrays borrowed. */
+typedef struct {
+    sow_index n;
+    const sow_index *perturbation; /* [n] */
+    const sow_index *context;      /* [n] */
+    const double *cells;           /* [n] planned or known cells, for the noise of a future measurement; NULL/NaN = typical */
+} sow_query;
+
+typedef enum {
+    SOW_CAP_SCALAR = 1 << 0,   /* n_features == 1 */
+    SOW_CAP_PROFILE = 1 << 1,  /* n_features > 1 */
+    SOW_CAP_VARIANCE = 1 << 2, /* var and noise are filled */
+    SOW_CAP_JOINT = 1 << 3,    /* posterior(): joint covariance columns and draws */
+    SOW_CAP_NEEDS_PRIOR = 1 << 4, /* cannot predict a candidate without a prior row (it is named and left out) */
+    SOW_CAP_CONTEXTS = 1 << 5  /* learns from reference contexts */
+} sow_model_caps;
+
+/** Every knob of every model of this table; config.c fills it, a model reads what it documents. */
+typedef struct {
+    uint64_t seed;
+    sow_index neighbours;   /* knn: k, >= 1 [10] */
+    const char *kernel;     /* gp: "auto" (by marginal likelihood), "rbf", "exponential", "matern32", "tanimoto", "linear" for every prior */
+    const char *transfer;   /* gp: "coregionalised", "mean", "none": how reference contexts are used */
+    sow_index iterations;   /* gp: most optimiser iterations [60] */
+    sow_index components;   /* gp, profile: response components modelled [30] */
+} sow_model_options;
+#define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30}
+
+typedef struct sow_model sow_model;         /* a fitted model; first member of each implementation is sow_model_base */
+typedef struct sow_posterior sow_posterior; /* a joint posterior over one query, scalar readouts (profiles: over the first component's norm, see gp.h) */
+
+typedef struct {
+    const char *name;    /* "gp" */
+    const char *summary; /* one sentence for --help and docs */
+    unsigned caps;       /* sow_model_caps */
+    sow_status (*fit)(sow_model **out, const sow_training *training, const sow_model_options *options, const sow_env *env, sow_error *err);
+    /* mean [n, d]; var [n, d] variance of the noise-free value; noise [n, d] variance a measurement with the query's cells would add.
+     * var and noise may be NULL; without SOW_CAP_VARIANCE they are filled with NaN. */
+    sow_status (*predict)(const sow_model *model, const sow_query *query, double *mean, double *var, double *noise, const sow_env *env,
+                          sow_error *err);
+    sow_status (*posterior)(sow_posterior **out, const sow_model *model, const sow_query *query, const sow_env *env, sow_error *err);
+    void (*destroy)(sow_model *model);
+    /* Optional: one line per learned quantity ("reactome: weight 0.61, tanimoto"), for the report; caller frees. */
+    char *(*describe)(const sow_model *model);
+} sow_model_class;
+
+struct sow_model {
+    const sow_model_class *class_;
+    sow_index n_features;
+};
+
+/** Joint posterior of the noise-free target value over the query's items (d == 1). */
+struct sow_posterior {
+    sow_index n;
+    double *mean;  /* [n] */
+    double *var;   /* [n] */
+    double *noise; /* [n] */
+    /* covariance of item i with every item: column [n] */
+    sow_status (*column)(const sow_posterior *p, sow_index i, double *column, sow_error *err);
+    /* draws [s, n] joint; for n above a few thousand the caller passes a subset query */
+    sow_status (*draw)(const sow_posterior *p, sow_rng *rng, sow_index s, double *draws, sow_error *err);
+    void (*destroy)(sow_posterior *p);
+};
+
+/** The table, in the order reports print it; `*n` rows. */
+const sow_model_class *const *sow_model_classes(sow_index *n);
+/** Row by name or alias; SOW_E_CONFIG with the nearest spelling. */
+SOW_MUST_CHECK sow_status sow_model_find(const sow_model_class **out, const char *name, sow_error *err);
+
+/* Checked front doors: shapes, finiteness, capabilities. */
+SOW_MUST_CHECK sow_status sow_model_fit(sow_model **out, const sow_model_class *class_, const sow_training *training,
+                                        const sow_model_options *options, const sow_env *env, sow_error *err);
+SOW_MUST_CHECK sow_status sow_model_predict(const sow_model *model, const sow_query *query, double *mean, double *var, double *noise,
+                                            const sow_env *env, sow_error *err);
+SOW_MUST_CHECK sow_status sow_model_posterior(sow_posterior **out, const sow_model *model, const sow_query *query, const sow_env *env,
+                                              sow_error *err);
+void sow_model_destroy(sow_model *model);
+void sow_posterior_destroy(sow_posterior *p);
+char *sow_model_describe(const sow_model *model); /* never NULL on success; caller frees; NULL = out of memory */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,3 @@
+#ifndef SOWER_PLANNER_CAMPAIGN_H
+#define SOWER_PLANNER_CAMPAIGN_H
+#endif

@@ -1,0 +1,83 @@
+/* Oracles: who answers when a batch is measured. One table: replay (a finished screen), generative (a simulator), lab (people). */
+#ifndef SOWER_SIMULATOR_ORACLE_H
+#define SOWER_SIMULATOR_ORACLE_H
+
+#include "core/env.h"
+#include "core/prior.h"
+#include "core/screen.h"
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    sow_index perturbation, context;
+    sow_index planned_cells; /* 0 = not said */
+} sow_request;
+
+typedef enum { SOW_MEASURED, SOW_PARTIAL, SOW_FAILED, SOW_PENDING } sow_outcome;
+
+typedef struct {
+    sow_index perturbation, context;
+    sow_outcome outcome;
+    double cells, weight, hit;
+    double *values;    /* [n_features] owned by the list; NaN when failed or pending */
+    double *covariate; /* [n_covariates] */
+    char reason[120];  /* of a failed or partial result, "" otherwise */
+} sow_measurement;
+
+typedef struct {
+    sow_index n, n_features, n_covariates;
+    sow_measurement *item; /* [n] in the order of the requests */
+} sow_measurements;
+void sow_measurements_clear(sow_measurements *m);
+
+typedef struct {
+    uint64_t seed;
+    const sow_screen *screen; /* replay: the finished screen, merged; borrowed. generative: the world's screen */
+    double noise_per_cell;    /* generative: standard deviation of one cell's readout; a value from n cells has noise_per_cell / sqrt(n) */
+    double failure_rate;      /* generative: share of requests that fail */
+} sow_oracle_options;
+
+typedef struct sow_oracle sow_oracle;
+typedef struct {
+    const char *name;
+    const char *summary;
+    int needs_people; /* lab: measure() answers SOW_PENDING; results come by `sower record` */
+    sow_status (*create)(sow_oracle **out, const sow_oracle_options *options, sow_error *err);
+    sow_status (*measure)(sow_measurements *out, sow_oracle *oracle, const sow_request *requests, sow_index n, sow_index round,
+                          sow_error *err);
+    void (*destroy)(sow_oracle *oracle);
+} sow_oracle_class;
+
+struct sow_oracle {
+    const sow_oracle_class *class_;
+};
+
+const sow_oracle_class *const *sow_oracle_classes(sow_index *n);
+SOW_MUST_CHECK sow_status sow_oracle_find(const sow_oracle_class **out, const char *name, sow_error *err);
+SOW_MUST_CHECK sow_status sow_oracle_measure(sow_measurements *out, sow_oracle *oracle, const sow_request *requests, sow_index n,
+                                             sow_index round, sow_error *err);
+void sow_oracle_destroy(sow_oracle *oracle);
+
+/** The generative world of the quickstart: perturbations fall into modules; a module has a heavy-tailed effect; a prior sees the modules
+ *  through noise. Builds the whole truth as a merged scalar screen (context "simulated", cells drawn per perturbation) and its prior. */
+typedef struct {
+    uint64_t seed;
+    sow_index n_perturbations;  /* 2..200000 */
+    sow_index n_modules;        /* 1..n_perturbations */
+    double cells_median;        /* median cells per perturbation, log-normal sd 0.5 */
+    double prior_informativeness; /* 0 = noise .. 1 = the modules and effects themselves */
+    sow_index prior_dims;       /* >= 2 */
+    double noise_per_cell;
+} sow_world_options;
+#define SOW_WORLD_OPTIONS_INIT {1, 400, 24, 100.0, 0.7, 16, 4.0}
+
+/** `*screen`: the truth WITHOUT measurement noise (caller owns); `*prior`: dense, unscaled (caller clears). */
+SOW_MUST_CHECK sow_status sow_world_create(sow_screen **screen, sow_prior *prior, const sow_world_options *options, sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
