@@ -10,7 +10,8 @@ extern "C" {
 
 /** Zeroed array of `count` elements of `size` bytes; count 0 gives a valid 1-byte block. NULL when out of memory. Free with free(). */
 void *sow_calloc(sow_index count, size_t size);
-/** Grow `*array` (of elements of `size` bytes) to hold at least `need`; `*capacity` is updated. SOW_E_NOMEM leaves both as they were. */
+/** Grow `*array` (of elements of `size` bytes) to hold at least `need`; `*capacity` is updated (at least doubled) and the new
+ *  part is zeroed. `array` is the address of the pointer. SOW_E_NOMEM leaves both as they were. */
 SOW_MUST_CHECK sow_status sow_grow(void *array, sow_index *capacity, sow_index need, size_t size, sow_error *err);
 /** Copies; NULL when out of memory (or s is NULL). Free with free(). */
 char *sow_strdup(const char *s);
@@ -18,7 +19,7 @@ char *sow_strndup(const char *s, size_t n);
 /** printf into a fresh string; NULL when out of memory. Free with free(). */
 char *sow_format(const char *format, ...) SOW_PRINTF(1, 2);
 
-/** Test hook: the n-th allocation from now fails (and only it); n < 0 switches the hook off. Not thread-safe; tests only. */
+/** Test hook: after n allocations more that succeed, one fails (0: the very next), and only that one; n < 0 switches the hook off. Tests only. */
 void sow_memory_fail_after(sow_index n);
 
 /* Typed shorthand: SOW_NEW(p, n) sets p or goes to done with SOW_E_NOMEM; expects `st`, `err` and `done` in scope. */

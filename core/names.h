@@ -17,7 +17,8 @@ SOW_MUST_CHECK sow_status sow_names_add(sow_names *names, const char *name, sow_
 sow_index sow_names_find(const sow_names *names, const char *name); /* position or -1 */
 sow_index sow_names_count(const sow_names *names);                  /* 0 for NULL */
 const char *sow_names_get(const sow_names *names, sow_index i);     /* borrowed; valid while the set lives */
-/** Nearest name by Damerau-Levenshtein distance (case-insensitive) not farther than a third of the length; NULL when none. For messages. */
+/** Nearest name by Damerau-Levenshtein distance (case-insensitive) not farther than a third of the length of
+ *  `name` (1 for names shorter than 3); the first of equals; NULL when none. For messages. */
 const char *sow_names_nearest(const sow_names *names, const char *name);
 /** The same over a plain array. */
 const char *sow_nearest_of(const char *const *names, sow_index n, const char *name);

@@ -34,17 +34,17 @@ typedef struct {
     double normal;
 } sow_rng;
 
-/** A stream. Any values are allowed; distinct names give independent streams. */
+/** A stream. Any values are allowed; distinct names give independent streams. 2^34 words before it repeats. */
 sow_rng sow_rng_make(uint64_t seed, sow_rng_purpose purpose, uint32_t round, uint32_t item);
 /** One Philox4x32-10 block, for tests against the published known answers. */
 void sow_rng_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
 
 uint32_t sow_rng_u32(sow_rng *rng);
-double sow_rng_uniform(sow_rng *rng);                       /* in (0, 1), 53 bits, never 0 or 1 */
+double sow_rng_uniform(sow_rng *rng);                       /* in (0, 1): the odd multiples of 2^-53, never 0 or 1 */
 double sow_rng_normal(sow_rng *rng);                        /* standard normal, Box-Muller */
 double sow_rng_gamma(sow_rng *rng, double shape);           /* scale 1, shape > 0; Marsaglia & Tsang 2000 */
-sow_index sow_rng_poisson(sow_rng *rng, double mean);       /* mean >= 0 */
-sow_index sow_rng_below(sow_rng *rng, sow_index n);         /* uniform on 0..n-1, n >= 1, without modulo bias */
+sow_index sow_rng_poisson(sow_rng *rng, double mean);       /* 0 <= mean < 1e15; Hörmann 1993 (PTRS) from 10 on */
+sow_index sow_rng_below(sow_rng *rng, sow_index n);         /* uniform on 0..n-1, n >= 1, without modulo bias; two words each */
 void sow_rng_permute(sow_rng *rng, sow_index *a, sow_index n); /* Fisher-Yates, in place */
 
 #ifdef __cplusplus
