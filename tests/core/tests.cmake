@@ -1,0 +1,2 @@
+sow_add_test(core/kmeans)
+sow_add_test(core/pca)
