@@ -37,7 +37,8 @@ typedef struct {
     double weeks;
 } sow_bill;
 
-/** Bill of one round of `n` target perturbations and `n_controls` positive controls. Rows with a zero price are left out. */
+/** Bill of one round of `n` target perturbations and `n_controls` positive controls, which cost the same. Rows, in this order: round,
+ *  perturbations, guides, cells (control_share of them non-targeting, rounded up to whole cells), sequencing; those with a zero price are left out. */
 void sow_bill_round(sow_bill *out, const sow_costs *costs, const sow_design *design, sow_index n, sow_index n_controls);
 /** Marginal cost of one more perturbation in a batch (no per_round share), rounded to cents. */
 double sow_cost_per_perturbation(const sow_costs *costs, const sow_design *design);

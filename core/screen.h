@@ -50,12 +50,14 @@ sow_index sow_screen_n_perturbations(const sow_screen *s);
 /** Create empty (names sets empty, no rows); destroy(NULL) is fine. */
 SOW_MUST_CHECK sow_status sow_screen_create(sow_screen **out, sow_readout_kind kind, sow_error *err);
 void sow_screen_destroy(sow_screen *s);
-/** Append a row; features and covariates must be complete before the first row. `values` [n_features] and `covariate` are copied. */
+/** Append a row; features and covariates must be complete before the first row. `values` [n_features] and `covariate` are copied.
+ *  SOW_E_ARG for an unknown perturbation or context, SOW_E_DATA for a weight or number of cells below 0 (cells may be NaN). */
 SOW_MUST_CHECK sow_status sow_screen_add_row(sow_screen *s, sow_index perturbation, sow_index context, double cells, double weight,
                                              const double *values, const double *covariate, double hit, sow_error *err);
 /** Merge rows of the same (perturbation, context): weighted mean of values, covariates recomputed by the caller's rule (log(cells) is taken
  *  from the summed cells when the covariate is named "log(cells)", else the weighted mean), cells and replicates summed, hit = minimum.
- *  Rows end up ordered by (perturbation, context). */
+ *  NaN values are skipped; weights that are all 0 count as equal; cells are NaN when unknown in any row.
+ *  Rows end up ordered by (perturbation, context). On failure nothing has changed. */
 SOW_MUST_CHECK sow_status sow_screen_merge(sow_screen *s, sow_error *err);
 /** Row of (perturbation, context) in a merged screen, or -1. Binary search. */
 sow_index sow_screen_find(const sow_screen *s, sow_index perturbation, sow_index context);
