@@ -36,10 +36,18 @@ struct sow_store {
     char head[65];
 };
 
+/* The errno behind a failed call. SQLite does not keep it for every path; then the one still standing is used if it is about disks. */
+static int errno_behind(const sow_store *s, int standing)
+{
+    int e = sqlite3_system_errno(s->db);
+    if (e) return e;
+    return strcmp(sow_i_io_advice(standing), "") != 0 || standing == EIO ? standing : 0;
+}
+
 /* SQLite's answers translated, once. */
 static sow_status sqlite_error(const sow_store *s, const char *verb, sow_error *err)
 {
-    int code = sqlite3_errcode(s->db) & 0xff, e = sqlite3_system_errno(s->db);
+    int standing = errno, code = sqlite3_errcode(s->db) & 0xff, e = errno_behind(s, standing);
     switch (code) {
     case SQLITE_NOMEM:
         return SOW_ERROR(err, SOW_E_NOMEM, "cannot %s '%s': out of memory", verb, s->path);

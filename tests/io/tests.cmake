@@ -1,0 +1,2 @@
+sow_add_test(io/file)
+sow_add_test(io/store)
