@@ -12,11 +12,11 @@ extern "C" {
 double sow_mean(const double *x, sow_index n);               /* NaN for n == 0 */
 double sow_variance(const double *x, sow_index n);           /* n - 1 in the denominator, two passes; NaN for n < 2 */
 double sow_pearson(const double *x, const double *y, sow_index n); /* NaN for n < 2 or a constant side */
-/** Spearman: Pearson of average ranks. SOW_E_NOMEM only. `*out` NaN when undefined. */
+/** Spearman: Pearson of average ranks. SOW_E_NOMEM only. `*out` NaN when undefined, or when a number is NaN. */
 SOW_MUST_CHECK sow_status sow_spearman(double *out, const double *x, const double *y, sow_index n, sow_error *err);
 /** 1-based ranks, ties averaged, into ranks [n]. No NaN in x. Cost n log n. */
 SOW_MUST_CHECK sow_status sow_ranks(double *ranks, const double *x, sow_index n, sow_error *err);
-/** Quantile q in [0,1], linear interpolation (type 7), x unsorted and untouched. */
+/** Quantile q in [0,1] (else SOW_E_ARG), linear interpolation (type 7), x unsorted and untouched. NaN when n == 0 or a number is NaN. */
 SOW_MUST_CHECK sow_status sow_quantile(double *out, const double *x, sow_index n, double q, sow_error *err);
 /** Positions that sort x descending, ties by `names` (strcmp) when given, else by position. Values within 1e-6 of their neighbour in the
  *  sorted order are tied. NaN sorts last. order [n]. */
@@ -36,7 +36,8 @@ typedef struct {
 /** Percentile bootstrap of the mean of x [n]: `level` in (0,1), `draws` resamples from `rng`. n < 2: low = high = value. */
 SOW_MUST_CHECK sow_status sow_bootstrap_mean(sow_interval *out, const double *x, sow_index n, double level, sow_index draws, sow_rng *rng,
                                              sow_error *err);
-/** Percentile bootstrap of a statistic of a resampled index set: stat(user, idx, n). */
+/** Percentile bootstrap of a statistic of a resampled index set: stat(user, idx, n). Resamples for which it is NaN are left out. SOW_E_ARG for
+ *  a level outside (0,1) or no draws. */
 SOW_MUST_CHECK sow_status sow_bootstrap(sow_interval *out, sow_index n, double (*stat)(void *user, const sow_index *idx, sow_index n),
                                         void *user, double level, sow_index draws, sow_rng *rng, sow_error *err);
 /** Student-t interval of the mean of the paired differences a - b [n]; n < 2: low and high NaN. */
