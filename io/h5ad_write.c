@@ -1,0 +1,266 @@
+/* Writing AnnData files as anndata 0.8 and later read them: on-disk format "anndata 0.1.0", dataframes "0.2.0". Text columns are written as
+ * categoricals, which can hold missing entries. No times are stored, so equal data give equal bytes. */
+#include "io/h5ad.h"
+
+#include "core/memory.h"
+#include "io/hdf5_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Every HDF5 call of a writer fails for the same reasons (disk full, permission), so the first failure is kept and the rest skipped. */
+typedef struct {
+    hid_t file, text, boolean, plain; /* vlen UTF-8, h5py's enum, dataset creation without times */
+    int failed;
+} writer;
+
+static void note(writer *w, herr_t result)
+{
+    if (result < 0) w->failed = 1;
+}
+
+static void attribute(writer *w, hid_t object, const char *name, hid_t type, hid_t space, const void *value)
+{
+    hid_t a = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    note(w, a < 0 ? -1 : H5Awrite(a, type, value));
+    if (a >= 0) note(w, H5Aclose(a));
+}
+
+static void text_attribute(writer *w, hid_t object, const char *name, const char *value)
+{
+    hid_t scalar = H5Screate(H5S_SCALAR);
+    attribute(w, object, name, w->text, scalar, &value);
+    H5Sclose(scalar);
+}
+
+static void encoding(writer *w, hid_t object, const char *type, const char *version)
+{
+    text_attribute(w, object, "encoding-type", type);
+    text_attribute(w, object, "encoding-version", version);
+}
+
+static hid_t group(writer *w, hid_t parent, const char *name, const char *type, const char *version)
+{
+    hid_t g = H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    note(w, g < 0 ? -1 : 0);
+    if (g >= 0) encoding(w, g, type, version);
+    return g;
+}
+
+static void close_group(writer *w, hid_t g)
+{
+    if (g >= 0) note(w, H5Gclose(g));
+}
+
+/* A 1-D dataset of `n` values that lie in memory as `memory_type`. */
+static void vector(writer *w, hid_t parent, const char *name, hid_t file_type, hid_t memory_type, sow_index n, const void *values,
+                   const char *encoding_type)
+{
+    hsize_t size = (hsize_t)n;
+    hid_t space = H5Screate_simple(1, &size, NULL);
+    hid_t d = H5Dcreate2(parent, name, file_type, space, H5P_DEFAULT, w->plain, H5P_DEFAULT);
+    note(w, d < 0 ? -1 : 0);
+    if (d >= 0) {
+        if (n > 0) note(w, H5Dwrite(d, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
+        encoding(w, d, encoding_type, "0.2.0");
+        note(w, H5Dclose(d));
+    }
+    H5Sclose(space);
+}
+
+static void strings(writer *w, hid_t parent, const char *name, char *const *values, sow_index n)
+{
+    vector(w, parent, name, w->text, w->text, n, values, "string-array");
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int by_key(const void *key, const void *entry)
+{
+    return strcmp(key, *(char *const *)entry);
+}
+
+static sow_status write_categorical(writer *w, hid_t parent, const sow_h5ad_column *column, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char **category = NULL;
+    int32_t *code = NULL;
+    sow_index n_categories = 0;
+    signed char ordered = 0;
+    SOW_NEW(category, n);
+    SOW_NEW(code, n);
+    for (sow_index i = 0; i < n; i++)
+        if (column->text[i]) category[n_categories++] = column->text[i];
+    qsort(category, (size_t)n_categories, sizeof *category, by_text);
+    sow_index kept = 0;
+    for (sow_index i = 0; i < n_categories; i++)
+        if (kept == 0 || strcmp(category[kept - 1], category[i]) != 0) category[kept++] = category[i];
+    if (kept > INT32_MAX) SOW_FAIL(err, SOW_E_DATA, "column '%s' has too many different values", column->name);
+    for (sow_index i = 0; i < n; i++) {
+        char **found = column->text[i] ? bsearch(column->text[i], category, (size_t)kept, sizeof *category, by_key) : NULL;
+        code[i] = found ? (int32_t)(found - category) : -1;
+    }
+    hid_t g = group(w, parent, column->name, "categorical", "0.2.0");
+    if (g < 0) goto done;
+    hid_t scalar = H5Screate(H5S_SCALAR);
+    attribute(w, g, "ordered", w->boolean, scalar, &ordered);
+    H5Sclose(scalar);
+    hid_t small = kept <= INT8_MAX ? H5T_STD_I8LE : kept <= INT16_MAX ? H5T_STD_I16LE : H5T_STD_I32LE; /* as pandas does */
+    vector(w, g, "codes", small, H5T_NATIVE_INT32, n, code, "array");
+    strings(w, g, "categories", category, kept);
+    close_group(w, g);
+done:
+    free(category);
+    free(code);
+    return st;
+}
+
+static sow_status write_booleans(writer *w, hid_t parent, const sow_h5ad_column *column, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    signed char *byte = NULL;
+    SOW_NEW(byte, n);
+    for (sow_index i = 0; i < n; i++) byte[i] = column->number[i] != 0;
+    vector(w, parent, column->name, w->boolean, w->boolean, n, byte, "array");
+done:
+    free(byte);
+    return st;
+}
+
+static sow_status write_column(writer *w, hid_t parent, const sow_h5ad_column *column, sow_index n, sow_error *err)
+{
+    if (column->kind == SOW_COLUMN_STRING) return write_categorical(w, parent, column, n, err);
+    int whole = column->kind == SOW_COLUMN_BOOL;
+    for (sow_index i = 0; i < n; i++) whole = whole && !isnan(column->number[i]);
+    if (whole) return write_booleans(w, parent, column, n, err); /* a boolean with gaps is written as numbers with NaN */
+    vector(w, parent, column->name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, n, column->number, "array");
+    return SOW_OK;
+}
+
+static sow_status write_frame(writer *w, const char *name, char *const *index, sow_index n, const sow_h5ad_column *columns,
+                              sow_index n_columns, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const char **order = NULL;
+    hid_t frame = -1;
+    SOW_NEW(order, n_columns);
+    for (sow_index i = 0; i < n_columns; i++) order[i] = columns[i].name;
+    frame = group(w, w->file, name, "dataframe", "0.2.0");
+    if (frame < 0) goto done;
+    text_attribute(w, frame, "_index", "_index");
+    hsize_t size = (hsize_t)n_columns;
+    hid_t space = H5Screate_simple(1, &size, NULL);
+    attribute(w, frame, "column-order", w->text, space, order);
+    H5Sclose(space);
+    strings(w, frame, "_index", index, n);
+    for (sow_index i = 0; i < n_columns; i++) SOW_TRY(write_column(w, frame, &columns[i], n, err));
+done:
+    close_group(w, frame);
+    free(order);
+    return st;
+}
+
+static void write_x(writer *w, const sow_h5ad *a, int f32)
+{
+    hsize_t dims[2] = {(hsize_t)a->n_obs, (hsize_t)a->n_vars};
+    hid_t space = H5Screate_simple(2, dims, NULL), create = H5Pcopy(w->plain);
+    if (a->n_obs > 0 && a->n_vars > 0) {
+        hsize_t chunk[2] = {1, dims[1] < 131072 ? dims[1] : 131072}; /* about a megabyte of whole rows */
+        chunk[0] = 131072 / chunk[1] < dims[0] ? 131072 / chunk[1] : dims[0];
+        if (chunk[0] == 0) chunk[0] = 1;
+        note(w, H5Pset_chunk(create, 2, chunk));
+        note(w, H5Pset_shuffle(create));
+        if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) note(w, H5Pset_deflate(create, 4));
+    }
+    hid_t d = H5Dcreate2(w->file, "X", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    note(w, d < 0 ? -1 : 0);
+    if (d >= 0) {
+        if (a->n_obs > 0 && a->n_vars > 0) note(w, H5Dwrite(d, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->x));
+        encoding(w, d, "array", "0.2.0");
+        note(w, H5Dclose(d));
+    }
+    H5Pclose(create);
+    H5Sclose(space);
+}
+
+static void make_types(writer *w)
+{
+    signed char no = 0, yes = 1;
+    w->text = H5Tcopy(H5T_C_S1);
+    note(w, H5Tset_size(w->text, H5T_VARIABLE));
+    note(w, H5Tset_cset(w->text, H5T_CSET_UTF8));
+    w->boolean = H5Tenum_create(H5T_NATIVE_INT8);
+    note(w, H5Tenum_insert(w->boolean, "FALSE", &no));
+    note(w, H5Tenum_insert(w->boolean, "TRUE", &yes));
+    w->plain = H5Pcreate(H5P_DATASET_CREATE);
+    note(w, H5Pset_obj_track_times(w->plain, 0));
+}
+
+static sow_status write_all(writer *w, const sow_h5ad *a, int f32, sow_error *err)
+{
+    static const char *const empty[] = {"layers", "obsm", "obsp", "uns", "varm", "varp"};
+    sow_status st = SOW_OK;
+    make_types(w);
+    encoding(w, w->file, "anndata", "0.1.0");
+    SOW_TRY(write_frame(w, "obs", a->obs_names, a->n_obs, a->obs, a->n_obs_columns, err));
+    SOW_TRY(write_frame(w, "var", a->var_names, a->n_vars, NULL, 0, err));
+    if (a->x) write_x(w, a, f32);
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) close_group(w, group(w, w->file, empty[i], "dict", "0.1.0"));
+done:
+    return st;
+}
+
+static int sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) return -1;
+    int result = fsync(fd);
+    return close(fd) == 0 ? result : -1;
+}
+
+/* HDF5 keeps the cause of a failed write to itself; trying to write one byte more tells "disk full" from the rest. */
+static const char *why(const char *path)
+{
+    FILE *f = fopen(path, "ab");
+    if (!f) return strerror(errno);
+    char block[4096] = {0};
+    int bad = fwrite(block, sizeof block, 1, f) != 1 || fflush(f) != 0;
+    int code = errno;
+    fclose(f);
+    return bad ? strerror(code) : "HDF5 could not write it";
+}
+
+sow_status sow_h5ad_write(const char *path, const sow_h5ad *data, int f32, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    writer w = {-1, -1, -1, -1, 0};
+    char *beside = sow_format("%s.tmp-%ld", path, (long)getpid());
+    sow_i_h5_quiet(&silence);
+    if (!beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    w.file = H5Fcreate(beside, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (w.file < 0) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
+    SOW_TRY(write_all(&w, data, f32, err));
+    note(&w, H5Fflush(w.file, H5F_SCOPE_GLOBAL));
+    note(&w, H5Fclose(w.file));
+    w.file = -1;
+    if (w.failed || sync_file(beside) != 0) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
+    if (rename(beside, path) != 0) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, strerror(errno));
+done:
+    if (w.file >= 0) H5Fclose(w.file);
+    if (w.plain >= 0) H5Pclose(w.plain);
+    if (w.boolean >= 0) H5Tclose(w.boolean);
+    if (w.text >= 0) H5Tclose(w.text);
+    if (st != SOW_OK && beside) unlink(beside);
+    free(beside);
+    sow_i_h5_loud(&silence);
+    return st;
+}
