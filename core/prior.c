@@ -22,5 +22,6 @@ void sow_prior_set_clear(sow_prior_set *set)
     free(set->priors);
     free(set->fused);
     free(set->has_any);
+    free(set->fit_rows);
     memset(set, 0, sizeof *set);
 }

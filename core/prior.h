@@ -33,6 +33,7 @@ typedef struct {
     sow_index fused_dim;     /* the scaled concatenation after PCA to prior_dims: the geometry strategies move in */
     double *fused;           /* [n_items, fused_dim]; zeros where !has_any */
     unsigned char *has_any;  /* [n_items] at least one prior has a row */
+    unsigned char *fit_rows; /* [n_items] rows that scalings and projections may be fitted on (the pool); NULL = all. Others are only looked up */
 } sow_prior_set;
 
 void sow_prior_clear(sow_prior *prior);

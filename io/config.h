@@ -100,6 +100,7 @@ typedef struct {
         sow_config_quota *quota;
         sow_index n_controls;   /* positive controls: on every order sheet, never candidates */
         const char **controls;
+        int require_prior;      /* only perturbations with a row in some prior of the model may be chosen or held out [0] */
     } constraints;
 
     sow_design design;

@@ -23,6 +23,7 @@ typedef struct {
     int duplicates_allowed;       /* repeated (perturbation, context) rows are replicates; else an error by name */
     sow_index n_keep_contexts;    /* only these values of the context column; 0 = all */
     const char **keep_contexts;
+    int names_only; /* a list of candidates: every name becomes a row with NaN values and cells; the readout column may be absent */
 } sow_source;
 
 typedef struct {

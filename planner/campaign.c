@@ -1,1 +1,191 @@
-#include "core/status.h"
+/* Opening, closing and walking a campaign. */
+#include "planner/campaign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/version.h"
+#include "io/report.h"
+#include "planner/campaign_internal.h"
+
+static void campaign_free(sow_campaign *c)
+{
+    if (!c) return;
+    sow_i_forget_fit(c);
+    sow_i_state_clear(c);
+    sow_i_setup_clear(c);
+    free(c->dir);
+    free(c->argv);
+    free(c);
+}
+
+void sow_campaign_abandon(sow_campaign *c)
+{
+    if (c) sow_store_abandon(c->store);
+    campaign_free(c);
+}
+
+sow_status sow_campaign_close(sow_campaign *c, sow_error *err)
+{
+    if (!c) return SOW_OK;
+    sow_status st = c->store ? sow_store_close(c->store, err) : SOW_OK;
+    campaign_free(c);
+    return st;
+}
+
+/* What made the past of a campaign: these parts of the configuration may not change under it. The rest may: later rounds just use it. */
+static const char *const fixed_parts[] = {"seed", "data", "readout", "priors", "objective", "oracle"};
+
+static sow_status check_same_past(const sow_campaign *c, const char *effective, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    json_t *then = json_loads(c->created_effective ? c->created_effective : "{}", 0, NULL), *now = json_loads(effective, 0, NULL);
+    for (size_t i = 0; i < sizeof fixed_parts / sizeof *fixed_parts; i++) {
+        const char *part = fixed_parts[i];
+        if (json_equal(json_object_get(then, part), json_object_get(now, part))) continue;
+        char *a = sow_i_json_text(json_object_get(then, part), 0), *b = sow_i_json_text(json_object_get(now, part), 0);
+        st = SOW_ERROR(err, SOW_E_CONFIG,
+                       "%s: '%s' differs from what the campaign in %s was started with (then %.200s, now %.200s); restore it, or start another "
+                       "campaign with --out FOLDER",
+                       c->config->path, part, c->dir, a ? a : "nothing", b ? b : "nothing");
+        free(a);
+        free(b);
+        break;
+    }
+    json_decref(then);
+    json_decref(now);
+    return st;
+}
+
+static sow_status check_same_data(const sow_campaign *c, sow_error *err)
+{
+    sow_index n = 0;
+    const sow_event *events = sow_store_events(c->store, &n);
+    json_t *created = n > 0 ? json_loads(events[0].payload, 0, NULL) : NULL;
+    const char *then = json_string_value(json_object_get(created, "data_sha256"));
+    sow_status st = SOW_OK;
+    int lab = c->oracle->class_->needs_people; /* a lab's list of candidates may grow */
+    if (then && !lab && strcmp(then, c->world_digest) != 0)
+        st = SOW_ERROR(err, SOW_E_DATA,
+                       "%s: the data files have changed since the campaign in %s was started (their SHA-256 differs); restore them, or start "
+                       "another campaign with --out FOLDER",
+                       c->config->path, c->dir);
+    json_decref(created);
+    return st;
+}
+
+static sow_status open_store(sow_campaign *c, sow_error *err)
+{
+    if (c->mode == SOW_CAMPAIGN_CHECK) return SOW_OK;
+    return sow_store_open(&c->store, c->dir, c->mode == SOW_CAMPAIGN_READ ? SOW_STORE_READ : SOW_STORE_CREATE, err);
+}
+
+static sow_status begin(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *effective = NULL;
+    sow_index n = 0;
+    if (!c->store) return SOW_OK;
+    SOW_TRY(sow_config_effective(&effective, c->config, err));
+    sow_store_events(c->store, &n);
+    if (n > 0) {
+        SOW_TRY(check_same_past(c, effective, err));
+        SOW_TRY(check_same_data(c, err));
+    } else if (c->mode == SOW_CAMPAIGN_WRITE) {
+        json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s}", "effective", effective, "data_sha256", c->world_digest, "version", sow_version(), "git",
+                              sow_git_hash(), "command", c->argv ? c->argv : "");
+        SOW_TRY(sow_i_commit(c, "created", -1, j, err));
+    }
+done:
+    free(effective);
+    return st;
+}
+
+static char *default_dir(const sow_config *config)
+{
+    char *base = sow_format("%s.sower", config->name);
+    char *dir = base ? sow_path_join(config->folder, base) : NULL;
+    free(base);
+    return dir;
+}
+
+sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const sow_campaign_options *options, const sow_env *env,
+                             sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_campaign *c = NULL;
+    *out = NULL;
+    SOW_NEW(c, 1);
+    c->config = config;
+    c->mode = options->mode;
+    c->dir = options->dir ? sow_strdup(options->dir) : default_dir(config);
+    c->argv = sow_strdup(options->argv ? options->argv : "");
+    if (!c->dir || !c->argv) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    if (c->mode == SOW_CAMPAIGN_READ) SOW_TRY(open_store(c, err)); /* before the work of loading: the answer may be "no campaign there" */
+    SOW_TRY(sow_i_setup(c, env, err));
+    if (c->mode == SOW_CAMPAIGN_WRITE) SOW_TRY(open_store(c, err));
+    SOW_TRY(sow_i_state_load(c, err));
+    SOW_TRY(begin(c, err));
+    if (c->mode == SOW_CAMPAIGN_WRITE) SOW_TRY(sow_i_write_all(c, err)); /* a kill may have come between an event and its files */
+    *out = c;
+    c = NULL;
+done:
+    sow_campaign_abandon(c);
+    return st;
+}
+
+sow_campaign_next sow_campaign_next_step(const sow_campaign *c)
+{
+    sow_index r = sow_i_current_round(c);
+    if (r >= c->n_rounds) return SOW_NEXT_NOTHING;
+    return c->round[r].planned ? SOW_NEXT_MEASURE : SOW_NEXT_PLAN;
+}
+
+int sow_campaign_needs_people(const sow_campaign *c)
+{
+    return c->oracle->class_->needs_people;
+}
+
+const char *sow_campaign_dir(const sow_campaign *c)
+{
+    return c->dir;
+}
+
+/* A lab round whose last result came with a kill right after it: measured, not yet evaluated. */
+static int measured_not_evaluated(const sow_campaign *c)
+{
+    sow_index r = sow_i_current_round(c);
+    return r < c->n_rounds && sow_i_round_measured(&c->round[r]);
+}
+
+sow_status sow_campaign_run(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    for (;;) {
+        sow_campaign_next next = sow_campaign_next_step(c);
+        if (next == SOW_NEXT_NOTHING) break;
+        SOW_TRY(sow_progress(env, "round", (double)sow_i_current_round(c) / (double)c->n_rounds, err));
+        if (next == SOW_NEXT_PLAN) SOW_TRY(sow_campaign_plan(c, env, err));
+        else if (measured_not_evaluated(c)) SOW_TRY(sow_i_evaluate_round(c, sow_i_current_round(c), env, err));
+        else if (sow_campaign_needs_people(c)) break;
+        else SOW_TRY(sow_campaign_measure(c, env, err));
+    }
+    SOW_TRY(sow_campaign_report(c, env, err));
+done:
+    return st;
+}
+
+sow_status sow_campaign_report(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *json = NULL, *path = sow_path_join(c->dir, "report.html");
+    (void)env;
+    if (!path) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_TRY(sow_i_report_json(&json, c, err));
+    SOW_TRY(sow_report_write(path, json, err));
+done:
+    free(json);
+    free(path);
+    return st;
+}

@@ -1,3 +1,76 @@
+/* A campaign: one goal, one pool, many rounds. The only folder that knows all the others.
+ *
+ * A campaign lives in a folder (NAME.sower): campaign.db holds its events, which are the truth; every other file there is written from the
+ * events and can be written again. State = a pure function of (configuration, data, events). A step is one event: planned, measured,
+ * evaluated. A kill between two steps loses nothing; the same step done again gives the same bytes.
+ *
+ * Not thread-safe: one campaign, one thread (its work uses the threads of `env`). */
 #ifndef SOWER_PLANNER_CAMPAIGN_H
 #define SOWER_PLANNER_CAMPAIGN_H
+
+#include "core/env.h"
+#include "core/status.h"
+#include "io/config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sow_campaign sow_campaign;
+
+typedef enum {
+    SOW_CAMPAIGN_CHECK, /* data and rules only; no folder is touched */
+    SOW_CAMPAIGN_READ,  /* an existing campaign, nothing is written (report files excepted) */
+    SOW_CAMPAIGN_WRITE  /* created when absent, locked */
+} sow_campaign_mode;
+
+typedef struct {
+    const char *dir;  /* campaign folder; NULL = NAME.sower beside the YAML */
+    sow_campaign_mode mode;
+    const char *argv; /* the command line, for provenance; may be NULL */
+} sow_campaign_options;
+
+/** Load data, priors and rules, open the store, bring the state up to the last event. `config` is borrowed for the campaign's life.
+ *  SOW_E_CONFIG / SOW_E_DATA: the input is wrong; SOW_E_STATE: another process holds it, or its past was made with other settings. */
+SOW_MUST_CHECK sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const sow_campaign_options *options,
+                                            const sow_env *env, sow_error *err);
+/** Checked way out; abandon() for error paths (NULL is fine). Both free the campaign. */
+SOW_MUST_CHECK sow_status sow_campaign_close(sow_campaign *c, sow_error *err);
+void sow_campaign_abandon(sow_campaign *c);
+
+typedef enum {
+    SOW_NEXT_PLAN,    /* the next round can be planned */
+    SOW_NEXT_MEASURE, /* a round is planned and not yet (fully) measured */
+    SOW_NEXT_NOTHING  /* every round is done */
+} sow_campaign_next;
+sow_campaign_next sow_campaign_next_step(const sow_campaign *c);
+/** 1 when results come from people: measure() does nothing, record() brings them. */
+int sow_campaign_needs_people(const sow_campaign *c);
+const char *sow_campaign_dir(const sow_campaign *c);
+
+/** Choose the next batch: one event, then rounds/NN/{batch.csv, order.csv, plan.json}. SOW_E_STATE unless next_step is PLAN. */
+SOW_MUST_CHECK sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err);
+/** Ask the oracle for the planned round: one event, then evaluation and metrics.csv. */
+SOW_MUST_CHECK sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *err);
+/** All that is left, to the end or to the first round that waits for people. */
+SOW_MUST_CHECK sow_status sow_campaign_run(sow_campaign *c, const sow_env *env, sow_error *err);
+
+typedef struct {
+    sow_index recorded, unplanned, failed, pending; /* perturbations in this file that count, extra ones among them, without a readout, still missing */
+} sow_record_summary;
+/** Take results from people: CSV/TSV or h5ad with the columns of the campaign's target source (or perturbation, value, cells). Nothing is recorded
+ *  when anything is wrong. `complete`: planned perturbations that are missing count as failed and may be planned again. */
+SOW_MUST_CHECK sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, sow_record_summary *summary,
+                                              const sow_env *env, sow_error *err);
+
+/** Rewrite report.html (and any round file that is missing) from the events. */
+SOW_MUST_CHECK sow_status sow_campaign_report(sow_campaign *c, const sow_env *env, sow_error *err);
+
+/** What `check` and `status` tell, as JSON text (sorted keys). Caller frees. */
+SOW_MUST_CHECK sow_status sow_campaign_check_json(char **out, const sow_campaign *c, sow_error *err);
+SOW_MUST_CHECK sow_status sow_campaign_status_json(char **out, const sow_campaign *c, sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,0 +1,167 @@
+/* Inside the planner: the loaded world of a campaign, its state, and the steps between them.
+ *
+ * setup.c loads the world; state.c replays events; learn.c turns state into training data and fitted models; plan.c, measure.c and record.c make
+ * events; score.c evaluates a round; files.c writes what people read; summary.c says it as JSON. */
+#ifndef SOWER_PLANNER_CAMPAIGN_INTERNAL_H
+#define SOWER_PLANNER_CAMPAIGN_INTERNAL_H
+
+#include <jansson.h>
+
+#include "acquisition/constraints.h"
+#include "acquisition/strategy.h"
+#include "core/adjust.h"
+#include "core/linalg.h"
+#include "io/file.h"
+#include "io/sheet.h"
+#include "io/store.h"
+#include "models/model.h"
+#include "planner/campaign.h"
+#include "simulator/oracle.h"
+
+typedef enum { SOW_FREE, SOW_PLANNED, SOW_DONE, SOW_DONE_PARTIAL, SOW_LOST } sow_item_status;
+
+typedef struct {
+    sow_index perturbation;
+    double score;
+    char *reason;
+    sow_index planned_cells;
+    double cost;
+    sow_outcome outcome; /* SOW_PENDING until measured */
+} sow_i_pick;
+
+typedef struct {
+    sow_index round;
+    char *strategy;
+    sow_index n;
+    sow_i_pick *pick; /* in rank order */
+    int planned, evaluated;
+    json_t *metrics;  /* array of rows as in metrics.csv; owned; NULL until evaluated */
+    json_t *learned;  /* array of sentences; owned; NULL until evaluated */
+} sow_i_round;
+
+/** What one perturbation's measurements in the target context amount to. */
+typedef struct {
+    sow_index round; /* first round it was measured in; -1 = never */
+    sow_item_status status;
+    int unplanned;
+    double cells, weight, hit;
+    double *values;    /* [n_features] or NULL */
+    double *covariate; /* [n_covariates] or NULL */
+} sow_i_item;
+
+/** Training data of one moment, owned. */
+typedef struct {
+    sow_training view;
+    sow_index n_target;      /* the first n_target items are the target's measured, in catalogue order; references follow */
+    sow_index *perturbation, *context;
+    double *y, *cells;
+    sow_adjust adjust;       /* of the target context */
+} sow_i_training;
+
+struct sow_campaign {
+    const sow_config *config;
+    sow_campaign_mode mode;
+    char *dir, *argv;
+    sow_store *store; /* NULL in CHECK */
+
+    /* the world: loaded once, never changed */
+    sow_screen *screen;     /* replay: the finished screen with references; lab: candidates and references; generative: the truth */
+    sow_dropped dropped;
+    sow_index target;       /* context position */
+    sow_index n, d, p;      /* catalogue, features, covariates */
+    unsigned char *eligible; /* [n] could be planned or held out */
+    unsigned char *held_out; /* [n] */
+    unsigned char *in_pool;  /* [n] eligible and not held out */
+    char **why_not;          /* [n] reason of a perturbation that is not eligible, or NULL */
+    sow_index pool_size, n_held_out;
+    sow_prior_set priors;      /* every prior of the file: quotas and the map */
+    sow_prior_set model_priors; /* those of model.prior, with their fusion */
+    sow_prior_coverage *coverage; /* [priors.n_priors] */
+    sow_pca response;        /* profile: frozen at round 0 */
+    int has_response;
+    const sow_model_class *model_class;
+    const sow_strategy *initial_strategy, *strategy;
+    sow_oracle *oracle;
+    sow_guides *guides;
+    char world_digest[65];   /* SHA-256 over the files read */
+
+    /* hits of the pool, from the whole truth; replay and generative only */
+    int has_truth;
+    unsigned char *true_hit; /* [n] */
+    sow_index n_hits;
+
+    /* state: from events */
+    sow_i_item *item;   /* [n] */
+    sow_index n_rounds; /* rounds the configuration asks for */
+    sow_i_round *round; /* [n_rounds] */
+    char *created_effective; /* configuration in force when the campaign was created */
+
+    /* the model fitted on the present state, kept between evaluating a round and planning the next */
+    sow_model *model;
+    sow_i_training training;
+    int training_ready;
+};
+
+/* setup.c */
+SOW_MUST_CHECK sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err);
+void sow_i_setup_clear(sow_campaign *c);
+/* pool.c: eligibility, held-out split, true hits */
+SOW_MUST_CHECK sow_status sow_i_pool_eligible(sow_campaign *c, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_pool_build(sow_campaign *c, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_pool_true_hits(sow_campaign *c, sow_error *err);
+sow_index sow_i_hit_count(const sow_campaign *c); /* hits the objective asks for in the pool (top), or -1 */
+int sow_i_is_hit_value(const sow_campaign *c, double hit); /* objective.column: below / above */
+
+/* state.c */
+SOW_MUST_CHECK sow_status sow_i_state_load(sow_campaign *c, sow_error *err);
+void sow_i_state_clear(sow_campaign *c);
+SOW_MUST_CHECK sow_status sow_i_state_apply(sow_campaign *c, const char *kind, sow_index round, const char *payload, sow_error *err);
+/** Append to the store and apply what was stored. Takes `payload` (decref'd on every path). */
+SOW_MUST_CHECK sow_status sow_i_commit(sow_campaign *c, const char *kind, sow_index round, json_t *payload, sow_error *err);
+sow_index sow_i_current_round(const sow_campaign *c); /* first round not evaluated, or n_rounds */
+int sow_i_round_measured(const sow_i_round *r);       /* planned, and no pick pending */
+sow_index sow_i_batch_size(const sow_campaign *c, sow_index round);
+
+/* learn.c */
+SOW_MUST_CHECK sow_status sow_i_training_build(sow_i_training *out, const sow_campaign *c, sow_error *err);
+void sow_i_training_clear(sow_i_training *t);
+/** Model and training of the present state, fitted when not at hand. */
+SOW_MUST_CHECK sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err);
+void sow_i_forget_fit(sow_campaign *c);
+sow_model_options sow_i_model_options(const sow_campaign *c);
+/** +1 or -1: larger oriented values are more wanted. */
+double sow_i_orientation(const sow_campaign *c);
+/** Value of a scalar for modelling: adjusted by `a` and, for `direction: both`, folded. y [d] in place. */
+void sow_i_prepare(const sow_campaign *c, const sow_adjust *a, double *y, const double *covariate);
+/** Adjusted truth of every target row of the screen at `a`'s centre with slopes fitted on all rows: truth [n, d], NaN where none. */
+SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *centre, sow_error *err);
+
+/* threshold.c */
+/** Oriented value above which a candidate counts as a hit, as far as what is measured can say; NaN when it cannot. */
+SOW_MUST_CHECK sow_status sow_i_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var,
+                                          sow_index n, sow_error *err);
+
+/* measure.c */
+/** One result as an event holds it; new reference. */
+json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_outcome outcome, double cells, double weight, double hit,
+                          const double *values, const double *covariate);
+
+/* score.c */
+SOW_MUST_CHECK sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err);
+
+/* files.c */
+SOW_MUST_CHECK sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char *plan_json, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_write_metrics(const sow_campaign *c, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_write_all(const sow_campaign *c, sow_error *err);
+void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out);
+
+/* summary.c */
+SOW_MUST_CHECK sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err);
+
+/* small shared helpers (state.c) */
+const char *sow_i_name(const sow_campaign *c, sow_index perturbation);
+const char *sow_i_target_name(const sow_campaign *c);
+/** json_dumps with sorted keys and 17 digits; NULL = out of memory. Caller frees. */
+char *sow_i_json_text(const json_t *j, int indent);
+
+#endif

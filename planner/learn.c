@@ -1,0 +1,251 @@
+/* From state to training data and a fitted model.
+ *
+ * Values are adjusted for covariates with slopes fitted on measured rows only. Of those only rows chosen without looking at outcomes are used
+ * (rounds by random, kmeans, core-set): rows chosen because they promised high values are selected on the outcome, and a slope
+ * fitted on them is biased (docs/decisions/adjustment.md has the measurement). With fewer than 20 such rows the slope is 0. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "planner/campaign_internal.h"
+
+enum { MIN_BLIND_ROWS = 20 };
+
+double sow_i_orientation(const sow_campaign *c)
+{
+    return strcmp(c->config->objective.direction, "low") == 0 ? -1.0 : 1.0;
+}
+
+static int folds(const sow_campaign *c)
+{
+    return c->d == 1 && strcmp(c->config->objective.direction, "both") == 0;
+}
+
+void sow_i_prepare(const sow_campaign *c, const sow_adjust *a, double *y, const double *covariate)
+{
+    if (a) sow_adjust_apply(a, y, 1, covariate);
+    if (folds(c)) y[0] = fabs(y[0]);
+}
+
+sow_model_options sow_i_model_options(const sow_campaign *c)
+{
+    const sow_config *k = c->config;
+    sow_model_options o = SOW_MODEL_OPTIONS_INIT;
+    o.seed = k->seed;
+    o.neighbours = k->model.neighbours;
+    o.kernel = k->model.kernel;
+    o.transfer = k->model.transfer;
+    o.iterations = k->model.iterations;
+    o.components = k->model.components;
+    return o;
+}
+
+/* Is the round's choice free of outcomes? Its strategy says so by needing no prediction and no reference values. */
+static int outcome_blind(const sow_campaign *c, sow_index round)
+{
+    const sow_strategy *s = NULL;
+    if (round < 0 || !c->round[round].strategy || sow_strategy_find(&s, c->round[round].strategy, NULL) != SOW_OK) return 0;
+    return (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE | SOW_NEED_HITS)) == 0;
+}
+
+static int is_training(const sow_campaign *c, sow_index q)
+{
+    return c->item[q].values && !c->held_out[q];
+}
+
+static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *y = NULL, *cov = NULL, *weight = NULL;
+    sow_index n = 0, blind = 0;
+    SOW_NEW(y, c->n * c->d);
+    SOW_NEW(cov, c->n * c->p);
+    SOW_NEW(weight, c->n);
+    for (sow_index q = 0; q < c->n; q++) {
+        if (!is_training(c, q)) continue;
+        memcpy(&y[n * c->d], c->item[q].values, (size_t)c->d * sizeof *y);
+        if (c->p) memcpy(&cov[n * c->p], c->item[q].covariate, (size_t)c->p * sizeof *cov);
+        weight[n] = outcome_blind(c, c->item[q].round) ? 1.0 : 0.0;
+        blind += weight[n] > 0;
+        n++;
+    }
+    SOW_TRY(sow_adjust_fit(out, y, n, c->d, cov, blind >= MIN_BLIND_ROWS ? c->p : 0, weight, err));
+done:
+    free(y);
+    free(cov);
+    free(weight);
+    return st;
+}
+
+static sow_status fit_reference_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_screen *s = c->screen;
+    double *y = NULL, *cov = NULL;
+    sow_index n = 0;
+    SOW_NEW(y, s->n_rows * c->d);
+    SOW_NEW(cov, s->n_rows * c->p);
+    for (sow_index r = 0; r < s->n_rows; r++) {
+        if (s->context[r] != context) continue;
+        memcpy(&y[n * c->d], &s->values[r * c->d], (size_t)c->d * sizeof *y);
+        if (c->p) memcpy(&cov[n * c->p], &s->covariate[r * c->p], (size_t)c->p * sizeof *cov);
+        n++;
+    }
+    SOW_TRY(sow_adjust_fit(out, y, n, c->d, cov, c->p, NULL, err));
+done:
+    free(y);
+    free(cov);
+    return st;
+}
+
+static sow_index count_rows(const sow_campaign *c)
+{
+    sow_index n = 0;
+    for (sow_index q = 0; q < c->n; q++)
+        n += is_training(c, q);
+    for (sow_index r = 0; r < c->screen->n_rows; r++)
+        n += c->screen->context[r] != c->target;
+    return n;
+}
+
+static void add_target_rows(sow_i_training *t, const sow_campaign *c)
+{
+    for (sow_index q = 0; q < c->n; q++) {
+        if (!is_training(c, q)) continue;
+        sow_index i = t->view.n++;
+        t->perturbation[i] = q;
+        t->context[i] = c->target;
+        t->cells[i] = c->item[q].cells;
+        memcpy(&t->y[i * c->d], c->item[q].values, (size_t)c->d * sizeof *t->y);
+        sow_i_prepare(c, &t->adjust, &t->y[i * c->d], c->item[q].covariate);
+    }
+    t->n_target = t->view.n;
+}
+
+/* Reference rows of held-out perturbations stay: they were measured in another context, which a lab could have. */
+static sow_status add_reference_rows(sow_i_training *t, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_screen *s = c->screen;
+    for (sow_index k = 0; k < sow_names_count(s->contexts); k++) {
+        if (k == c->target) continue;
+        sow_adjust a = {0};
+        SOW_TRY(fit_reference_adjust(&a, c, k, err));
+        for (sow_index r = 0; r < s->n_rows; r++) {
+            if (s->context[r] != k) continue;
+            sow_index i = t->view.n++;
+            t->perturbation[i] = s->perturbation[r];
+            t->context[i] = k;
+            t->cells[i] = s->cells[r];
+            memcpy(&t->y[i * c->d], &s->values[r * c->d], (size_t)c->d * sizeof *t->y);
+            sow_i_prepare(c, &a, &t->y[i * c->d], c->p ? &s->covariate[r * c->p] : NULL);
+        }
+        sow_adjust_clear(&a);
+    }
+done:
+    return st;
+}
+
+sow_status sow_i_training_build(sow_i_training *t, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    *t = (sow_i_training){0};
+    sow_index n = count_rows(c);
+    SOW_NEW(t->perturbation, n);
+    SOW_NEW(t->context, n);
+    SOW_NEW(t->cells, n);
+    SOW_NEW(t->y, n * c->d);
+    SOW_TRY(fit_target_adjust(&t->adjust, c, err));
+    add_target_rows(t, c);
+    SOW_TRY(add_reference_rows(t, c, err));
+    t->view.n_features = c->d;
+    t->view.n_contexts = sow_names_count(c->screen->contexts);
+    t->view.target = c->target;
+    t->view.perturbation = t->perturbation;
+    t->view.context = t->context;
+    t->view.y = t->y;
+    t->view.cells = t->cells;
+    t->view.priors = &c->model_priors;
+done:
+    if (st != SOW_OK) sow_i_training_clear(t);
+    return st;
+}
+
+void sow_i_training_clear(sow_i_training *t)
+{
+    free(t->perturbation);
+    free(t->context);
+    free(t->cells);
+    free(t->y);
+    sow_adjust_clear(&t->adjust);
+    *t = (sow_i_training){0};
+}
+
+/* The response space: principal components of what is known by the end of round 0 (references and the initial batch), then frozen. It is a
+ * function of the events, so it is recomputed rather than stored. */
+static sow_status fit_response(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_training *t = &c->training;
+    unsigned char *use = NULL;
+    sow_index rows = 0;
+    if (c->d == 1) return SOW_OK;
+    SOW_NEW(use, t->view.n);
+    for (sow_index i = 0; i < t->view.n; i++) {
+        use[i] = t->context[i] != c->target || c->item[t->perturbation[i]].round == 0;
+        rows += use[i];
+    }
+    if (c->has_response) sow_pca_clear(&c->response);
+    c->has_response = 0;
+    if (rows < 2) goto done;
+    SOW_TRY(sow_pca_fit(&c->response, t->y, t->view.n, c->d, use, c->config->model.components, env, err));
+    c->has_response = 1;
+done:
+    c->training.view.response = c->has_response ? &c->response : NULL;
+    free(use);
+    return st;
+}
+
+void sow_i_forget_fit(sow_campaign *c)
+{
+    sow_model_destroy(c->model);
+    c->model = NULL;
+    sow_i_training_clear(&c->training);
+    c->training_ready = 0;
+}
+
+sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (c->model) return SOW_OK;
+    if (!c->training_ready) {
+        SOW_TRY(sow_i_training_build(&c->training, c, err));
+        c->training_ready = 1;
+        SOW_TRY(fit_response(c, env, err));
+    }
+    sow_model_options options = sow_i_model_options(c);
+    SOW_TRY(sow_model_fit(&c->model, c->model_class, &c->training.view, &options, env, err));
+done:
+    if (st != SOW_OK) sow_error_prefix(err, "fitting model '%s'", c->model_class->name);
+    return st;
+}
+
+sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *centre, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_screen *s = c->screen;
+    sow_adjust a = {0};
+    SOW_TRY(fit_reference_adjust(&a, c, c->target, err));
+    if (centre && centre->n_covariates == a.n_covariates && centre->centre)
+        memcpy(a.centre, centre->centre, (size_t)a.n_covariates * sizeof *a.centre);
+    for (sow_index q = 0; q < c->n; q++) {
+        sow_index row = sow_screen_find(s, q, c->target);
+        for (sow_index j = 0; j < c->d; j++)
+            truth[q * c->d + j] = row < 0 ? NAN : s->values[row * c->d + j];
+        if (row >= 0) sow_i_prepare(c, &a, &truth[q * c->d], c->p ? &s->covariate[row * c->p] : NULL);
+    }
+done:
+    sow_adjust_clear(&a);
+    return st;
+}

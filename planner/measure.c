@@ -1,0 +1,60 @@
+/* Asking the oracle for a planned round: one event with every result. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "planner/campaign_internal.h"
+
+static json_t *real_or_null(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static json_t *reals(const double *x, sow_index n)
+{
+    json_t *a = json_array();
+    for (sow_index i = 0; i < n; i++)
+        json_array_append_new(a, real_or_null(x[i]));
+    return a;
+}
+
+json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_outcome outcome, double cells, double weight, double hit,
+                          const double *values, const double *covariate)
+{
+    if (outcome == SOW_FAILED)
+        return json_pack("{s:s,s:i}", "perturbation", sow_i_name(c, perturbation), "outcome", (int)outcome);
+    return json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o}", "perturbation", sow_i_name(c, perturbation), "outcome", (int)outcome, "cells",
+                     real_or_null(cells), "weight", real_or_null(weight), "hit", real_or_null(hit), "values", reals(values, c->d), "covariate",
+                     reals(covariate, c->p));
+}
+
+sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_request *requests = NULL;
+    sow_measurements m = {0};
+    sow_index round = sow_i_current_round(c);
+    if (sow_campaign_next_step(c) != SOW_NEXT_MEASURE) SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for measurements", c->dir);
+    if (c->oracle->class_->needs_people)
+        SOW_FAIL(err, SOW_E_STATE, "%s: round %lld waits for the lab: sower record %s RESULTS", c->dir, (long long)round, c->config->path);
+    sow_i_round *r = &c->round[round];
+    if (!sow_i_round_measured(r)) {
+        SOW_NEW(requests, r->n);
+        for (sow_index i = 0; i < r->n; i++)
+            requests[i] = (sow_request){r->pick[i].perturbation, c->target, r->pick[i].planned_cells};
+        SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, r->n, round, err));
+        json_t *results = json_array();
+        for (sow_index i = 0; i < m.n; i++) {
+            const sow_measurement *x = &m.item[i];
+            json_array_append_new(results, sow_i_result_json(c, x->perturbation, x->outcome, x->cells, x->weight, x->hit, x->values, x->covariate));
+        }
+        SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:o}", "source", c->oracle->class_->name, "results", results), err));
+        sow_i_forget_fit(c);
+    }
+    SOW_TRY(sow_i_evaluate_round(c, round, env, err));
+done:
+    free(requests);
+    sow_measurements_clear(&m);
+    return st;
+}

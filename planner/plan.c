@@ -1,0 +1,418 @@
+/* Planning a round: candidates, rules, view, strategy, and one event. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/memory.h"
+#include "core/stats.h"
+#include "planner/campaign_internal.h"
+
+typedef struct {
+    sow_pool_view view;
+    sow_index n;
+    sow_index *candidate; /* [n] catalogue positions, name order */
+    const char **name;
+    double *features, *labelled_features, *mean, *var, *noise, *measured, *reference;
+    unsigned char *has, *labelled_has;
+    sow_posterior *posterior;
+    sow_constraints *rules;
+} choice;
+
+static void choice_clear(choice *x)
+{
+    free(x->candidate);
+    free(x->name);
+    free(x->features);
+    free(x->labelled_features);
+    free(x->mean);
+    free(x->var);
+    free(x->noise);
+    free(x->measured);
+    free(x->reference);
+    free(x->has);
+    free(x->labelled_has);
+    sow_posterior_destroy(x->posterior);
+    sow_constraints_destroy(x->rules);
+}
+
+static sow_status list_candidates(choice *x, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(x->candidate, c->n);
+    SOW_NEW(x->name, c->n);
+    for (sow_index q = 0; q < c->n; q++) { /* the catalogue is in name order */
+        sow_item_status s = c->item[q].status;
+        if (!c->in_pool[q] || (s != SOW_FREE && s != SOW_LOST)) continue;
+        x->candidate[x->n] = q;
+        x->name[x->n++] = sow_i_name(c, q);
+    }
+done:
+    return st;
+}
+
+/* ---- rules ---- */
+
+static sow_index picked_before(const sow_campaign *c, const sow_index *members, sow_index n)
+{
+    sow_index count = 0;
+    for (sow_index i = 0; i < n; i++) {
+        sow_item_status s = c->item[members[i]].status;
+        count += s == SOW_PLANNED || s == SOW_DONE || s == SOW_DONE_PARTIAL;
+    }
+    return count;
+}
+
+static const sow_prior *prior_by_name(const sow_campaign *c, const char *name)
+{
+    const sow_prior_set *sets[2] = {&c->priors, &c->model_priors};
+    for (int s = 0; s < 2; s++)
+        for (sow_index i = 0; i < sets[s]->n_priors; i++)
+            if (sets[s]->priors[i].name && strcmp(sets[s]->priors[i].name, name) == 0) return &sets[s]->priors[i];
+    return NULL;
+}
+
+static sow_status set_members(sow_index *members, sow_index *n, const sow_campaign *c, const sow_config_quota *q, sow_error *err)
+{
+    const sow_prior *prior = prior_by_name(c, q->prior);
+    if (!prior || prior->kind != SOW_PRIOR_SETS)
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: constraints.quota: prior '%s' has no gene sets (a .gmt file has)", c->config->path, q->prior);
+    sow_index set = sow_names_find(prior->columns, q->set);
+    if (set < 0) {
+        const char *near = sow_names_nearest(prior->columns, q->set);
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: constraints.quota: prior '%s' has no set '%s' with a member in the data%s%s%s", c->config->path,
+                         q->prior, q->set, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    for (sow_index i = 0; i < c->n; i++)
+        for (sow_index k = prior->start[i]; k < prior->start[i + 1]; k++)
+            if (prior->member[k] == set) members[(*n)++] = i;
+    return SOW_OK;
+}
+
+static int compare_index(const void *a, const void *b)
+{
+    sow_index x = *(const sow_index *)a, y = *(const sow_index *)b;
+    return (x > y) - (x < y);
+}
+
+static sow_status quota_members(sow_index *members, sow_index *n, const sow_campaign *c, const sow_config_quota *q, sow_error *err)
+{
+    *n = 0;
+    if (q->set) return set_members(members, n, c, q, err);
+    for (sow_index i = 0; i < q->n_names; i++) {
+        sow_index at = sow_names_find(c->screen->perturbations, q->names[i]);
+        if (at < 0)
+            return SOW_ERROR(err, SOW_E_CONFIG, "%s: constraints.quota: no perturbation '%s' in the data", c->config->path, q->names[i]);
+        members[(*n)++] = at;
+    }
+    qsort(members, (size_t)*n, sizeof *members, compare_index);
+    return SOW_OK;
+}
+
+static char *quota_label(const sow_config_quota *q)
+{
+    char most[40] = "", least[40] = "";
+    if (q->at_most >= 0) snprintf(most, sizeof most, "at most %lld", (long long)q->at_most);
+    if (q->at_least > 0) snprintf(least, sizeof least, "%sat least %lld", *most ? ", " : "", (long long)q->at_least);
+    return sow_format("%s%s of %s%s%s a %s", most, least, q->set ? q->prior : "the listed names", q->set ? " / " : "", q->set ? q->set : "",
+                      q->per);
+}
+
+static sow_status quota_build(sow_quota *out, char **label, sow_index **members, const sow_campaign *c, const sow_config_quota *q,
+                              sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index n = 0;
+    SOW_NEW(*members, c->n + q->n_names);
+    SOW_TRY(quota_members(*members, &n, c, q, err));
+    *label = quota_label(q);
+    if (!*label) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    int whole = strcmp(q->per, "campaign") == 0;
+    *out = (sow_quota){.label = *label, .n_members = n, .members = *members, .at_most = q->at_most, .at_least = q->at_least,
+                       .whole_campaign = whole, .already = whole ? picked_before(c, *members, n) : 0};
+done:
+    return st;
+}
+
+/* Includes go into the first batch that can take them: round 0, or the round after one failed. */
+static sow_index list_includes(sow_index *include, const choice *x, const sow_campaign *c)
+{
+    sow_index n = 0;
+    for (sow_index i = 0; i < x->n; i++)
+        for (sow_index k = 0; k < c->config->constraints.n_include; k++)
+            if (strcmp(c->config->constraints.include[k], x->name[i]) == 0) include[n++] = i;
+    return n;
+}
+
+static sow_status build_rules(choice *x, const sow_campaign *c, sow_index batch, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index nq = c->config->constraints.n_quota;
+    sow_quota *quotas = NULL;
+    sow_index **members = NULL, *include = NULL;
+    char **labels = NULL;
+    SOW_NEW(quotas, nq);
+    SOW_NEW(members, nq);
+    SOW_NEW(labels, nq);
+    SOW_NEW(include, x->n + c->config->constraints.n_include);
+    for (sow_index i = 0; i < nq; i++)
+        SOW_TRY(quota_build(&quotas[i], &labels[i], &members[i], c, &c->config->constraints.quota[i], err));
+    sow_index n_include = list_includes(include, x, c);
+    SOW_TRY(sow_constraints_create(&x->rules, x->candidate, x->n, batch, include, n_include, quotas, nq, err));
+    x->view.feasible = sow_constraints_feasible;
+    x->view.take = sow_constraints_take;
+    x->view.rules = x->rules;
+done:
+    if (st != SOW_OK) sow_error_prefix(err, "%s", c->config->path);
+    for (sow_index i = 0; i < nq; i++) {
+        if (members) free(members[i]);
+        if (labels) free(labels[i]);
+    }
+    free(members);
+    free(labels);
+    free(quotas);
+    free(include);
+    return st;
+}
+
+/* ---- the view ---- */
+
+static int is_labelled(const sow_campaign *c, sow_index q)
+{
+    sow_item_status s = c->item[q].status;
+    return s == SOW_PLANNED || ((s == SOW_DONE || s == SOW_DONE_PARTIAL) && !c->held_out[q]);
+}
+
+static sow_status view_features(choice *x, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_prior_set *p = &c->model_priors;
+    sow_index dim = p->fused_dim, m = 0;
+    if (dim == 0) return SOW_OK;
+    SOW_NEW(x->features, x->n * dim);
+    SOW_NEW(x->has, x->n);
+    SOW_NEW(x->labelled_features, c->n * dim);
+    SOW_NEW(x->labelled_has, c->n);
+    for (sow_index i = 0; i < x->n; i++) {
+        memcpy(&x->features[i * dim], &p->fused[x->candidate[i] * dim], (size_t)dim * sizeof(double));
+        x->has[i] = p->has_any[x->candidate[i]];
+    }
+    for (sow_index r = 0; r <= c->n_rounds; r++) /* oldest first; planned ones (round -1) last */
+        for (sow_index q = 0; q < c->n; q++) {
+            sow_index round = c->item[q].round < 0 ? c->n_rounds : c->item[q].round;
+            if (round != r || !is_labelled(c, q)) continue;
+            memcpy(&x->labelled_features[m * dim], &p->fused[q * dim], (size_t)dim * sizeof(double));
+            x->labelled_has[m++] = p->has_any[q];
+        }
+    x->view.dim = dim;
+    x->view.features = x->features;
+    x->view.has = x->has;
+    x->view.n_labelled = m;
+    x->view.labelled_features = x->labelled_features;
+    x->view.labelled_has = x->labelled_has;
+done:
+    return st;
+}
+
+static sow_status predict_candidates(choice *x, sow_campaign *c, const sow_query *query, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *mean = NULL, *var = NULL, *noise = NULL;
+    sow_index n = x->n, d = c->d;
+    SOW_NEW(mean, n * d);
+    SOW_NEW(var, n * d);
+    SOW_NEW(noise, n * d);
+    SOW_TRY(sow_model_predict(c->model, query, mean, var, noise, env, err));
+    double sign = d == 1 ? sow_i_orientation(c) : 1.0;
+    for (sow_index i = 0; i < n; i++) {
+        /* a profile is wanted for the size of its response; its variances add up over features */
+        x->mean[i] = d == 1 ? sign * mean[i] : sqrt(sow_dot(d, &mean[i * d], &mean[i * d]));
+        x->var[i] = x->noise[i] = 0;
+        for (sow_index j = 0; j < d; j++) {
+            x->var[i] += var[i * d + j];
+            x->noise[i] += noise[i * d + j];
+        }
+    }
+done:
+    free(mean);
+    free(var);
+    free(noise);
+    return st;
+}
+
+static sow_status take_posterior(choice *x, sow_campaign *c, const sow_query *query, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_model_posterior(&x->posterior, c->model, query, env, err));
+    double sign = sow_i_orientation(c);
+    for (sow_index i = 0; i < x->n; i++) {
+        x->posterior->mean[i] *= sign; /* a draw is mean plus a zero-mean part, whose law is symmetric: only the mean needs turning */
+        x->mean[i] = x->posterior->mean[i];
+        x->var[i] = x->posterior->var[i];
+        x->noise[i] = x->posterior->noise[i];
+    }
+    x->view.posterior = x->posterior;
+done:
+    return st;
+}
+
+static sow_status view_moments(choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *context = NULL;
+    double *cells = NULL;
+    SOW_NEW(x->mean, x->n);
+    SOW_NEW(x->var, x->n);
+    SOW_NEW(x->noise, x->n);
+    SOW_NEW(x->measured, c->n);
+    SOW_NEW(context, x->n);
+    SOW_NEW(cells, x->n);
+    for (sow_index i = 0; i < x->n; i++) {
+        context[i] = c->target;
+        cells[i] = NAN;
+    }
+    SOW_TRY(sow_i_fit(c, env, err));
+    sow_query query = {.n = x->n, .perturbation = x->candidate, .context = context, .cells = cells};
+    int joint = c->d == 1 && (c->model_class->caps & SOW_CAP_JOINT);
+    SOW_TRY(joint ? take_posterior(x, c, &query, env, err) : predict_candidates(x, c, &query, env, err));
+    const sow_i_training *t = &c->training;
+    for (sow_index i = 0; i < t->n_target; i++)
+        x->measured[i] = c->d == 1 ? sow_i_orientation(c) * t->y[i] : sqrt(sow_dot(c->d, &t->y[i * c->d], &t->y[i * c->d]));
+    SOW_TRY(sow_i_threshold(&x->view.threshold, c, t, x->mean, x->var, x->n, err));
+    x->view.n_measured = t->n_target;
+    x->view.measured = x->measured;
+    x->view.mean = x->mean;
+    x->view.var = x->var;
+    x->view.noise = x->noise;
+done:
+    free(context);
+    free(cells);
+    return st;
+}
+
+/* Mean over the reference contexts of the adjusted value (scalar) or of the size of the response (profile). */
+static sow_status view_reference(choice *x, sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_training t = {0};
+    double *sum = NULL, *count = NULL;
+    SOW_TRY(sow_i_training_build(&t, c, err));
+    SOW_NEW(sum, c->n);
+    SOW_NEW(count, c->n);
+    SOW_NEW(x->reference, x->n);
+    for (sow_index i = t.n_target; i < t.view.n; i++) {
+        const double *y = &t.y[i * c->d];
+        sum[t.perturbation[i]] += c->d == 1 ? sow_i_orientation(c) * y[0] : sqrt(sow_dot(c->d, y, y));
+        count[t.perturbation[i]] += 1;
+    }
+    for (sow_index i = 0; i < x->n; i++)
+        x->reference[i] = count[x->candidate[i]] > 0 ? sum[x->candidate[i]] / count[x->candidate[i]] : NAN;
+    x->view.reference = x->reference;
+done:
+    sow_i_training_clear(&t);
+    free(sum);
+    free(count);
+    return st;
+}
+
+static sow_status build_view(choice *x, sow_campaign *c, const sow_strategy *strategy, sow_index round, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_pool_view *v = &x->view;
+    v->n = x->n;
+    v->name = x->name;
+    v->threshold = NAN;
+    v->hit_share = c->config->objective.column ? NAN : c->config->objective.top;
+    v->round = round;
+    v->rng = sow_rng_make(c->config->seed, SOW_RNG_STRATEGY, (uint32_t)round, 0);
+    for (sow_index r = round + 1; r < c->n_rounds; r++)
+        v->picks_after += sow_i_batch_size(c, r);
+    SOW_TRY(view_features(x, c, err));
+    if (strategy->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) SOW_TRY(view_moments(x, c, env, err));
+    if (strategy->needs & SOW_NEED_REFERENCE) SOW_TRY(view_reference(x, c, err));
+done:
+    return st;
+}
+
+/* ---- the event and the plan ---- */
+
+/* Scores are part of what is compared between runs: six digits, as printed. */
+static double six_digits(double x)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.6g", x);
+    return strtod(text, NULL);
+}
+
+static json_t *event_of(const sow_campaign *c, const choice *x, const sow_pick *picks, sow_index batch, const sow_strategy *strategy)
+{
+    json_t *rows = json_array();
+    double cost = sow_cost_per_perturbation(&c->config->costs, &c->config->design);
+    for (sow_index i = 0; i < batch; i++) {
+        double score = six_digits(picks[i].score);
+        json_array_append_new(rows, json_pack("{s:s,s:o,s:s,s:I,s:f}", "perturbation", x->name[picks[i].candidate], "score",
+                                              isfinite(score) ? json_real(score) : json_null(), "reason", picks[i].reason, "planned_cells",
+                                              (json_int_t)c->config->design.cells_per_perturbation, "cost", cost));
+    }
+    return json_pack("{s:s,s:o}", "strategy", strategy->name, "picks", rows);
+}
+
+static char *plan_json(const sow_campaign *c, sow_index round, const choice *x, const sow_strategy *strategy, double seconds)
+{
+    char now[32];
+    time_t t = time(NULL);
+    struct tm utc;
+    gmtime_r(&t, &utc);
+    strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    char *learned = c->model ? sow_model_describe(c->model) : NULL;
+    json_t *j = json_pack("{s:I,s:s,s:s,s:I,s:s,s:s,s:f,s:I,s:s,s:o}", "round", (json_int_t)round, "strategy", strategy->name, "model",
+                          c->model_class->name, "candidates", (json_int_t)x->n, "planned_at", now, "command", c->argv ? c->argv : "", "seconds",
+                          seconds, "seed", (json_int_t)c->config->seed, "data_sha256", c->world_digest, "learned",
+                          learned ? json_string(learned) : json_null());
+    free(learned);
+    char *text = j ? sow_i_json_text(j, 1) : NULL;
+    json_decref(j);
+    return text;
+}
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    choice x = {0};
+    sow_pick *picks = NULL;
+    char *plan = NULL;
+    double start = now_seconds();
+    sow_index round = sow_i_current_round(c);
+    if (sow_campaign_next_step(c) != SOW_NEXT_PLAN)
+        SOW_FAIL(err, SOW_E_STATE, "%s: no round can be planned now (%s)", c->dir,
+                 round >= c->n_rounds ? "all rounds are done" : "the last one waits for its measurements");
+    sow_index batch = sow_i_batch_size(c, round);
+    const sow_strategy *strategy = round == 0 ? c->initial_strategy : c->strategy;
+    SOW_TRY(sow_progress(env, "planning", 0, err));
+    SOW_TRY(list_candidates(&x, c, err));
+    if (batch > x.n)
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: round %lld asks for %lld perturbations, but only %lld are left to choose from", c->config->path,
+                 (long long)round, (long long)batch, (long long)x.n);
+    SOW_TRY(build_rules(&x, c, batch, err));
+    SOW_TRY(build_view(&x, c, strategy, round, env, err));
+    SOW_NEW(picks, batch);
+    sow_strategy_options options = {.beta = c->config->acquisition.beta, .starts = c->config->acquisition.starts};
+    SOW_TRY(sow_strategy_pick(picks, batch, strategy, &x.view, &options, env, err));
+    plan = plan_json(c, round, &x, strategy, now_seconds() - start);
+    SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, &x, picks, batch, strategy), err));
+    SOW_TRY(sow_i_write_round(c, round, plan, err));
+    SOW_TRY(sow_progress(env, "planning", 1, err));
+done:
+    choice_clear(&x);
+    free(picks);
+    free(plan);
+    return st;
+}

@@ -1,0 +1,206 @@
+/* Who may be chosen: eligibility with reasons, the held-out split, and which of the pool are true hits. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/rng.h"
+#include "core/stats.h"
+#include "io/table.h"
+#include "planner/campaign_internal.h"
+
+static sow_status refuse(sow_campaign *c, sow_index q, const char *why, sow_error *err)
+{
+    if (!c->eligible[q]) return SOW_OK;
+    c->eligible[q] = 0;
+    c->why_not[q] = sow_strdup(why);
+    return c->why_not[q] ? SOW_OK : SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
+}
+
+/* A name in a rule that the data do not have: the nearest spelling helps. */
+static sow_status must_find(sow_index *out, const sow_campaign *c, const char *name, const char *rule, sow_error *err)
+{
+    *out = sow_names_find(c->screen->perturbations, name);
+    if (*out >= 0) return SOW_OK;
+    const char *near = sow_names_nearest(c->screen->perturbations, name);
+    return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s: no perturbation '%s' in the data%s%s%s", c->config->path, rule, name,
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static sow_status exclude_one(sow_campaign *c, const sow_config_exclude *x, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *list = NULL;
+    char *why = sow_format("excluded: %s", x->reason ? x->reason : "no reason given");
+    if (!why) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    for (sow_index i = 0; i < x->n_names; i++) {
+        sow_index q;
+        SOW_TRY(must_find(&q, c, x->names[i], "constraints.exclude", err));
+        SOW_TRY(refuse(c, q, why, err));
+    }
+    if (x->file) SOW_TRY(sow_file_read_list(&list, x->file, err));
+    for (sow_index i = 0; i < sow_names_count(list); i++) {
+        sow_index q = sow_names_find(c->screen->perturbations, sow_names_get(list, i)); /* a list may name genes this screen lacks */
+        if (q >= 0) SOW_TRY(refuse(c, q, why, err));
+    }
+done:
+    free(why);
+    sow_names_destroy(list);
+    return st;
+}
+
+sow_status sow_i_pool_eligible(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    for (sow_index i = 0; i < c->n; i++) {
+        c->eligible[i] = 1;
+        if (sow_screen_find(c->screen, i, c->target) < 0) SOW_TRY(refuse(c, i, "not in the target context", err));
+    }
+    for (sow_index i = 0; i < k->constraints.n_exclude; i++)
+        SOW_TRY(exclude_one(c, &k->constraints.exclude[i], err));
+    for (sow_index i = 0; i < k->constraints.n_controls; i++) {
+        sow_index q = sow_names_find(c->screen->perturbations, k->constraints.controls[i]);
+        if (q >= 0) SOW_TRY(refuse(c, q, "positive control: on every order sheet", err));
+    }
+    for (sow_index i = 0; i < k->constraints.n_include; i++) {
+        sow_index q;
+        SOW_TRY(must_find(&q, c, k->constraints.include[i], "constraints.include", err));
+        if (!c->eligible[q])
+            SOW_FAIL(err, SOW_E_CONFIG, "%s: constraints.include names '%s', which cannot be chosen (%s)", k->path, sow_i_name(c, q), c->why_not[q]);
+    }
+done:
+    return st;
+}
+
+static int is_included(const sow_campaign *c, sow_index q)
+{
+    for (sow_index i = 0; i < c->config->constraints.n_include; i++)
+        if (sow_names_find(c->screen->perturbations, c->config->constraints.include[i]) == q) return 1;
+    return 0;
+}
+
+static sow_status hold_out_list(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *list = NULL;
+    SOW_TRY(sow_file_read_list(&list, c->config->oracle.held_list, err));
+    for (sow_index i = 0; i < sow_names_count(list); i++) {
+        sow_index q;
+        SOW_TRY(must_find(&q, c, sow_names_get(list, i), c->config->oracle.held_list, err));
+        if (is_included(c, q))
+            SOW_FAIL(err, SOW_E_CONFIG, "%s: '%s' is both in constraints.include and in oracle.held_out.list", c->config->path, sow_i_name(c, q));
+        if (c->eligible[q]) c->held_out[q] = 1;
+    }
+done:
+    sow_names_destroy(list);
+    return st;
+}
+
+static sow_status hold_out_random(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    sow_index *drawn = NULL, n = 0, all = 0;
+    SOW_NEW(drawn, c->n);
+    for (sow_index i = 0; i < c->n; i++) {
+        all += c->eligible[i];
+        if (c->eligible[i] && !is_included(c, i)) drawn[n++] = i;
+    }
+    sow_index want = k->oracle.held_count > 0 ? k->oracle.held_count : 0;
+    if (isfinite(k->oracle.held_fraction)) want = (sow_index)floor(k->oracle.held_fraction * (double)all + 0.5);
+    if (want > n)
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: oracle.held_out asks for %lld of %lld perturbations that may be held out", k->path, (long long)want,
+                 (long long)n);
+    sow_rng rng = sow_rng_make(k->seed, SOW_RNG_SPLIT, 0, 0);
+    sow_rng_permute(&rng, drawn, n);
+    for (sow_index i = 0; i < want; i++)
+        c->held_out[drawn[i]] = 1;
+done:
+    free(drawn);
+    return st;
+}
+
+sow_status sow_i_pool_build(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(c->config->oracle.held_list ? hold_out_list(c, err) : hold_out_random(c, err));
+    for (sow_index i = 0; i < c->n; i++) {
+        c->in_pool[i] = c->eligible[i] && !c->held_out[i];
+        c->pool_size += c->in_pool[i];
+        c->n_held_out += c->held_out[i];
+    }
+    if (c->pool_size == 0)
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: nothing is left to choose from: %lld perturbations in the data, all excluded, held out or without a prior",
+                 c->config->path, (long long)c->n);
+done:
+    return st;
+}
+
+sow_index sow_i_hit_count(const sow_campaign *c)
+{
+    double top = c->config->objective.top;
+    if (strcmp(c->config->objective.kind, "hits") != 0 || c->config->objective.column || !isfinite(top)) return -1;
+    sow_index n = (sow_index)floor(top * (double)c->pool_size + 0.5);
+    return n > 0 ? n : 1;
+}
+
+int sow_i_is_hit_value(const sow_campaign *c, double hit)
+{
+    if (!isfinite(hit)) return 0;
+    int below = isnan(c->config->objective.below) || hit < c->config->objective.below;
+    int above = isnan(c->config->objective.above) || hit > c->config->objective.above;
+    return below && above;
+}
+
+static sow_status top_hits(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *truth = NULL, *value = NULL;
+    sow_index *member = NULL, *order = NULL, n = 0;
+    const char **names = NULL;
+    SOW_NEW(truth, c->n * c->d);
+    SOW_NEW(value, c->n);
+    SOW_NEW(member, c->n);
+    SOW_NEW(order, c->n);
+    SOW_NEW(names, c->n);
+    SOW_TRY(sow_i_truth(truth, c, NULL, err));
+    for (sow_index i = 0; i < c->n; i++) {
+        if (!c->in_pool[i]) continue;
+        member[n] = i;
+        names[n] = sow_i_name(c, i);
+        value[n++] = c->d == 1 ? sow_i_orientation(c) * truth[i] : sqrt(sow_dot(c->d, &truth[i * c->d], &truth[i * c->d]));
+    }
+    SOW_TRY(sow_order_descending(order, value, names, n, err));
+    c->n_hits = sow_i_hit_count(c);
+    for (sow_index i = 0; i < c->n_hits; i++)
+        c->true_hit[member[order[i]]] = 1;
+done:
+    free(truth);
+    free(value);
+    free(member);
+    free(order);
+    free(names);
+    return st;
+}
+
+sow_status sow_i_pool_true_hits(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(c->true_hit, c->n);
+    if (!c->config->objective.column) {
+        SOW_TRY(top_hits(c, err));
+        goto done;
+    }
+    for (sow_index i = 0; i < c->n; i++) {
+        sow_index row = sow_screen_find(c->screen, i, c->target);
+        if (!c->in_pool[i] || row < 0) continue;
+        c->true_hit[i] = (unsigned char)sow_i_is_hit_value(c, c->screen->hit[row]);
+        c->n_hits += c->true_hit[i];
+    }
+    if (c->n_hits == 0)
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: no perturbation of the pool is a hit by objective.column '%s'; check `below` and `above`",
+                 c->config->path, c->config->objective.column);
+done:
+    return st;
+}

@@ -1,0 +1,201 @@
+/* Results from people. The file is read like a source of the campaign, so the same columns, transforms and checks apply; every problem is
+ * found before anything is written. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "io/h5ad.h"
+#include "io/table.h"
+#include "planner/campaign_internal.h"
+
+static int is_h5ad(const char *file)
+{
+    size_t n = strlen(file);
+    return n > 5 && strcmp(file + n - 5, ".h5ad") == 0;
+}
+
+static sow_status names_of_table(sow_names *out, sow_names *columns, const char *file, const char *wanted, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_table *t = NULL;
+    sow_index column;
+    SOW_TRY(sow_table_read(&t, file, err));
+    for (sow_index i = 0; i < sow_table_n_columns(t); i++)
+        SOW_TRY(sow_names_add(columns, sow_table_column_name(t, i), NULL, err));
+    if (sow_names_find(columns, wanted) < 0 && sow_names_find(columns, "perturbation") >= 0) wanted = "perturbation";
+    SOW_TRY(sow_table_column(&column, t, wanted, err));
+    for (sow_index i = 0; i < sow_table_n_rows(t); i++)
+        if (*sow_table_cell(t, i, column)) SOW_TRY(sow_names_add(out, sow_table_cell(t, i, column), NULL, err));
+done:
+    sow_table_destroy(t);
+    return st;
+}
+
+static sow_status names_of_h5ad(sow_names *out, sow_names *columns, const char *file, const char *wanted, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_h5ad *h = NULL;
+    SOW_TRY(sow_h5ad_read(&h, file, 0, err));
+    for (sow_index i = 0; i < h->n_obs_columns; i++)
+        SOW_TRY(sow_names_add(columns, h->obs[i].name, NULL, err));
+    if (sow_names_find(columns, wanted) < 0) wanted = "perturbation";
+    const sow_h5ad_column *column = sow_h5ad_obs(h, wanted);
+    if (!column || column->kind != SOW_COLUMN_STRING)
+        SOW_FAIL(err, SOW_E_DATA, "%s: obs has no text column '%s' with the perturbations", file, wanted);
+    for (sow_index i = 0; i < h->n_obs; i++)
+        if (column->text[i]) SOW_TRY(sow_names_add(out, column->text[i], NULL, err));
+done:
+    sow_h5ad_destroy(h);
+    return st;
+}
+
+static const sow_source *target_source(const sow_campaign *c)
+{
+    for (sow_index i = 0; i < c->config->n_sources; i++)
+        if (c->config->sources[i].role == SOW_ROLE_TARGET) return &c->config->sources[i];
+    return NULL;
+}
+
+/* The target source's description applied to another file; the plain names perturbation, value, cells serve where the file lacks the campaign's. */
+static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_campaign *c, const char *file, const sow_names *columns)
+{
+    *s = *target_source(c);
+    *readout = c->config->readout;
+    s->file = file;
+    s->role = SOW_ROLE_TARGET;
+    s->names_only = 0;
+    s->duplicates_allowed = 1; /* repeated rows of one perturbation are replicates */
+    s->context = sow_i_target_name(c);
+    s->context_column = NULL;
+    s->n_keep_contexts = 0;
+    s->keep_contexts = NULL;
+    if (s->perturbation_column && sow_names_find(columns, s->perturbation_column) < 0) s->perturbation_column = "perturbation";
+    if (s->cells_column && sow_names_find(columns, s->cells_column) < 0)
+        s->cells_column = sow_names_find(columns, "cells") >= 0 ? "cells" : s->cells_column;
+    if (readout->column && sow_names_find(columns, readout->column) < 0 && sow_names_find(columns, "value") >= 0) readout->column = "value";
+    if (s->variance_column && sow_names_find(columns, s->variance_column) < 0) s->variance_column = NULL;
+    if (s->replicate_column && sow_names_find(columns, s->replicate_column) < 0) s->replicate_column = NULL;
+}
+
+static sow_status check_known(const sow_campaign *c, const char *file, const sow_names *names, const char *control, sow_error *err)
+{
+    sow_text bad = {0};
+    sow_index count = 0;
+    for (sow_index i = 0; i < sow_names_count(names); i++) {
+        const char *name = sow_names_get(names, i);
+        if ((control && strcmp(control, name) == 0) || sow_names_find(c->screen->perturbations, name) >= 0) continue;
+        const char *near = sow_names_nearest(c->screen->perturbations, name);
+        if (count++ < 10) sow_text_printf(&bad, "%s'%s'%s%s%s", count > 1 ? ", " : "", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    }
+    sow_status st = SOW_OK;
+    if (count > 0)
+        st = SOW_ERROR(err, SOW_E_DATA, "%s: %lld perturbation%s unknown to this campaign: %s%s; nothing was recorded", file, (long long)count,
+                       count > 1 ? "s are" : " is", bad.text ? bad.text : "", count > 10 ? ", ..." : "");
+    sow_text_clear(&bad);
+    return st;
+}
+
+static sow_status check_features(const sow_campaign *c, const char *file, const sow_screen *s, sow_index *map, sow_error *err)
+{
+    for (sow_index j = 0; j < c->d; j++) {
+        const char *name = sow_names_get(c->screen->features, j);
+        map[j] = c->d == 1 ? 0 : sow_names_find(s->features, name);
+        if (map[j] < 0) return SOW_ERROR(err, SOW_E_DATA, "%s: gene '%s' of the campaign's response is missing; nothing was recorded", file, name);
+    }
+    return SOW_OK;
+}
+
+typedef struct {
+    json_t *results;
+    unsigned char *seen; /* [n] */
+    sow_record_summary *summary;
+} collected;
+
+static sow_status collect_measured(collected *out, const sow_campaign *c, const sow_screen *s, const sow_index *map, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *values = NULL;
+    sow_index round = sow_i_current_round(c);
+    SOW_NEW(values, c->d);
+    for (sow_index r = 0; r < s->n_rows; r++) {
+        sow_index q = sow_names_find(c->screen->perturbations, sow_names_get(s->perturbations, s->perturbation[r]));
+        if (q < 0) continue; /* cannot be: check_known has passed */
+        for (sow_index j = 0; j < c->d; j++)
+            values[j] = s->values[r * sow_screen_n_features(s) + map[j]];
+        int planned = 0;
+        for (sow_index i = 0; round < c->n_rounds && i < c->round[round].n; i++)
+            planned = planned || c->round[round].pick[i].perturbation == q;
+        double wanted = (double)c->config->design.cells_per_perturbation;
+        sow_outcome outcome = planned && isfinite(s->cells[r]) && s->cells[r] < wanted ? SOW_PARTIAL : SOW_MEASURED;
+        json_array_append_new(out->results, sow_i_result_json(c, q, outcome, s->cells[r], s->weight[r], s->hit[r], values,
+                                                              c->p ? &s->covariate[r * c->p] : NULL));
+        out->seen[q] = 1;
+        out->summary->recorded++;
+        out->summary->unplanned += !planned;
+    }
+done:
+    free(values);
+    return st;
+}
+
+/* Planned ones named in the file without a usable readout have failed; those not named at all are still awaited, or failed with --complete. */
+static void collect_failed(collected *out, const sow_campaign *c, const sow_names *names, int complete)
+{
+    sow_index round = sow_i_current_round(c);
+    if (round >= c->n_rounds) return;
+    const sow_i_round *r = &c->round[round];
+    for (sow_index i = 0; i < r->n; i++) {
+        sow_index q = r->pick[i].perturbation;
+        if (r->pick[i].outcome != SOW_PENDING || out->seen[q]) continue;
+        if (complete || sow_names_find(names, sow_i_name(c, q)) >= 0) {
+            json_array_append_new(out->results, sow_i_result_json(c, q, SOW_FAILED, 0, 0, 0, NULL, NULL));
+            out->summary->failed++;
+        } else {
+            out->summary->pending++;
+        }
+    }
+}
+
+sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, sow_record_summary *summary, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *names = NULL, *columns = NULL;
+    sow_screen *s = NULL;
+    sow_dropped dropped = {0};
+    sow_source source;
+    sow_readout_spec readout;
+    sow_index *map = NULL, round = sow_i_current_round(c);
+    collected out = {.summary = summary};
+    *summary = (sow_record_summary){0};
+    if (round >= c->n_rounds || !c->round[round].planned)
+        SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; plan one first: sower plan %s", c->dir, c->config->path);
+    if (!target_source(c)) SOW_FAIL(err, SOW_E_STATE, "%s: a simulated campaign has no results to record; use sower run", c->config->path);
+    SOW_TRY(sow_names_create(&names, err));
+    SOW_TRY(sow_names_create(&columns, err));
+    const char *wanted = target_source(c)->perturbation_column ? target_source(c)->perturbation_column : "perturbation";
+    SOW_TRY(is_h5ad(file) ? names_of_h5ad(names, columns, file, wanted, err) : names_of_table(names, columns, file, wanted, err));
+    describe_file(&source, &readout, c, file, columns);
+    SOW_TRY(check_known(c, file, names, source.control, err));
+    SOW_TRY(sow_sources_read(&s, &dropped, &source, 1, &readout, env, err));
+    SOW_NEW(map, c->d);
+    SOW_NEW(out.seen, c->n);
+    SOW_TRY(check_features(c, file, s, map, err));
+    out.results = json_array();
+    SOW_TRY(collect_measured(&out, c, s, map, err));
+    collect_failed(&out, c, names, complete);
+    json_t *results = out.results;
+    out.results = NULL;
+    SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:o}", "source", "record", "results", results), err));
+    sow_i_forget_fit(c);
+    if (sow_i_round_measured(&c->round[round])) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
+done:
+    json_decref(out.results);
+    free(out.seen);
+    free(map);
+    sow_dropped_clear(&dropped);
+    sow_screen_destroy(s);
+    sow_names_destroy(names);
+    sow_names_destroy(columns);
+    return st;
+}

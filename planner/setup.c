@@ -1,0 +1,278 @@
+/* Loading a campaign's world: data, target context, pool, priors, rules, oracle. Nothing here depends on what has been measured so far. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "planner/campaign_internal.h"
+
+static int is_kind(const sow_campaign *c, const char *kind)
+{
+    return strcmp(c->config->oracle.kind, kind) == 0;
+}
+
+static sow_status read_sources(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    sow_source *sources = NULL;
+    SOW_NEW(sources, k->n_sources);
+    for (sow_index i = 0; i < k->n_sources; i++) {
+        sources[i] = k->sources[i];
+        /* a lab's target file lists what may be planned; its results come by `sower record` */
+        sources[i].names_only = is_kind(c, "lab") && sources[i].role == SOW_ROLE_TARGET;
+    }
+    SOW_TRY(sow_sources_read(&c->screen, &c->dropped, sources, k->n_sources, &k->readout, env, err));
+done:
+    free(sources);
+    return st;
+}
+
+static sow_status build_world(sow_campaign *c, sow_prior *given, const sow_env *env, sow_error *err)
+{
+    if (!is_kind(c, "generative")) return read_sources(c, env, err);
+    const sow_config *k = c->config;
+    sow_world_options world = SOW_WORLD_OPTIONS_INIT;
+    world.seed = k->seed;
+    world.n_perturbations = k->oracle.perturbations;
+    world.n_modules = k->oracle.modules;
+    world.cells_median = k->oracle.cells;
+    world.prior_informativeness = k->oracle.informativeness;
+    world.prior_dims = k->oracle.prior_dims;
+    world.noise_per_cell = k->oracle.noise_per_cell;
+    return sow_world_create(&c->screen, given, &world, err);
+}
+
+static sow_status find_target(sow_campaign *c, sow_error *err)
+{
+    const sow_screen *s = c->screen;
+    c->target = -1;
+    for (sow_index i = 0; i < sow_names_count(s->contexts); i++) {
+        if (s->context_role[i] != SOW_ROLE_TARGET) continue;
+        if (c->target >= 0)
+            return SOW_ERROR(err, SOW_E_CONFIG,
+                             "%s: two target contexts, '%s' and '%s'; a campaign plans in one: keep one with `contexts: [NAME]` in the target source "
+                             "and give the others to a source with `role: reference`",
+                             c->config->path, sow_names_get(s->contexts, c->target), sow_names_get(s->contexts, i));
+        c->target = i;
+    }
+    if (c->target < 0) return SOW_ERROR(err, SOW_E_CONFIG, "%s: no source has `role: target`", c->config->path);
+    return SOW_OK;
+}
+
+/* The specs of model.prior, or all. `out` borrows their strings. */
+static sow_status chosen_specs(sow_prior_spec **out, sow_index *n, const sow_config *k, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    *out = NULL;
+    *n = 0;
+    SOW_NEW(*out, k->n_priors);
+    for (sow_index i = 0; i < k->n_priors; i++) {
+        int use = k->model.n_use == 0;
+        for (sow_index j = 0; j < k->model.n_use; j++)
+            use = use || strcmp(k->model.use[j], k->priors[i].name) == 0;
+        if (use) (*out)[(*n)++] = k->priors[i];
+    }
+done:
+    return st;
+}
+
+static sow_status read_priors(sow_campaign *c, sow_prior_set *set, sow_prior_coverage *coverage, int chosen, sow_index dims,
+                              const unsigned char *mask, const sow_prior *given, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    sow_prior_spec *specs = NULL;
+    sow_index n = k->n_priors;
+    if (chosen) SOW_TRY(chosen_specs(&specs, &n, k, err));
+    SOW_TRY(sow_priors_read(set, coverage, chosen ? specs : k->priors, n, c->screen, mask, dims, k->seed, given, env, err));
+done:
+    free(specs);
+    return st;
+}
+
+static void drop_without_prior(sow_campaign *c)
+{
+    for (sow_index i = 0; i < c->n; i++) {
+        if (!c->eligible[i] || c->model_priors.has_any[i]) continue;
+        c->eligible[i] = 0;
+        c->why_not[i] = sow_strdup("no prior has a row for it");
+    }
+}
+
+static sow_status load_priors(sow_campaign *c, const sow_prior *given, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    int required = k->constraints.require_prior || (c->model_class->caps & SOW_CAP_NEEDS_PRIOR);
+    if (required && (k->n_priors > 0 || given)) {
+        /* coverage decides who is in the pool, and the pool decides the scaling: read once for each */
+        SOW_TRY(read_priors(c, &c->model_priors, NULL, 1, 0, c->eligible, given, env, err));
+        drop_without_prior(c);
+        sow_prior_set_clear(&c->model_priors);
+    }
+    SOW_TRY(sow_i_pool_build(c, err));
+    SOW_NEW(c->coverage, k->n_priors + 1);
+    SOW_TRY(read_priors(c, &c->model_priors, k->model.n_use == 0 ? c->coverage : NULL, 1, k->model.prior_dims, c->in_pool, given, env, err));
+    if (k->model.n_use > 0) SOW_TRY(read_priors(c, &c->priors, c->coverage, 0, 0, c->in_pool, given, env, err));
+    SOW_NEW(c->model_priors.fit_rows, c->n);
+    memcpy(c->model_priors.fit_rows, c->in_pool, (size_t)c->n);
+done:
+    return st;
+}
+
+static sow_status find_rows_of_tables(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    SOW_TRY(sow_model_find(&c->model_class, k->model.kind, err));
+    SOW_TRY(sow_strategy_find(&c->initial_strategy, k->rounds.initial_strategy, err));
+    SOW_TRY(sow_strategy_find(&c->strategy, k->acquisition.strategy, err));
+    unsigned readout = c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE;
+    if (!(c->model_class->caps & readout))
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: model '%s' does not handle %s readouts", k->path, c->model_class->name,
+                 c->d == 1 ? "scalar" : "profile");
+done:
+    return st;
+}
+
+static int has_reference(const sow_campaign *c)
+{
+    for (sow_index i = 0; i < sow_names_count(c->screen->contexts); i++)
+        if (c->screen->context_role[i] == SOW_ROLE_REFERENCE) return 1;
+    return 0;
+}
+
+/* What a strategy needs and this campaign cannot give is said before anything is computed. */
+static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int initial, sow_error *err)
+{
+    const char *key = initial ? "rounds.initial.strategy" : "acquisition.strategy", *path = c->config->path;
+    int learns = c->model_class->caps & SOW_CAP_VARIANCE;
+    if ((s->needs & SOW_NEED_HITS) && strcmp(c->config->objective.kind, "hits") != 0)
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' looks for hits: it needs `objective: {kind: hits, ...}`", path, key, s->name);
+    if ((s->needs & SOW_NEED_REFERENCE) && !has_reference(c))
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a source with `role: reference`", path, key, s->name);
+    if ((s->needs & SOW_NEED_PRIOR) && c->model_priors.fused_dim == 0)
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs `priors:` to measure distances in", path, key, s->name);
+    if ((s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) && !learns)
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with predictive variances; '%s' has none (use gp)", path, key,
+                         s->name, c->model_class->name);
+    if ((s->needs & SOW_NEED_JOINT) && (c->d > 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs joint draws: `model: {kind: gp}` and a scalar readout", path, key, s->name);
+    if (initial && (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) &&
+        !(has_reference(c) && (c->model_class->caps & SOW_CAP_CONTEXTS)))
+        return SOW_ERROR(err, SOW_E_CONFIG,
+                         "%s: %s '%s' needs predictions, and nothing is measured before round 0; use random, kmeans or core-set", path, key, s->name);
+    return SOW_OK;
+}
+
+static sow_status check_sizes(const sow_campaign *c, sow_error *err)
+{
+    sow_index total = 0;
+    for (sow_index r = 0; r < c->n_rounds; r++) {
+        sow_index size = sow_i_batch_size(c, r);
+        if (size > c->pool_size - total)
+            return SOW_ERROR(err, SOW_E_CONFIG,
+                             "%s: round %lld asks for %lld perturbations, but of a pool of %lld only %lld are left by then; lower %s", c->config->path,
+                             (long long)r, (long long)size, (long long)c->pool_size, (long long)(c->pool_size - total),
+                             r == 0 ? "rounds.initial.size" : "rounds.batches");
+        total += size;
+    }
+    return SOW_OK;
+}
+
+static sow_status create_oracle(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_oracle_class *row = NULL;
+    const sow_config *k = c->config;
+    SOW_TRY(sow_oracle_find(&row, k->oracle.kind, err));
+    sow_oracle_options options = {.seed = k->seed,
+                                  .screen = c->screen,
+                                  .noise_per_cell = is_kind(c, "generative") ? k->oracle.noise_per_cell : 0.0,
+                                  .failure_rate = is_kind(c, "generative") ? k->oracle.failure_rate : 0.0};
+    SOW_TRY(row->create(&c->oracle, &options, err));
+done:
+    return st;
+}
+
+/* One digest over every file the campaign reads, so that a campaign notices when its past was made from other data. */
+static sow_status digest_files(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    sow_text all = {0};
+    char hex[65];
+    for (sow_index i = 0; i < k->n_sources; i++) {
+        SOW_TRY(sow_file_sha256(hex, k->sources[i].file, err));
+        sow_text_printf(&all, "source %s\n", hex);
+    }
+    for (sow_index i = 0; i < k->n_priors; i++) {
+        if (!k->priors[i].file) continue;
+        SOW_TRY(sow_file_sha256(hex, k->priors[i].file, err));
+        sow_text_printf(&all, "prior %s\n", hex);
+    }
+    if (k->oracle.held_list) {
+        SOW_TRY(sow_file_sha256(hex, k->oracle.held_list, err));
+        sow_text_printf(&all, "held out %s\n", hex);
+    }
+    if (all.failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    sow_sha256(c->world_digest, all.text ? all.text : "", all.size);
+done:
+    sow_text_clear(&all);
+    return st;
+}
+
+sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    sow_prior given = {0};
+    SOW_TRY(digest_files(c, err));
+    SOW_TRY(build_world(c, &given, env, err));
+    c->n = sow_screen_n_perturbations(c->screen);
+    c->d = sow_screen_n_features(c->screen);
+    c->p = sow_screen_n_covariates(c->screen);
+    c->n_rounds = 1 + k->rounds.n_batches;
+    SOW_TRY(find_target(c, err));
+    SOW_TRY(find_rows_of_tables(c, err));
+    SOW_NEW(c->eligible, c->n);
+    SOW_NEW(c->held_out, c->n);
+    SOW_NEW(c->in_pool, c->n);
+    SOW_NEW(c->why_not, c->n);
+    SOW_TRY(sow_i_pool_eligible(c, err));
+    SOW_TRY(load_priors(c, is_kind(c, "generative") ? &given : NULL, env, err));
+    SOW_TRY(check_needs(c, c->initial_strategy, 1, err));
+    if (k->rounds.n_batches > 0) SOW_TRY(check_needs(c, c->strategy, 0, err));
+    SOW_TRY(check_sizes(c, err));
+    c->has_truth = !is_kind(c, "lab");
+    if (c->has_truth && strcmp(k->objective.kind, "hits") == 0) SOW_TRY(sow_i_pool_true_hits(c, err));
+    if (k->guides.file)
+        SOW_TRY(sow_guides_read(&c->guides, k->guides.file, k->guides.target, k->guides.id, k->guides.n_id, k->guides.sequence,
+                                k->guides.n_sequence, err));
+    SOW_TRY(create_oracle(c, err));
+done:
+    sow_prior_clear(&given);
+    return st;
+}
+
+void sow_i_setup_clear(sow_campaign *c)
+{
+    sow_oracle_destroy(c->oracle);
+    sow_guides_destroy(c->guides);
+    for (sow_index i = 0; c->coverage && i < c->config->n_priors; i++)
+        sow_prior_coverage_clear(&c->coverage[i]);
+    free(c->coverage);
+    sow_prior_set_clear(&c->model_priors);
+    sow_prior_set_clear(&c->priors);
+    if (c->has_response) sow_pca_clear(&c->response);
+    for (sow_index i = 0; c->why_not && i < c->n; i++)
+        free(c->why_not[i]);
+    free(c->why_not);
+    free(c->eligible);
+    free(c->held_out);
+    free(c->in_pool);
+    free(c->true_hit);
+    sow_dropped_clear(&c->dropped);
+    sow_screen_destroy(c->screen);
+}

@@ -1,0 +1,268 @@
+/* State from events. Each event is applied by one function, both when it is made and when a campaign is opened again, so that a resumed
+ * campaign and an undisturbed one can not differ. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "planner/campaign_internal.h"
+
+const char *sow_i_name(const sow_campaign *c, sow_index perturbation)
+{
+    return sow_names_get(c->screen->perturbations, perturbation);
+}
+
+const char *sow_i_target_name(const sow_campaign *c)
+{
+    return sow_names_get(c->screen->contexts, c->target);
+}
+
+char *sow_i_json_text(const json_t *j, int indent)
+{
+    size_t flags = JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17);
+    return json_dumps(j, flags | (indent ? JSON_INDENT(1) : JSON_COMPACT));
+}
+
+sow_index sow_i_batch_size(const sow_campaign *c, sow_index round)
+{
+    return round == 0 ? c->config->rounds.initial_size : c->config->rounds.batches[round - 1];
+}
+
+int sow_i_round_measured(const sow_i_round *r)
+{
+    if (!r->planned) return 0;
+    for (sow_index i = 0; i < r->n; i++)
+        if (r->pick[i].outcome == SOW_PENDING) return 0;
+    return 1;
+}
+
+sow_index sow_i_current_round(const sow_campaign *c)
+{
+    sow_index r = 0;
+    while (r < c->n_rounds && c->round[r].evaluated)
+        r++;
+    return r;
+}
+
+static void round_clear(sow_i_round *r)
+{
+    for (sow_index i = 0; i < r->n; i++)
+        free(r->pick[i].reason);
+    free(r->pick);
+    free(r->strategy);
+    json_decref(r->metrics);
+    json_decref(r->learned);
+    *r = (sow_i_round){0};
+}
+
+void sow_i_state_clear(sow_campaign *c)
+{
+    for (sow_index i = 0; c->item && i < c->n; i++) {
+        free(c->item[i].values);
+        free(c->item[i].covariate);
+    }
+    free(c->item);
+    c->item = NULL;
+    for (sow_index i = 0; c->round && i < c->n_rounds; i++)
+        round_clear(&c->round[i]);
+    free(c->round);
+    c->round = NULL;
+    free(c->created_effective);
+    c->created_effective = NULL;
+}
+
+/* Perturbations are named in events, not numbered: a name stays true when files gain rows. */
+static sow_status named(sow_index *out, const sow_campaign *c, const json_t *row, sow_error *err)
+{
+    const char *name = json_string_value(json_object_get(row, "perturbation"));
+    *out = name ? sow_names_find(c->screen->perturbations, name) : -1;
+    if (*out < 0)
+        return SOW_ERROR(err, SOW_E_DATA, "%s/campaign.db: the campaign names perturbation '%s', which the data no longer have", c->dir,
+                         name ? name : "(none)");
+    return SOW_OK;
+}
+
+static double number_or_nan(const json_t *j)
+{
+    return json_is_number(j) ? json_number_value(j) : NAN;
+}
+
+static sow_status apply_planned(sow_campaign *c, sow_i_round *r, const json_t *payload, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const json_t *picks = json_object_get(payload, "picks");
+    const char *strategy = json_string_value(json_object_get(payload, "strategy"));
+    sow_index n = (sow_index)json_array_size(picks);
+    round_clear(r);
+    r->strategy = sow_strdup(strategy ? strategy : "");
+    if (!r->strategy) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_NEW(r->pick, n);
+    r->n = n;
+    for (sow_index i = 0; i < n; i++) {
+        const json_t *row = json_array_get(picks, (size_t)i);
+        sow_i_pick *pick = &r->pick[i];
+        SOW_TRY(named(&pick->perturbation, c, row, err));
+        const char *reason = json_string_value(json_object_get(row, "reason"));
+        pick->reason = sow_strdup(reason ? reason : "");
+        if (!pick->reason) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        pick->score = number_or_nan(json_object_get(row, "score"));
+        pick->planned_cells = (sow_index)json_integer_value(json_object_get(row, "planned_cells"));
+        pick->cost = json_number_value(json_object_get(row, "cost"));
+        pick->outcome = SOW_PENDING;
+        c->item[pick->perturbation].status = SOW_PLANNED;
+    }
+    r->planned = 1;
+done:
+    return st;
+}
+
+static sow_status read_values(double **out, const json_t *array, sow_index n, const char *name, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if ((sow_index)json_array_size(array) != n)
+        SOW_FAIL(err, SOW_E_DATA, "campaign.db: the recorded values of '%s' have length %lld, not %lld", name,
+                 (long long)json_array_size(array), (long long)n);
+    if (!*out) SOW_NEW(*out, n);
+    for (sow_index i = 0; i < n; i++)
+        (*out)[i] = number_or_nan(json_array_get(array, (size_t)i));
+done:
+    return st;
+}
+
+/* A second measurement of the same perturbation is a replicate: values are averaged by weight, cells add up. */
+static void merge_replicate(sow_i_item *item, double *values, double *covariate, double cells, double weight, double hit, sow_index d,
+                            sow_index p)
+{
+    double wa = item->weight > 0 ? item->weight : 1, wb = weight > 0 ? weight : 1;
+    for (sow_index j = 0; j < d; j++)
+        item->values[j] = (wa * item->values[j] + wb * values[j]) / (wa + wb);
+    for (sow_index j = 0; j < p; j++)
+        item->covariate[j] = (wa * item->covariate[j] + wb * covariate[j]) / (wa + wb);
+    item->cells += cells;
+    item->weight = wa + wb;
+    item->hit = fmin(item->hit, hit);
+}
+
+static sow_i_pick *find_pick(sow_i_round *r, sow_index perturbation)
+{
+    for (sow_index i = 0; i < r->n; i++)
+        if (r->pick[i].perturbation == perturbation) return &r->pick[i];
+    return NULL;
+}
+
+static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *row, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index q = -1;
+    double *values = NULL, *covariate = NULL;
+    SOW_TRY(named(&q, c, row, err));
+    sow_i_item *item = &c->item[q];
+    sow_i_pick *pick = find_pick(r, q);
+    sow_outcome outcome = (sow_outcome)json_integer_value(json_object_get(row, "outcome"));
+    if (pick) pick->outcome = outcome;
+    if (outcome == SOW_FAILED) {
+        if (item->round < 0) item->status = SOW_LOST;
+        goto done;
+    }
+    double cells = number_or_nan(json_object_get(row, "cells")), weight = number_or_nan(json_object_get(row, "weight"));
+    double hit = number_or_nan(json_object_get(row, "hit"));
+    SOW_TRY(read_values(&values, json_object_get(row, "values"), c->d, sow_i_name(c, q), err));
+    SOW_TRY(read_values(&covariate, json_object_get(row, "covariate"), c->p, sow_i_name(c, q), err));
+    if (item->values) {
+        merge_replicate(item, values, covariate, cells, weight, hit, c->d, c->p);
+    } else {
+        item->values = values;
+        item->covariate = covariate;
+        values = covariate = NULL;
+        item->round = r->round;
+        item->cells = cells;
+        item->weight = weight;
+        item->hit = hit;
+        item->unplanned = !pick;
+    }
+    item->status = outcome == SOW_PARTIAL ? SOW_DONE_PARTIAL : SOW_DONE;
+done:
+    free(values);
+    free(covariate);
+    return st;
+}
+
+static sow_status apply_measured(sow_campaign *c, sow_i_round *r, const json_t *payload, sow_error *err)
+{
+    const json_t *results = json_object_get(payload, "results");
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        sow_status st = apply_result(c, r, json_array_get(results, i), err);
+        if (st != SOW_OK) return st;
+    }
+    return SOW_OK;
+}
+
+static sow_status apply_evaluated(sow_i_round *r, const json_t *payload)
+{
+    json_decref(r->metrics);
+    json_decref(r->learned);
+    r->metrics = json_incref(json_object_get(payload, "metrics"));
+    r->learned = json_incref(json_object_get(payload, "learned"));
+    r->evaluated = 1;
+    return SOW_OK;
+}
+
+sow_status sow_i_state_apply(sow_campaign *c, const char *kind, sow_index round, const char *payload, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    json_error_t je;
+    json_t *j = json_loads(payload, 0, &je);
+    if (!j) SOW_FAIL(err, SOW_E_DATA, "%s/campaign.db: an event of kind '%s' is not JSON: %s", c->dir, kind, je.text);
+    if (strcmp(kind, "created") == 0) {
+        const char *effective = json_string_value(json_object_get(j, "effective"));
+        free(c->created_effective);
+        c->created_effective = sow_strdup(effective ? effective : "{}");
+        if (!c->created_effective) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        goto done;
+    }
+    if (strcmp(kind, "changed") == 0) goto done;
+    if (round < 0 || round >= c->n_rounds)
+        SOW_FAIL(err, SOW_E_STATE, "%s holds round %lld, but the campaign file asks for rounds 0 to %lld; rounds already planned cannot be removed",
+                 c->dir, (long long)round, (long long)(c->n_rounds - 1));
+    sow_i_round *r = &c->round[round];
+    r->round = round;
+    if (strcmp(kind, "planned") == 0) SOW_TRY(apply_planned(c, r, j, err));
+    else if (strcmp(kind, "measured") == 0) SOW_TRY(apply_measured(c, r, j, err));
+    else if (strcmp(kind, "evaluated") == 0) SOW_TRY(apply_evaluated(r, j));
+    else SOW_FAIL(err, SOW_E_DATA, "%s/campaign.db: unknown event kind '%s'; was it written by a newer sower?", c->dir, kind);
+    r->round = round;
+done:
+    json_decref(j);
+    return st;
+}
+
+sow_status sow_i_commit(sow_campaign *c, const char *kind, sow_index round, json_t *payload, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *text = payload ? sow_i_json_text(payload, 0) : NULL;
+    json_decref(payload);
+    if (!text) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing event '%s'", kind);
+    SOW_TRY(sow_store_append(c->store, kind, round, text, err));
+    SOW_TRY(sow_i_state_apply(c, kind, round, text, err));
+done:
+    free(text);
+    return st;
+}
+
+sow_status sow_i_state_load(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(c->item, c->n);
+    for (sow_index i = 0; i < c->n; i++)
+        c->item[i] = (sow_i_item){.round = -1, .cells = NAN, .weight = NAN, .hit = NAN};
+    SOW_NEW(c->round, c->n_rounds);
+    for (sow_index i = 0; i < c->n_rounds; i++)
+        c->round[i].round = i;
+    if (!c->store) goto done;
+    sow_index n = 0;
+    const sow_event *events = sow_store_events(c->store, &n);
+    for (sow_index i = 0; i < n; i++)
+        SOW_TRY(sow_i_state_apply(c, events[i].kind, events[i].round, events[i].payload, err));
+done:
+    return st;
+}
