@@ -1,2 +1,7 @@
 sow_add_test(core/kmeans)
 sow_add_test(core/pca)
+sow_add_test(core/status)
+sow_add_test(core/memory)
+sow_add_test(core/names)
+sow_add_test(core/threads)
+sow_add_test(core/rng)

@@ -1,0 +1,123 @@
+#include "core/names.h"
+#include "core/memory.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+Test(names, keeps_the_order_of_adding)
+{
+    sow_names *names = NULL;
+    sow_index at = -1;
+    cr_assert_eq(sow_names_create(&names, NULL), SOW_OK);
+    cr_assert_eq(sow_names_add(names, "STAT1", &at, NULL), SOW_OK);
+    cr_assert_eq(at, 0);
+    cr_assert_eq(sow_names_add(names, "IRF1", &at, NULL), SOW_OK);
+    cr_assert_eq(at, 1);
+    cr_assert_eq(sow_names_add(names, "STAT1", &at, NULL), SOW_OK);
+    cr_assert_eq(at, 0);
+    cr_assert_eq(sow_names_count(names), 2);
+    cr_assert_str_eq(sow_names_get(names, 1), "IRF1");
+    cr_assert_null(sow_names_get(names, 2));
+    cr_assert_null(sow_names_get(names, -1));
+    cr_assert_eq(sow_names_find(names, "stat1"), -1);
+    cr_assert_eq(sow_names_find(names, ""), -1);
+    sow_names_destroy(names);
+}
+
+Test(names, finds_each_of_many)
+{
+    enum { MANY = 20000 };
+    sow_names *names = NULL;
+    char name[32];
+    cr_assert_eq(sow_names_create(&names, NULL), SOW_OK);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "ENSG%011d", i);
+        cr_assert_eq(sow_names_add(names, name, NULL, NULL), SOW_OK);
+    }
+    cr_assert_eq(sow_names_count(names), MANY);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "ENSG%011d", i);
+        cr_assert_eq(sow_names_find(names, name), i);
+    }
+    cr_assert_eq(sow_names_find(names, "ENSG00000020000"), -1);
+    sow_names_destroy(names);
+}
+
+Test(names, is_empty_when_null)
+{
+    cr_assert_eq(sow_names_count(NULL), 0);
+    cr_assert_eq(sow_names_find(NULL, "x"), -1);
+    cr_assert_null(sow_names_get(NULL, 0));
+    cr_assert_null(sow_names_nearest(NULL, "x"));
+    sow_names_destroy(NULL);
+}
+
+Test(names, a_failing_allocation_adds_nothing)
+{
+    sow_names *names = NULL;
+    cr_assert_eq(sow_names_create(&names, NULL), SOW_OK);
+    for (int n = 0;; n++) {
+        sow_error err = {0};
+        sow_memory_fail_after(n);
+        sow_status st = sow_names_add(names, "STAT1", NULL, &err);
+        sow_memory_fail_after(-1);
+        if (st == SOW_OK) break;
+        cr_assert_eq(st, SOW_E_NOMEM);
+        cr_assert_eq(sow_names_count(names), 0);
+        cr_assert_eq(sow_names_find(names, "STAT1"), -1);
+    }
+    cr_assert_eq(sow_names_find(names, "STAT1"), 0);
+    sow_names_destroy(names);
+}
+
+static void nearest_is(const char *asked, const char *expected)
+{
+    static const char *const strategies[] = {"random", "kmeans", "core-set", "ucb", "ei", "thompson", "reference"};
+    const char *got = sow_nearest_of(strategies, 7, asked);
+    if (expected)
+        cr_assert(got && strcmp(got, expected) == 0, "nearest to '%s' is '%s'", asked, got ? got : "none");
+    else
+        cr_assert_null(got, "nearest to '%s' is '%s'", asked, got ? got : "none");
+}
+
+Test(names, suggests_the_nearest_spelling)
+{
+    nearest_is("kmean", "kmeans");    /* missing */
+    nearest_is("kmeanss", "kmeans");  /* extra */
+    nearest_is("kneans", "kmeans");   /* wrong */
+    nearest_is("kmaens", "kmeans");   /* two changed places, one step */
+    nearest_is("ubc", "ucb");         /* the same with only one step allowed */
+    nearest_is("KMEANS", "kmeans");   /* case is no difference */
+    nearest_is("coreset", "core-set");
+    nearest_is("e", "ei");
+}
+
+Test(names, suggests_nothing_when_nothing_is_near)
+{
+    nearest_is("banana", NULL);
+    nearest_is("u", NULL);
+}
+
+Test(names, prefers_the_first_of_equals_and_ignores_very_long_names)
+{
+    static const char *const names[] = {"abcd", "abce"};
+    cr_assert_str_eq(sow_nearest_of(names, 2, "abcf"), "abcd");
+    char longest[500];
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = 0;
+    cr_assert_null(sow_nearest_of(names, 2, longest));
+    cr_assert_null(sow_nearest_of(names, 2, ""));
+    cr_assert_null(sow_nearest_of(names, 2, NULL));
+    cr_assert_null(sow_nearest_of(names, 0, "abcd"));
+}
+
+Test(names, suggests_from_a_set)
+{
+    sow_names *names = NULL;
+    cr_assert_eq(sow_names_create(&names, NULL), SOW_OK);
+    cr_assert_eq(sow_names_add(names, "nperts", NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_names_add(names, "gene", NULL, NULL), SOW_OK);
+    cr_assert_str_eq(sow_names_nearest(names, "genes"), "gene");
+    sow_names_destroy(names);
+}
