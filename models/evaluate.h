@@ -28,6 +28,19 @@ SOW_MUST_CHECK sow_status sow_evaluate_profile(sow_metric *out, sow_index *n_out
                                                const double *reference, const sow_index *own, sow_index n, sow_index d, sow_rng *rng,
                                                sow_error *err);
 
+/* One perturbation's metrics over the features, for a profile: truth and mean [d], `reference` [d] is subtracted from both (NULL = nothing),
+ * feature `own` is left out (-1 = none). */
+
+/** Pearson correlation; NaN for fewer than 2 features or a constant side. */
+double sow_metric_pearson(const double *truth, const double *mean, const double *reference, sow_index own, sow_index d);
+/** Root mean squared difference (any reference cancels); NaN for no feature. */
+double sow_metric_rmse(const double *truth, const double *mean, sow_index own, sow_index d);
+/** Share of features that change in the same direction; no change (exactly 0) is a direction of its own; NaN for no feature. */
+double sow_metric_direction(const double *truth, const double *mean, const double *reference, sow_index own, sow_index d);
+/** Pearson over the `top` features of largest |truth - reference|, ties to the lowest position. SOW_E_NOMEM only; *out NaN where undefined. */
+SOW_MUST_CHECK sow_status sow_metric_pearson_top(double *out, const double *truth, const double *mean, const double *reference,
+                                                 sow_index own, sow_index d, sow_index top, sow_error *err);
+
 #ifdef __cplusplus
 }
 #endif

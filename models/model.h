@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/** What is measured. All arrays borrowed. */
+/** What is measured. All arrays borrowed: y, cells and the positions until fit returns; priors and response as long as the model lives. */
 typedef struct {
     sow_index n;                   /* items */
     sow_index n_features;          /* d: 1 for a scalar */
@@ -79,6 +79,8 @@ typedef struct {
 struct sow_model {
     const sow_model_class *class_;
     sow_index n_features;
+    sow_index n_contexts;
+    sow_index n_perturbations; /* of the catalogue, when priors were given; else 0 = not known */
 };
 
 /** Joint posterior of the noise-free target value over the query's items (d == 1). */

@@ -1,1 +1,184 @@
-#include "core/status.h"
+/* two-way: an additive model of perturbation and context.
+ *
+ * For perturbation p in context c: P_p = mean of p's values over the OTHER contexts, shift_c = mean over the perturbations measured both in c
+ * and elsewhere of (y_pc - P_p), prediction = P_p + shift_c. A perturbation not measured elsewhere gets c's mean; a context without values of
+ * its own gets shift 0 and the mean of everything. Variance: of the residuals y_pc - P_p - shift_c, or of c's values. Noise is inside it. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "models/model_internal.h"
+
+typedef struct {
+    sow_model base;
+    sow_index n_items;    /* largest perturbation + 1 */
+    sow_index *start;     /* [n_items + 1] into `row` */
+    sow_index *row, *row_context; /* [n] rows by perturbation */
+    double *y;            /* [n, d] copy of the values */
+    double *shift;        /* [n_contexts, d] */
+    double *mean, *var;   /* [n_contexts, d] of the context's values */
+    double *residual_var; /* [n_contexts, d] */
+    sow_index *n_both;    /* [n_contexts] perturbations behind shift */
+} two_way;
+
+static void destroy(sow_model *model)
+{
+    two_way *m = (two_way *)model;
+    if (!m) return;
+    free(m->start);
+    free(m->row);
+    free(m->row_context);
+    free(m->y);
+    free(m->shift);
+    free(m->mean);
+    free(m->var);
+    free(m->residual_var);
+    free(m->n_both);
+    free(m);
+}
+
+/* Rows sorted by perturbation (counting sort keeps their order). */
+static sow_status index_rows(two_way *m, const sow_training *t, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    for (sow_index i = 0; i < t->n; i++)
+        if (t->perturbation[i] >= m->n_items) m->n_items = t->perturbation[i] + 1;
+    SOW_NEW(m->start, m->n_items + 2);
+    SOW_NEW(m->row, t->n);
+    SOW_NEW(m->row_context, t->n);
+    for (sow_index i = 0; i < t->n; i++) m->start[t->perturbation[i] + 2]++;
+    for (sow_index p = 0; p < m->n_items; p++) m->start[p + 2] += m->start[p + 1];
+    for (sow_index i = 0; i < t->n; i++) {
+        sow_index at = m->start[t->perturbation[i] + 1]++;
+        m->row[at] = i;
+        m->row_context[at] = t->context[i];
+    }
+done:
+    return st;
+}
+
+/* Mean of p over the contexts other than c into out [d]; how many rows it rests on. */
+static sow_index elsewhere(const two_way *m, sow_index p, sow_index c, sow_index d, double *out)
+{
+    sow_index n = 0;
+    for (sow_index j = 0; j < d; j++) out[j] = 0;
+    if (p >= m->n_items) return 0;
+    for (sow_index k = m->start[p]; k < m->start[p + 1]; k++) {
+        if (m->row_context[k] == c) continue;
+        for (sow_index j = 0; j < d; j++) out[j] += m->y[m->row[k] * d + j];
+        n++;
+    }
+    for (sow_index j = 0; j < d && n > 0; j++) out[j] /= (double)n;
+    return n;
+}
+
+/* shift and residual variance of context c from its rows [n]. */
+static void fit_context(two_way *m, const sow_training *t, sow_index c, const sow_index *rows, sow_index n, double *other)
+{
+    sow_index d = t->n_features, both = 0;
+    double *shift = m->shift + c * d, *rv = m->residual_var + c * d;
+    for (sow_index r = 0; r < n; r++) {
+        if (elsewhere(m, t->perturbation[rows[r]], c, d, other) == 0) continue;
+        for (sow_index j = 0; j < d; j++) shift[j] += m->y[rows[r] * d + j] - other[j];
+        both++;
+    }
+    for (sow_index j = 0; j < d && both > 0; j++) shift[j] /= (double)both;
+    for (sow_index r = 0; r < n && both > 1; r++) {
+        if (elsewhere(m, t->perturbation[rows[r]], c, d, other) == 0) continue;
+        for (sow_index j = 0; j < d; j++) {
+            double e = m->y[rows[r] * d + j] - other[j] - shift[j];
+            rv[j] += e * e;
+        }
+    }
+    for (sow_index j = 0; j < d; j++)
+        rv[j] = both > 1 ? fmax(rv[j] / (double)(both - 1), 1e-12) * (1.0 + 1.0 / (double)both) : m->var[c * d + j];
+    m->n_both[c] = both;
+}
+
+static sow_status fit_contexts(two_way *m, const sow_training *t, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index d = t->n_features, *rows = NULL;
+    double *other = NULL;
+    SOW_NEW(rows, t->n);
+    SOW_NEW(other, d);
+    for (sow_index c = 0; c < t->n_contexts; c++) {
+        sow_index n = 0, all = 0;
+        for (sow_index i = 0; i < t->n; i++)
+            if (t->context[i] == c) rows[n++] = i;
+        for (sow_index i = 0; i < t->n && n == 0; i++) rows[all++] = i;
+        sow_i_row_moments(m->mean + c * d, m->var + c * d, t->y, d, rows, n + all);
+        fit_context(m, t, c, rows, n, other);
+    }
+done:
+    free(rows);
+    free(other);
+    return st;
+}
+
+static sow_status fit(sow_model **out, const sow_training *t, const sow_model_options *options, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    two_way *m = NULL;
+    sow_index nd = t->n_contexts * t->n_features;
+    (void)options, (void)env;
+    SOW_NEW(m, 1);
+    m->base.n_features = t->n_features;
+    SOW_NEW(m->y, t->n * t->n_features);
+    for (sow_index i = 0; i < t->n * t->n_features; i++) m->y[i] = t->y[i];
+    SOW_TRY(index_rows(m, t, err));
+    SOW_NEW(m->shift, nd);
+    SOW_NEW(m->mean, nd);
+    SOW_NEW(m->var, nd);
+    SOW_NEW(m->residual_var, nd);
+    SOW_NEW(m->n_both, t->n_contexts);
+    SOW_TRY(fit_contexts(m, t, err));
+    *out = &m->base;
+    m = NULL;
+done:
+    if (m) destroy(&m->base);
+    return st;
+}
+
+static sow_status predict(const sow_model *model, const sow_query *q, double *mean, double *var, double *noise, const sow_env *env,
+                          sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const two_way *m = (const two_way *)model;
+    sow_index d = model->n_features;
+    double *one = NULL;
+    (void)env;
+    SOW_NEW(one, d);
+    for (sow_index i = 0; i < q->n; i++) {
+        sow_index c = q->context[i];
+        if (elsewhere(m, q->perturbation[i], c, d, one) == 0) {
+            sow_i_write_item(mean, var, noise, i, d, m->mean + c * d, m->var + c * d);
+            continue;
+        }
+        for (sow_index j = 0; j < d; j++) one[j] += m->shift[c * d + j];
+        sow_i_write_item(mean, var, noise, i, d, one, m->residual_var + c * d);
+    }
+done:
+    free(one);
+    return st;
+}
+
+static char *describe(const sow_model *model)
+{
+    const two_way *m = (const two_way *)model;
+    sow_index most = 0;
+    for (sow_index c = 0; c < model->n_contexts; c++)
+        if (m->n_both[c] > most) most = m->n_both[c];
+    return sow_format("perturbation mean over other contexts plus the context's shift (from at most %lld shared perturbations)",
+                      (long long)most);
+}
+
+const sow_model_class sow_i_two_way = {
+    .name = "two-way",
+    .summary = "a perturbation's mean over other contexts plus the context's shift",
+    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_VARIANCE | SOW_CAP_CONTEXTS,
+    .fit = fit,
+    .predict = predict,
+    .destroy = destroy,
+    .describe = describe,
+};

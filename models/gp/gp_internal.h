@@ -1,0 +1,145 @@
+/* The Gaussian process from the inside: items and how priors relate them, kernels over these relations, the marginal likelihood, and the
+ * conditional distribution. docs/math/gp.md derives what is used here.
+ *
+ * An item is a perturbation. Values are standardised (mean 0, variance 1), so that amplitudes are shares of variance. */
+#ifndef SOWER_MODELS_GP_INTERNAL_H
+#define SOWER_MODELS_GP_INTERNAL_H
+
+#include "core/env.h"
+#include "core/prior.h"
+#include "core/status.h"
+#include "models/model.h"
+
+/* ---- relations (relation.c) ---- */
+
+typedef enum {
+    SOW_RELATION_DISTANCE, /* Euclidean; sets: sqrt(2 - 2 Tanimoto) */
+    SOW_RELATION_COSINE,
+    SOW_RELATION_TANIMOTO  /* <a,b> / (|a|^2 + |b|^2 - <a,b>): positive semi-definite for sets and for real vectors */
+} sow_relation;
+
+/** The distance of two items of which one has no row: every kernel is 0 there, and no square of it overflows. */
+#define SOW_RELATION_FAR 1e100
+
+/** Items made ready to be related to others through every prior. */
+typedef struct {
+    sow_index n, n_priors;
+    sow_index *item;  /* [n] perturbations */
+    const sow_prior *priors; /* borrowed */
+    double **x;       /* [n_priors] DENSE: [n, dim] gathered rows; NULL for SETS */
+    double **norm2;   /* [n_priors][n] squared length, or set count */
+    sow_index **start, **posting; /* [n_priors] SETS: positions of the items in each set; NULL for DENSE */
+} sow_items;
+
+SOW_MUST_CHECK sow_status sow_i_items_create(sow_items **out, const sow_prior *priors, sow_index n_priors, const sow_index *item,
+                                             sow_index n, sow_error *err);
+void sow_i_items_destroy(sow_items *items);
+
+/** Inner products of all items with w others through one prior into dot [n, ldd], and the others' squared lengths into norm2 [w]. */
+SOW_MUST_CHECK sow_status sow_i_items_dot(const sow_items *items, sow_index prior, const sow_index *other, sow_index w, double *dot,
+                                          sow_index ldd, double *norm2, sow_error *err);
+/** From inner products to a relation. Same perturbation: 0 or 1; a missing row on either side: FAR or 0. */
+double sow_i_relate(sow_relation relation, sow_prior_kind kind, double dot, double norm2_a, double norm2_b);
+
+/* ---- kernels (kernel.c) ---- */
+
+typedef enum { SOW_SHAPE_FIXED, SOW_SHAPE_RBF, SOW_SHAPE_EXPONENTIAL, SOW_SHAPE_MATERN32 } sow_shape;
+
+/** amplitude * shape(relation / length): a correlation of 1 with itself, 0 with items unknown to the prior. */
+typedef struct {
+    sow_index prior;
+    sow_relation relation;
+    sow_shape shape;
+    sow_index amplitude, length; /* positions in theta (logs); length -1 for SOW_SHAPE_FIXED */
+    double unit;                 /* length 1 in the prior's own units */
+} sow_component;
+
+typedef struct {
+    sow_index n_components, n_theta;
+    sow_component *component;        /* ordered by prior */
+    double *prior_mean, *prior_sd;   /* [n_theta] Gaussian priors of the log parameters */
+    double *theta;                   /* [n_theta] logs of: per component amplitude (and length), s0^2, s1^2 */
+    double constant;                 /* variance of the constant mean */
+} sow_kernel;
+
+/** Components for the priors the items of a fit have, by the name of a kernel option; lengths scaled to the items' distances. */
+SOW_MUST_CHECK sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_items *items, sow_error *err);
+void sow_i_kernel_destroy(sow_kernel *kernel);
+
+double sow_i_shape_value(sow_shape shape, double r);
+/** d value / d log length at r = relation / length, given the value. */
+double sow_i_shape_slope(sow_shape shape, double r, double value);
+
+/** Covariance of all items with w others into k [n, ldk], scratch-free for the caller. Cost O(n w (sum of dims + components)). */
+SOW_MUST_CHECK sow_status sow_i_kernel_block(const sow_kernel *kernel, const sow_items *items, const sow_index *other, sow_index w,
+                                             double *k, sow_index ldk, sow_error *err);
+/** Variance of any item: the sum of amplitudes and the constant. */
+double sow_i_kernel_variance(const sow_kernel *kernel);
+/** Noise variance of a measurement whose typical/actual number of cells is `ratio`. */
+double sow_i_kernel_noise(const sow_kernel *kernel, double ratio);
+
+/* ---- marginal likelihood (likelihood.c) ---- */
+
+/** Negative log posterior of theta for k outputs that share the kernel. */
+typedef struct sow_likelihood sow_likelihood;
+
+/** z [n, k] standardised values, ratio [n] typical/actual cells. items and kernel are borrowed while it lives. Memory about
+ *  (components + relations + 2) n^2 doubles. */
+SOW_MUST_CHECK sow_status sow_i_likelihood_create(sow_likelihood **out, const sow_kernel *kernel, const sow_items *items, const double *z,
+                                                  sow_index k, const double *ratio, const sow_env *env, sow_error *err);
+void sow_i_likelihood_destroy(sow_likelihood *l);
+/** f and, when gradient is not NULL, its gradient [n_theta]. Not positive definite: *f = INFINITY and SOW_OK. An objective of sow_i_lbfgs. */
+SOW_MUST_CHECK sow_status sow_i_likelihood_value(void *likelihood, const double *theta, double *f, double *gradient, sow_error *err);
+
+/* ---- optimiser (lbfgs.c) ---- */
+
+typedef sow_status (*sow_objective)(void *user, const double *x, double *f, double *gradient, sow_error *err);
+typedef struct {
+    sow_index iterations, evaluations;
+    double value;
+} sow_lbfgs_result;
+/** Minimise from x [n] (replaced by the best point). Limited memory BFGS (Nocedal & Wright 2006, 7.4-7.5), 8 pairs, weak Wolfe line
+ *  search. Stops after `iterations` or when one gains less than tolerance * max(1, |f|). Deterministic. */
+SOW_MUST_CHECK sow_status sow_i_lbfgs(double *x, sow_index n, sow_objective objective, void *user, sow_index iterations, double tolerance,
+                                      sow_lbfgs_result *result, sow_error *err);
+
+/* ---- conditioning (condition.c) ---- */
+
+/** The process given values: K + noise = L L', alpha = K^-1 z. */
+typedef struct {
+    const sow_kernel *kernel; /* borrowed */
+    const sow_items *items;   /* borrowed */
+    sow_index n, k;
+    double *l;     /* [n, n] */
+    double *alpha; /* [n, k] */
+} sow_conditional;
+
+SOW_MUST_CHECK sow_status sow_i_condition(sow_conditional *out, const sow_kernel *kernel, const sow_items *items, const double *z,
+                                          sow_index k, const double *ratio, const sow_env *env, sow_error *err);
+void sow_i_conditional_clear(sow_conditional *c);
+/** K(items, other) [n, m], in tiles of columns. */
+SOW_MUST_CHECK sow_status sow_i_covariance(double *k, const sow_kernel *kernel, const sow_items *items, const sow_index *other, sow_index m,
+                                           const sow_env *env, sow_error *err);
+/** Cholesky factor l of k [n, n] with 1e-6 on the diagonal, ten times more (at most 1e-2) until it exists. */
+SOW_MUST_CHECK sow_status sow_i_factor_with_jitter(double *l, const double *k, sow_index n, const sow_env *env, sow_error *err);
+/** mean [m, k], var [m] (may be NULL) of the noise-free process at m others; v [m, n] (may be NULL) receives (L^-1 K(X, other))'. */
+SOW_MUST_CHECK sow_status sow_i_conditional_at(const sow_conditional *c, const sow_index *other, sow_index m, double *mean, double *var,
+                                               double *v, const sow_env *env, sow_error *err);
+
+/* ---- the fitted model (gp.c), shared with posterior.c ---- */
+
+typedef struct {
+    sow_model base;
+    sow_kernel *kernel;
+    sow_items *items;
+    sow_conditional conditional;
+    double centre, scale;  /* y = centre + scale * z */
+    double typical_cells;  /* median of the known cells of the measured items; NaN = none known */
+} sow_gp;
+
+/** typical/actual cells: the factor of s1^2; 1 where unknown. */
+double sow_i_gp_ratio(double typical_cells, double cells);
+SOW_MUST_CHECK sow_status sow_i_gp_posterior(sow_posterior **out, const sow_model *model, const sow_query *query, const sow_env *env,
+                                             sow_error *err);
+
+#endif

@@ -1,0 +1,20 @@
+/* What the rows of the model table share. */
+#ifndef SOWER_MODELS_MODEL_INTERNAL_H
+#define SOWER_MODELS_MODEL_INTERNAL_H
+
+#include "models/model.h"
+
+extern const sow_model_class sow_i_train_mean, sow_i_two_way, sow_i_linear, sow_i_knn, sow_i_gp;
+
+/** Positions of the rows of the target context, or of all rows when it has none. rows [t->n] caller's storage; the number is returned. */
+sow_index sow_i_target_rows(const sow_training *t, sow_index *rows);
+
+/** Mean and variance (n - 1) per feature of the given rows of y [., d] into mean [d], var [d] (var may be NULL). One row says nothing of a
+ *  spread: its square is taken, so that an interval reaches to 0. Never below 1e-12, so that a density stays finite. n >= 1. */
+void sow_i_row_moments(double *mean, double *var, const double *y, sow_index d, const sow_index *rows, sow_index n);
+
+/** Fill mean, var and noise of item i ([d] each, the last two may be NULL); var_i NULL = NaN; noise 0 where a variance is known. */
+void sow_i_write_item(double *mean, double *var, double *noise, sow_index i, sow_index d, const double *mean_i, const double *var_i);
+
+
+#endif
