@@ -1,1 +1,135 @@
-#include "core/status.h"
+/* The report: reads the document, writes the sections in order, and sets them into the page of io/report/page.html. */
+#include "io/report_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What each key may be, so that a wrong document is refused by name and not shown as an empty page. null counts as absent. */
+static const struct {
+    const char *key;
+    json_type type;
+    const char *what;
+} KEYS[] = {
+    {"name", JSON_STRING, "a string"},     {"generated_by", JSON_STRING, "a string"}, {"readout", JSON_STRING, "a string"},
+    {"objective", JSON_STRING, "a string"}, {"context", JSON_STRING, "a string"},      {"state", JSON_STRING, "a string"},
+    {"model", JSON_STRING, "a string"},    {"next", JSON_OBJECT, "an object"},        {"rounds", JSON_ARRAY, "a list"},
+    {"metrics", JSON_ARRAY, "a list"},     {"map", JSON_OBJECT, "an object"},         {"hits", JSON_OBJECT, "an object"},
+    {"bill", JSON_OBJECT, "an object"},    {"priors", JSON_ARRAY, "a list"},          {"dropped", JSON_ARRAY, "a list"},
+    {"constraints", JSON_ARRAY, "a list"}, {"learned", JSON_ARRAY, "a list"},         {"held_out", JSON_OBJECT, "an object"},
+    {"provenance", JSON_ARRAY, "a list"},
+};
+
+static sow_status check_document(const json_t *doc, sow_error *err)
+{
+    if (!json_is_object(doc)) return SOW_ERROR(err, SOW_E_DATA, "report: the document is not a JSON object");
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++) {
+        const json_t *value = json_object_get(doc, KEYS[i].key);
+        if (value && !json_is_null(value) && json_typeof(value) != KEYS[i].type)
+            return SOW_ERROR(err, SOW_E_DATA, "report: '%s' must be %s", KEYS[i].key, KEYS[i].what);
+    }
+    if (!sow_i_string(doc, "name")) return SOW_ERROR(err, SOW_E_DATA, "report: the document lacks 'name'");
+    return SOW_OK;
+}
+
+static void write_body(sow_i_report *r)
+{
+    sow_i_report_header(r);
+    sow_text_append(&r->body, "<main>\n");
+    sow_i_report_next(r);
+    sow_i_report_headline(r);
+    sow_i_report_curves(r);
+    sow_i_report_map(r);
+    sow_i_report_hits(r);
+    sow_i_report_rounds(r);
+    sow_i_report_spend(r);
+    sow_i_report_learned(r);
+    sow_i_report_priors(r);
+    sow_i_report_dropped(r);
+    sow_i_report_constraints(r);
+    sow_i_report_held_out(r);
+    sow_i_report_provenance(r);
+    sow_text_append(&r->body, "</main>\n<footer>Charts can be saved as SVG or PNG from the menu at their upper right corner. This page is complete in "
+                              "itself: it loads nothing and sends nothing.</footer>");
+}
+
+/* The charts as JSON inside <script>: '<' never appears there as itself, so neither </script> nor <!-- can. */
+static void write_charts(sow_text *t, const char *json)
+{
+    for (const char *p = json, *end; *p; p = end) {
+        end = p + strcspn(p, "<");
+        sow_text_printf(t, "%.*s", (int)(end - p), p);
+        if (*end == '<') {
+            sow_text_append(t, "\\u003c");
+            end++;
+        }
+    }
+}
+
+static void append_asset(sow_text *t, const unsigned char *asset)
+{
+    sow_text_append(t, (const char *)asset);
+}
+
+/* What stands for {{slot}} in page.html. */
+static void fill_slot(sow_text *t, const char *slot, const sow_i_report *r, const char *charts)
+{
+    if (strcmp(slot, "title") == 0) {
+        sow_i_html(t, sow_i_string(r->doc, "name"));
+        sow_text_append(t, " · sower report");
+    }
+    if (strcmp(slot, "css") == 0) append_asset(t, sow_i_report_css);
+    if (strcmp(slot, "body") == 0 && r->body.text) sow_text_append(t, r->body.text);
+    if (strcmp(slot, "data") == 0) write_charts(t, charts);
+    if (strcmp(slot, "vega") == 0) append_asset(t, sow_i_report_vega);
+    if (strcmp(slot, "vega_lite") == 0) append_asset(t, sow_i_report_vega_lite);
+    if (strcmp(slot, "vega_embed") == 0) append_asset(t, sow_i_report_vega_embed);
+    if (strcmp(slot, "page") == 0) append_asset(t, sow_i_report_page);
+    if (strcmp(slot, "licences") == 0) {
+        append_asset(t, sow_i_report_licence_vega);
+        append_asset(t, sow_i_report_licence_lite);
+        append_asset(t, sow_i_report_licence_embed);
+    }
+}
+
+/* One pass over the template: what is filled in is never searched for slots. */
+static void fill_page(sow_text *t, const sow_i_report *r, const char *charts)
+{
+    const char *p = (const char *)sow_i_report_html;
+    for (const char *open = strstr(p, "{{"); open; open = strstr(p, "{{")) {
+        const char *close = strstr(open, "}}");
+        if (!close) break;
+        char slot[32] = "";
+        size_t n = (size_t)(close - open) - 2;
+        if (n < sizeof slot) memcpy(slot, open + 2, n);
+        sow_text_printf(t, "%.*s", (int)(open - p), p);
+        fill_slot(t, slot, r, charts);
+        p = close + 2;
+    }
+    sow_text_append(t, p);
+}
+
+sow_status sow_report_write(const char *path, const char *json, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_text page = {0};
+    sow_i_report r = {.charts = json_array()};
+    char *charts = NULL;
+    json_error_t where;
+    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
+    if (!doc && json_error_code(&where) == json_error_out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the report's document");
+    if (!doc) SOW_FAIL(err, SOW_E_DATA, "report: not JSON at line %d, column %d: %s", where.line, where.column, where.text);
+    SOW_TRY(check_document(doc, err));
+    r.doc = doc;
+    write_body(&r);
+    charts = r.charts ? json_dumps(r.charts, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    if (r.failed || r.body.failed || !charts) SOW_FAIL(err, SOW_E_NOMEM, "out of memory composing '%s'", path);
+    fill_page(&page, &r, charts);
+    SOW_TRY(sow_text_save(&page, path, err));
+done:
+    free(charts);
+    sow_text_clear(&page);
+    sow_text_clear(&r.body);
+    json_decref(r.charts);
+    json_decref(doc);
+    return st;
+}

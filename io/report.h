@@ -2,19 +2,24 @@
  * without a browser. The document (all keys optional but name; absent = the section says what is missing):
  *
  *  name, generated_by ("sower 0.1.0"), readout ("scalar"|"profile"), objective ("hits"|"learn"), context, state ("finished"|"waiting for the lab"|"planned"|...)
- *  next       {round, strategy, picks:[{rank,perturbation,context,score,reason,planned_cells,cost}], command: "sower record results.csv ..."}   what to do next and why
- *  rounds     [{round, strategy, size, measured, failed, cost, weeks, hits_found}]
- *  metrics    [{round, measured, model, context, metric, value, low, high}]   as metrics.csv; null for empty
+ *  model      name of the campaign's model among `metrics`; absent = the first model there
+ *  next       {round, strategy, picks:[{rank,perturbation,context,score,reason,planned_cells,cost}], command: "sower record results.csv ..."}   what to do next and why;
+ *             optional why: a sentence for the whole batch, in place of the one known for the strategy. The bill's rows of this round are its price.
+ *  rounds     [{round, strategy, size, measured, failed, cost, weeks, hits_found}]   of that round alone, not summed up
+ *  metrics    [{round, measured, model, context, metric, value, low, high}]   as metrics.csv; null for empty; `measured` summed up over rounds
  *  map        {x_label, y_label, points:[{x,y,perturbation,status:"free"|"measured"|"planned"|"held out"|"excluded",round,score,reason,value,hit}]}   picks in prior space
- *  hits       {definition, total, pool_size, found:[{round, measured, found, chance}], list:[{perturbation, round, value}]}
+ *  hits       {definition, total, pool_size, found:[{round, measured, found, chance}] (summed up over rounds; chance in hits), list:[{perturbation, round, value}]}
  *  bill       {currency, rows:[{round,item,quantity,unit,price,cost}], total, weeks}
- *  priors     [{name, kind, rows, dim, covered, pool_size, zero_rows, missing}]
+ *  priors     [{name, kind, rows, dim, covered, pool_size, zero_rows, missing}]   missing: a count or a list of names
  *  dropped    [{what, names, count}]
  *  constraints [{rule, state}]
  *  learned    ["reactome: tanimoto, weight 0.61", ...]   what the model learned
  *  held_out   {count, names}
- *  provenance [{key, value}]   version, git, seed, digests; values that vary from run to run carry "varies": true and go to their own fold
- */
+ *  provenance [{key, value}]   version, git, seed, digests; values that vary from run to run carry "varies": true and go to their own fold,
+ *             between <!-- varies --> and <!-- /varies -->: the one part of the page that two runs of the same campaign may differ in
+ *
+ * A top-level key of another JSON type is refused by name; deeper inside, a value of another type reads as absent. The same document gives the
+ * same bytes. */
 #ifndef SOWER_IO_REPORT_H
 #define SOWER_IO_REPORT_H
 
@@ -24,7 +29,9 @@
 extern "C" {
 #endif
 
-/** Write `path` atomically from JSON text. SOW_E_DATA when the text is no JSON object or lacks `name`. */
+/** Write `path` atomically from JSON text (UTF-8, NUL-terminated). SOW_E_DATA when the text is no JSON object, lacks `name` or has a key of the wrong
+ *  type; SOW_E_IO, SOW_E_NOMEM. Any text may be hostile: it is escaped. About 0.9 MB plus what the document holds; more than 4,000 free points of
+ *  the map are thinned evenly and the page says so. */
 SOW_MUST_CHECK sow_status sow_report_write(const char *path, const char *json, sow_error *err);
 
 #ifdef __cplusplus

@@ -1,0 +1,164 @@
+// Draws the charts of the report from the data in #data, with the colours of the page. Tables and words are already there.
+"use strict";
+(function () {
+  const charts = JSON.parse(document.getElementById("data").textContent);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  // The same dashes and marks as sow_i_series_key() in io/report_html.c.
+  const DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 2], [1, 3], [10, 4], [6, 2, 2, 2]];
+  const MARKS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "circle", "square"];
+  const nth = (list, i) => list[Math.min(i, list.length - 1)];
+
+  function config() {
+    const text = { labelColor: colour("soft"), titleColor: colour("soft"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" };
+    return {
+      background: "transparent",
+      font: getComputedStyle(document.body).fontFamily,
+      view: { stroke: null },
+      axis: Object.assign({ gridColor: colour("line"), domainColor: colour("soft"), tickColor: colour("soft"), titlePadding: 8, labelFlush: false }, text),
+      axisX: { grid: false },
+      axisY: { domain: false, ticks: false, tickCount: 5 },
+    };
+  }
+
+  const measuredAxis = (values) => {
+    const at = [...new Set(values.map((d) => d.measured))].sort((a, b) => a - b);
+    return { field: "measured", type: "quantitative", title: "perturbations measured", scale: { zero: false, nice: false, padding: 14 },
+             axis: { values: at.length <= 12 ? at : undefined, format: ",d", labelOverlap: "greedy" } };
+  };
+
+  // --- a curve for each model, with its band ---
+  function curve(chart) {
+    const names = chart.series;
+    const values = chart.rows.map(([measured, round, model, value, low, high]) => ({ measured, round, model, value, low, high, own: model === names[0] }));
+    const scale = (list) => ({ domain: names, range: names.map((_, i) => nth(list, i)) });
+    const colours = { field: "model", type: "nominal", legend: null, scale: scale(DASHES.map((_, i) => colour("s" + i))) };
+    const dash = { field: "model", type: "nominal", legend: null, scale: scale(DASHES) };
+    const mark = { field: "model", type: "nominal", legend: null, scale: scale(MARKS) };
+    const y = { field: "value", type: "quantitative", title: null, scale: { zero: false, nice: true } };
+    const banded = [{ filter: "datum.low != null && datum.high != null" }];
+    const range = { y: Object.assign({}, y, { field: "low" }), y2: { field: "high" }, color: colours };
+    const tooltip = [["model", "model"], ["round", "round"], ["measured", "measured"], ["value", "value"], ["low", "low"], ["high", "high"]]
+      .map(([field, title]) => Object.assign({ field, title }, ["value", "low", "high"].includes(field) ? { type: "quantitative", format: ".3~r" } : { type: "nominal" }));
+    const layer = [
+      { transform: banded.concat([{ filter: "datum.own" }]), mark: { type: "area", opacity: 0.16 }, encoding: range },
+      { transform: banded, mark: { type: "rule", strokeWidth: 1 }, encoding: Object.assign({ opacity: { condition: { test: "datum.own", value: 0.8 }, value: 0.4 } }, range) },
+      { mark: { type: "line" }, encoding: { y, color: colours, strokeDash: dash, strokeWidth: { condition: { test: "datum.own", value: 2.6 }, value: 1.5 } } },
+      { mark: { type: "point", filled: true, opacity: 1 }, encoding: { y, color: colours, shape: mark, size: { condition: { test: "datum.own", value: 60 }, value: 40 }, tooltip } },
+    ];
+    if (chart.target !== undefined)
+      layer.push({ data: { values: [{ at: chart.target }] }, mark: { type: "rule", strokeDash: [1, 3], color: colour("ink") },
+                   encoding: { x: { value: 0 }, x2: { value: "width" }, y: { field: "at", type: "quantitative" } } });
+    return { width: "container", height: 210, data: { values }, encoding: { x: measuredAxis(values) }, layer };
+  }
+
+  // --- hits found against chance ---
+  function hits(chart) {
+    const values = chart.rows.map(([measured, round, found, chance]) => ({ measured, round, found, chance }));
+    const y = (field) => ({ field, type: "quantitative", title: "hits", scale: { zero: true } });
+    const tooltip = [["round", "d"], ["measured", ",d"], ["found", ",d"], ["chance", ".1f"]].map(([field, format]) => ({ field, type: "quantitative", format }));
+    const line = (field, series) => [
+      { mark: { type: "line", color: colour("s" + series), strokeWidth: series ? 1.6 : 2.6, strokeDash: DASHES[series] }, encoding: { y: y(field), tooltip } },
+      { mark: { type: "point", filled: true, opacity: 1, color: colour("s" + series), size: series ? 25 : 60 }, encoding: { y: y(field), tooltip } },
+    ];
+    return { width: "container", height: 240, data: { values }, encoding: { x: measuredAxis(values) },
+             layer: [{ transform: [{ filter: "datum.chance != null" }], layer: line("chance", 6) }, { layer: line("found", 0) }] };
+  }
+
+  // --- cost of each round, stacked by item ---
+  function spend(chart) {
+    const values = chart.rows.map(([round, item, cost]) => ({ round, item, cost, order: chart.series.indexOf(item) }));
+    return {
+      width: "container", height: 220, data: { values }, mark: { type: "bar", width: { band: 0.62 } },
+      encoding: {
+        x: { field: "round", type: "ordinal", title: "round", axis: { labelAngle: 0 } },
+        y: { field: "cost", aggregate: "sum", type: "quantitative", title: chart.currency || "cost", axis: { format: "~s" } },
+        color: { field: "item", type: "nominal", legend: null, scale: { domain: chart.series, range: chart.series.map((_, i) => colour("s" + i)) } },
+        order: { field: "order", type: "quantitative" },
+        tooltip: [{ field: "round", type: "ordinal" }, { field: "item", type: "nominal" }, { field: "cost", aggregate: "sum", type: "quantitative", title: "cost", format: ",.2f" }],
+      },
+    };
+  }
+
+  // --- the map ---
+  const KINDS = ["free", "measured", "measured, a hit", "planned", "held out", "excluded"];
+  const KIND_COLOURS = ["free", "measured", "hit", "planned", "heldout", "excluded"];
+  const KIND_MARKS = ["circle", "circle", "diamond", "triangle-up", "square", "M-.7-.7L.7.7M.7-.7L-.7.7"];
+  const DRAWN_ORDER = [0, 5, 4, 1, 2, 3]; // what matters comes on top
+
+  function map(chart) {
+    const values = chart.rows
+      .map(([x, y, name, kind, round, score, value, reason]) => ({ x, y, name, kind, round, score, value, reason, key: String(name).toUpperCase() }))
+      .sort((a, b) => DRAWN_ORDER.indexOf(a.kind) - DRAWN_ORDER.indexOf(b.kind));
+    const crowd = values.length > 5000 ? 0.55 : values.length > 1500 ? 0.8 : 1;
+    const scale = (list) => ({ domain: [0, 1, 2, 3, 4, 5], range: list });
+    const by = (list) => ({ field: "kind", type: "ordinal", legend: null, scale: scale(list) });
+    const place = (field, title) => ({ field, type: "quantitative", title: title || null, scale: { zero: false, nice: false, padding: 12 }, axis: { grid: false, labels: false, ticks: false, domain: false } });
+    const named = [{ filter: "find != '' && datum.key == find" }];
+    return {
+      width: "container", height: window.innerWidth < 640 ? 360 : 500, data: { values },
+      params: [{ name: "find", value: "" }],
+      encoding: { x: place("x", chart.x), y: place("y", chart.y) },
+      layer: [
+        { mark: { type: "point", tooltip: { content: "data" } },
+          encoding: {
+            shape: by(KIND_MARKS),
+            fill: by(KIND_COLOURS.map((c, k) => (k > 3 ? "transparent" : colour(c)))),
+            stroke: by(KIND_COLOURS.map((c, k) => (k === 2 || k === 3 ? colour("outline") : k === 0 ? "transparent" : k === 1 ? colour("card") : colour(c)))),
+            strokeWidth: by([0, 0.5, 0.7, 0.7, 1.1, 1.3]), size: by([22, 52, 95, 80, 34, 34].map((s) => s * crowd)), opacity: by([0.75, 0.9, 1, 1, 0.85, 0.9]),
+          } },
+        { transform: named, mark: { type: "point", size: 420, strokeWidth: 2.5, stroke: colour("ink"), fill: null } },
+        { transform: named, mark: { type: "text", dy: -20, fontSize: 14, fontWeight: 600, color: colour("ink") }, encoding: { text: { field: "name", type: "nominal" } } },
+      ],
+    };
+  }
+
+  const number = (x) => (typeof x === "number" ? String(Number(x.toPrecision(4))) : String(x));
+
+  function pointText(datum, safe) {
+    if (!datum || datum.name === undefined) return safe(datum);
+    const lines = [["status", KINDS[datum.kind]], ["round", datum.round], ["score", datum.score], ["value", datum.value], ["why", datum.reason]]
+      .filter(([, value]) => value !== undefined && value !== null)
+      .map(([key, value]) => '<tr><td class="key">' + key + '</td><td class="value">' + safe(number(value)) + "</td></tr>");
+    return "<h2>" + safe(String(datum.name)) + "</h2><table>" + lines.join("") + "</table>";
+  }
+
+  function connectFind(chart, view) {
+    const input = document.getElementById("find"), found = document.getElementById("found");
+    const names = new Map(chart.rows.map((row) => [String(row[2]).toUpperCase(), row]));
+    input.oninput = () => {
+      const wanted = input.value.trim().toUpperCase(), row = names.get(wanted);
+      found.textContent = !wanted ? "" : row ? KINDS[row[3]] + (row[4] !== undefined && row[4] !== null ? ", round " + row[4] : "") : "not drawn here";
+      view.signal("find", row ? wanted : "").run();
+    };
+    if (input.value) input.oninput();
+  }
+
+  const BUILDERS = { curve, hits, spend, map };
+  const views = new Map();
+
+  function draw(place) {
+    const chart = charts[Number(place.dataset.chart)];
+    const spec = Object.assign({ config: config(), autosize: { type: "fit", contains: "padding" }, padding: 4 }, BUILDERS[chart.kind](chart));
+    const isMap = chart.kind === "map";
+    // An expression interpreter (ast) in place of generated code, so that the page needs no permission to evaluate strings.
+    const options = {
+      mode: "vega-lite", ast: true, renderer: isMap && chart.rows.length > 2500 ? "canvas" : "svg",
+      actions: { export: true, source: false, compiled: false, editor: false }, downloadFileName: "sower-" + chart.kind,
+      tooltip: isMap ? { formatTooltip: pointText, disableDefaultStyle: true } : { disableDefaultStyle: true },
+    };
+    return vegaEmbed(place, spec, options).then((result) => {
+      if (views.has(place)) views.get(place).finalize();
+      views.set(place, result);
+      if (isMap) connectFind(chart, result.view);
+      place.dataset.drawn = dark.matches ? "dark" : "light";
+    }).catch((error) => {
+      place.textContent = "This chart could not be drawn: " + error.message;
+      console.error(error);
+    });
+  }
+
+  const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);
+  dark.addEventListener("change", drawAll);
+  drawAll();
+})();

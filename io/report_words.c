@@ -1,0 +1,147 @@
+/* What metrics mean, in a sentence each, and the questions several sections ask of the document. */
+#include "io/report_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static const sow_i_metric_words METRICS[] = {
+    {"spearman", "Spearman correlation",
+     "Rank agreement between predicted and measured values of held-out perturbations: 1 is the right order, 0 no better than a guess.", 1, NAN, 0},
+    {"rmse", "Root mean squared error",
+     "Typical size of the difference between predicted and measured value, in the units of the readout.", -1, NAN, 0},
+    {"nll", "Negative log likelihood",
+     "How surprised the model is by the held-out values given its own uncertainty: being wrong and sure costs most.", -1, NAN, 0},
+    {"coverage90", "Coverage of 90% intervals",
+     "Share of held-out values inside the model's 90% predictive interval: below 0.9 the model is too sure, above 0.9 too cautious.", 0, 0.9, 0},
+    {"hits_recall", "Recall of hits", "Hits found so far as a share of all hits in the pool.", 1, NAN, 1},
+    {"hits_found", "Hits found", "Hits among what has been measured.", 1, NAN, 1},
+    {"chance", "Chance", "Recall expected when the same number of perturbations is drawn at random.", 1, NAN, 1},
+    {"pool_size", "Pool size", "Perturbations that could be chosen when the campaign began.", 0, NAN, 1},
+    {"cost", "Cost", "Spent so far.", -1, NAN, 1},
+    {"weeks", "Weeks", "Time the rounds so far take.", -1, NAN, 1},
+    {"pearson_delta_all", "Pearson correlation of responses",
+     "Agreement in shape between predicted and measured change against control over all genes. Predicting the average response for everything "
+     "already scores well, so read it beside the centred one.",
+     1, NAN, 0},
+    {"pearson_delta_centred", "Pearson correlation, average response removed",
+     "As the plain correlation, after subtracting the context's average response from both sides: what is left is specific to the "
+     "perturbation, and predicting the average scores 0.",
+     1, NAN, 0},
+    {"pearson_delta_de", "Pearson correlation, changed genes", "Agreement in shape over the genes that change significantly.", 1, NAN, 0},
+    {"rmse_all", "Root mean squared error, all genes", "Typical size of the difference between predicted and measured change over all genes.", -1,
+     NAN, 0},
+    {"rmse_de", "Root mean squared error, changed genes", "The same over the genes that change significantly.", -1, NAN, 0},
+    {"direction_all", "Direction of change",
+     "Share of genes whose predicted change has the sign of the measured one; 0.5 is a guess.", 1, 0.5, 0},
+    {"direction_de", "Direction of change, changed genes",
+     "Share of significantly changed genes whose predicted change has the right sign; 0.5 is a guess.", 1, 0.5, 0},
+    {"pearson_top20_abs", "Pearson correlation, 20 strongest genes",
+     "Agreement over the 20 genes with the largest measured change of each perturbation, up or down.", 1, NAN, 0},
+    {"pearson_top20_wilcoxon", "Pearson correlation, top 20 by Wilcoxon",
+     "Agreement over the 20 genes that a rank-sum test puts first for each perturbation.", 1, NAN, 0},
+    {"recall_top20", "Recall of the 20 strongest genes", "Share of the 20 most changed genes that the prediction also puts among its 20.", 1, NAN, 0},
+    {"mse_top20", "Mean squared error, top 20 genes", "Squared difference over the 20 most changed genes.", -1, NAN, 0},
+    {"mae_top20", "Mean absolute error, top 20 genes", "Absolute difference over the 20 most changed genes.", -1, NAN, 0},
+    {"r2_all", "R squared, all genes", "Share of the variance over genes that the prediction explains; below 0 it is worse than a constant.", 1,
+     NAN, 0},
+    {"r2_de", "R squared, changed genes", "The same over the genes that change significantly.", 1, NAN, 0},
+    {"mmd_all", "Maximum mean discrepancy", "Distance between predicted and measured cell populations; 0 when they cannot be told apart.", -1, NAN,
+     0},
+    {"mmd_de", "Maximum mean discrepancy, changed genes", "The same over the genes that change significantly.", -1, NAN, 0},
+    {"precision_at_25", "Precision at 25", "Share of the 25 perturbations predicted strongest that are so.", 1, NAN, 0},
+    {"precision_at_35", "Precision at 35", "Share of the 35 perturbations predicted strongest that are so.", 1, NAN, 0},
+};
+
+const sow_i_metric_words *sow_i_metric(const char *key)
+{
+    for (size_t i = 0; key && i < sizeof METRICS / sizeof *METRICS; i++)
+        if (strcmp(METRICS[i].key, key) == 0) return &METRICS[i];
+    return NULL;
+}
+
+const char *sow_i_campaign_model(const json_t *doc)
+{
+    const json_t *metrics = sow_i_array(doc, "metrics");
+    const char *model = sow_i_string(doc, "model");
+    for (size_t i = 0; !model && i < json_array_size(metrics); i++) model = sow_i_string(json_array_get(metrics, i), "model");
+    return metrics ? model : NULL;
+}
+
+double sow_i_measured(const json_t *doc)
+{
+    const json_t *found = sow_i_array(json_object_get(doc, "hits"), "found"), *rounds = sow_i_array(doc, "rounds");
+    double n, sum = 0;
+    if (!rounds && found && sow_i_number(json_array_get(found, json_array_size(found) - 1), "measured", &n)) return n;
+    for (size_t i = 0; i < json_array_size(rounds); i++) {
+        (void)sow_i_number(json_array_get(rounds, i), "measured", &n);
+        sum += n;
+    }
+    return sum;
+}
+
+double sow_i_pool_size(const json_t *doc)
+{
+    double n;
+    if (sow_i_number(json_object_get(doc, "hits"), "pool_size", &n)) return n;
+    (void)sow_i_number(json_array_get(sow_i_array(doc, "priors"), 0), "pool_size", &n);
+    return n;
+}
+
+const char *sow_i_currency(const json_t *doc)
+{
+    const char *currency = sow_i_string(json_object_get(doc, "bill"), "currency");
+    return currency ? currency : "";
+}
+
+static int same(const json_t *a, const json_t *b, const char *key)
+{
+    return json_equal(json_object_get(a, key), json_object_get(b, key));
+}
+
+/* The campaign model's row of `metric` in the last round; the campaign's own context first, then whichever comes first. */
+static const json_t *last_row(const json_t *doc, const char *metric, const char *own)
+{
+    const json_t *metrics = sow_i_array(doc, "metrics"), *best = NULL;
+    const char *home = sow_i_string(doc, "context");
+    double best_round = -1, round, value;
+    int best_home = 0;
+    for (size_t i = 0; i < json_array_size(metrics); i++) {
+        const json_t *row = json_array_get(metrics, i);
+        const char *model = sow_i_string(row, "model"), *key = sow_i_string(row, "metric"), *context = sow_i_string(row, "context");
+        if (!model || !key || strcmp(model, own) != 0 || strcmp(key, metric) != 0 || !sow_i_number(row, "value", &value)) continue;
+        (void)sow_i_number(row, "round", &round);
+        int is_home = context && home && strcmp(context, home) == 0;
+        if (round < best_round || (round == best_round && is_home <= best_home)) continue;
+        best = row;
+        best_round = round;
+        best_home = is_home;
+    }
+    return best;
+}
+
+static const json_t *best_of_the_others(const json_t *doc, const json_t *own, int better)
+{
+    const json_t *metrics = sow_i_array(doc, "metrics"), *best = NULL;
+    double best_value = 0, value;
+    for (size_t i = 0; i < json_array_size(metrics); i++) {
+        const json_t *row = json_array_get(metrics, i);
+        if (!sow_i_string(row, "model") || same(row, own, "model") || !same(row, own, "metric") || !same(row, own, "context") ||
+            !same(row, own, "round") || !sow_i_number(row, "value", &value))
+            continue;
+        if (best && better * value <= better * best_value) continue;
+        best = row;
+        best_value = value;
+    }
+    return best;
+}
+
+int sow_i_leading_metric(const json_t *doc, const json_t **own, const json_t **best_baseline)
+{
+    static const char *const order[] = {"spearman", "pearson_delta_centred", "pearson_delta_all", "rmse", "rmse_all"};
+    const char *model = sow_i_campaign_model(doc);
+    *own = *best_baseline = NULL;
+    for (size_t i = 0; model && !*own && i < sizeof order / sizeof *order; i++) *own = last_row(doc, order[i], model);
+    if (!*own) return 0;
+    *best_baseline = best_of_the_others(doc, *own, sow_i_metric(sow_i_string(*own, "metric"))->better);
+    return 1;
+}
