@@ -1,0 +1,2 @@
+sow_add_test(simulator/oracle)
+sow_add_test(simulator/world)
