@@ -1,1 +1,45 @@
-int main(void) { return 0; }
+/* sower: plans perturbation screens round by round. */
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static char command_line[4096];
+
+static void remember_command_line(int argc, char **argv)
+{
+    size_t used = 0;
+    for (int i = 0; i < argc && used + 2 < sizeof command_line; i++) {
+        int n = snprintf(command_line + used, sizeof command_line - used, "%s%s", i ? " " : "", argv[i]);
+        if (n < 0) return;
+        used += (size_t)n;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    remember_command_line(argc, argv);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        const cli_command *asked = argc > 2 ? cli_find_command(argv[2]) : NULL;
+        if (asked) cli_print_help(asked);
+        else cli_print_overview();
+        return cli_finish_stdout(argc < 2 ? EXIT_WRONG_INPUT : EXIT_DONE);
+    }
+    const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
+    const cli_command *command = cli_find_command(name);
+    if (!command) return EXIT_WRONG_INPUT;
+    cli_args args = {.argv_text = command_line};
+    int code = cli_parse(&args, command, argc - 2, argv + 2);
+    if (code == 0 && args.help) {
+        cli_print_help(command);
+    } else if (code == 0) {
+        sow_env env;
+        cli_env_init(&env, &args);
+        cli_catch_signals();
+        code = command->run(&args, &env);
+        cli_env_clear(&env);
+    }
+    cli_args_clear(&args);
+    return cli_finish_stdout(code);
+}

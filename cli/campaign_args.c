@@ -1,0 +1,63 @@
+/* From a command line to an open campaign, and back to an exit code. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+
+sow_config *cli_read_config(const cli_args *args, int *exit_code)
+{
+    sow_error err = {0};
+    sow_config *config = NULL;
+    char *problems = NULL;
+    sow_status st = sow_config_read(&config, &problems, args->positional[0], args->sets, args->n_sets, &err);
+    if (st != SOW_OK) {
+        *exit_code = cli_exit_code(st);
+        if (problems && *problems) fprintf(stderr, "%s%s", problems, problems[0] ? "" : "\n");
+        else cli_fail(&err);
+        config = NULL;
+    }
+    free(problems);
+    return config;
+}
+
+sow_config *cli_open(sow_campaign **campaign, const cli_args *args, sow_campaign_mode mode, const sow_env *env, int *exit_code)
+{
+    sow_error err = {0};
+    *campaign = NULL;
+    *exit_code = EXIT_DONE;
+    sow_config *config = cli_read_config(args, exit_code);
+    if (!config) return NULL;
+    sow_campaign_options options = {.dir = args->out, .mode = mode, .argv = args->argv_text};
+    sow_status st = sow_campaign_open(campaign, config, &options, env, &err);
+    if (st == SOW_OK) return config;
+    *exit_code = cli_fail(&err);
+    sow_config_destroy(config);
+    return NULL;
+}
+
+int cli_close(sow_config *config, sow_campaign *campaign, sow_status status, const sow_error *err, int exit_code)
+{
+    sow_error close_error = {0};
+    if (status != SOW_OK) {
+        exit_code = cli_fail(err);
+        sow_campaign_abandon(campaign);
+    } else if (sow_campaign_close(campaign, &close_error) != SOW_OK) {
+        exit_code = cli_fail(&close_error);
+    }
+    sow_config_destroy(config);
+    return exit_code;
+}
+
+void cli_say_next(const sow_campaign *campaign, const cli_args *args)
+{
+    const char *file = args->positional[0];
+    if (args->quiet) return;
+    switch (sow_campaign_next_step(campaign)) {
+    case SOW_NEXT_PLAN: fprintf(stderr, "next: sower plan %s\n", file); break;
+    case SOW_NEXT_MEASURE:
+        if (sow_campaign_needs_people(campaign)) fprintf(stderr, "next: measure the batch, then: sower record %s RESULTS.csv\n", file);
+        else fprintf(stderr, "next: sower run %s\n", file);
+        break;
+    default: fprintf(stderr, "every round of this campaign is done\n");
+    }
+}

@@ -1,0 +1,73 @@
+/* The program: a table of commands, a table of options, exit codes, and the terminal. Results go to stdout, everything else to stderr. */
+#ifndef SOWER_CLI_CLI_H
+#define SOWER_CLI_CLI_H
+
+#include "core/env.h"
+#include "io/config.h"
+#include "planner/campaign.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG_INPUT = 2, EXIT_WAITING = 3, EXIT_INTERRUPTED = 130 };
+
+enum { MAX_SETS = 256 };
+
+typedef struct {
+    const char *positional[2];
+    int n_positional;
+    const char *sets[MAX_SETS]; /* --set and --seed, in order */
+    int n_sets;
+    const char *out, *list, *threads_text;
+    int threads, json, quiet, verbose, complete, force, help;
+    char *owned[MAX_SETS]; /* texts made from --seed */
+    int n_owned;
+    const char *argv_text; /* the whole command line */
+} cli_args;
+
+typedef struct {
+    const char *name, *usage, *summary;
+    const char *options; /* names of the options it takes, comma separated */
+    int min_positional, max_positional;
+    const char *details; /* for --help: output and exit codes */
+    int (*run)(const cli_args *args, const sow_env *env);
+} cli_command;
+
+/* options.c */
+extern const cli_command *const cli_commands[];
+/** 0, or EXIT_WRONG_INPUT after a message on stderr. */
+int cli_parse(cli_args *args, const cli_command *command, int argc, char **argv);
+void cli_args_clear(cli_args *args);
+void cli_print_help(const cli_command *command);
+void cli_print_overview(void);
+const cli_command *cli_find_command(const char *name);
+
+/* terminal.c */
+void cli_env_init(sow_env *env, const cli_args *args);
+void cli_env_clear(sow_env *env);
+void cli_catch_signals(void);
+int cli_interrupted(void);
+/** Print err and translate its status to an exit code. */
+int cli_fail(const sow_error *err);
+int cli_exit_code(sow_status status);
+/** fclose(stdout) checked: EXIT_FAILED when the last bytes could not be written. */
+int cli_finish_stdout(int code);
+
+/* campaign_args.c */
+/** Read the configuration of args->positional[0] with its --set; on problems prints all of them and returns NULL. */
+sow_config *cli_read_config(const cli_args *args, int *exit_code);
+/** Configuration and campaign in one go; *campaign is NULL on failure and *exit_code says why. */
+sow_config *cli_open(sow_campaign **campaign, const cli_args *args, sow_campaign_mode mode, const sow_env *env, int *exit_code);
+/** Close both and turn `status` (with its error) into the exit code. */
+int cli_close(sow_config *config, sow_campaign *campaign, sow_status status, const sow_error *err, int exit_code);
+/** "round 1 is planned: ..." for plan, record and run. */
+void cli_say_next(const sow_campaign *campaign, const cli_args *args);
+
+int cmd_init(const cli_args *args, const sow_env *env);
+int cmd_check(const cli_args *args, const sow_env *env);
+int cmd_plan(const cli_args *args, const sow_env *env);
+int cmd_record(const cli_args *args, const sow_env *env);
+int cmd_status(const cli_args *args, const sow_env *env);
+int cmd_run(const cli_args *args, const sow_env *env);
+int cmd_report(const cli_args *args, const sow_env *env);
+int cmd_inspect(const cli_args *args, const sow_env *env);
+int cmd_version(const cli_args *args, const sow_env *env);
+
+#endif

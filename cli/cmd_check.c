@@ -1,0 +1,136 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acquisition/strategy.h"
+#include "cli/cli.h"
+#include "models/model.h"
+#include "simulator/oracle.h"
+
+static int list_strategies(void)
+{
+    sow_index n = 0;
+    const sow_strategy *const *rows = sow_strategies(&n);
+    for (sow_index i = 0; i < n; i++)
+        printf("%-20s %s%s%s%s\n", rows[i]->name, rows[i]->summary, *rows[i]->aliases ? " (also: " : "", rows[i]->aliases, *rows[i]->aliases ? ")" : "");
+    return EXIT_DONE;
+}
+
+static int list_models(void)
+{
+    sow_index n = 0;
+    const sow_model_class *const *rows = sow_model_classes(&n);
+    for (sow_index i = 0; i < n; i++)
+        printf("%-20s %s\n", rows[i]->name, rows[i]->summary);
+    return EXIT_DONE;
+}
+
+static int list_oracles(void)
+{
+    sow_index n = 0;
+    const sow_oracle_class *const *rows = sow_oracle_classes(&n);
+    for (sow_index i = 0; i < n; i++)
+        printf("%-20s %s\n", rows[i]->name, rows[i]->summary);
+    return EXIT_DONE;
+}
+
+static int list_keys(void)
+{
+    sow_error err = {0};
+    char *text = NULL;
+    if (sow_config_reference(&text, &err) != SOW_OK) return cli_fail(&err);
+    fputs(text, stdout);
+    free(text);
+    return EXIT_DONE;
+}
+
+static int list(const char *what)
+{
+    if (strcmp(what, "strategies") == 0) return list_strategies();
+    if (strcmp(what, "models") == 0) return list_models();
+    if (strcmp(what, "oracles") == 0) return list_oracles();
+    if (strcmp(what, "keys") == 0) return list_keys();
+    fprintf(stderr, "sower check: --list takes keys, strategies, models or oracles, not '%s'\n", what);
+    return EXIT_WRONG_INPUT;
+}
+
+static long long integer(const json_t *j, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(j, key));
+}
+
+static double number(const json_t *j, const char *key)
+{
+    return json_number_value(json_object_get(j, key));
+}
+
+static const char *text(const json_t *j, const char *key)
+{
+    const char *s = json_string_value(json_object_get(j, key));
+    return s ? s : "";
+}
+
+static void print_data(const json_t *j)
+{
+    const json_t *contexts = json_object_get(j, "contexts"), *priors = json_object_get(j, "priors"), *dropped = json_object_get(j, "dropped");
+    for (size_t i = 0; i < json_array_size(contexts); i++) {
+        const json_t *c = json_array_get(contexts, i);
+        printf("context   %s (%s): %lld perturbations\n", text(c, "context"), text(c, "role"), integer(c, "perturbations"));
+    }
+    for (size_t i = 0; i < json_array_size(priors); i++) {
+        const json_t *p = json_array_get(priors, i);
+        printf("prior     %s (%s, %lld dimensions): covers %lld of %lld in the pool\n", text(p, "name"), text(p, "kind"), integer(p, "dim"),
+               integer(p, "covered"), integer(p, "pool_size"));
+    }
+    for (size_t i = 0; i < json_array_size(dropped); i++) {
+        const json_t *d = json_array_get(dropped, i);
+        printf("left out  %lld: %s (%s)\n", integer(d, "count"), text(d, "what"), text(d, "names"));
+    }
+}
+
+static void print_plan(const json_t *j)
+{
+    const json_t *bill = json_object_get(j, "bill"), *rounds = json_object_get(bill, "rounds"), *effort = json_object_get(j, "effort");
+    for (size_t i = 0; i < json_array_size(rounds); i++) {
+        const json_t *r = json_array_get(rounds, i);
+        printf("round %-3lld %lld by %s, %.2f %s\n", integer(r, "round"), integer(r, "size"), text(r, "strategy"), number(r, "cost"),
+               text(bill, "currency"));
+    }
+    printf("bill      %.2f %s, %.4g weeks\n", number(bill, "total"), text(bill, "currency"), number(bill, "weeks"));
+    printf("effort    at most about %.0f s of computing and %.0f MB of memory\n", number(effort, "seconds_at_most"), number(effort, "memory_mb"));
+}
+
+static void print_check(const char *source)
+{
+    json_t *j = json_loads(source, 0, NULL);
+    printf("%s: the campaign file and its data are fine\n", text(j, "name"));
+    printf("folder    %s\nreadout   %s (%lld features), model %s, oracle %s\n", text(j, "folder"), text(j, "readout"), integer(j, "features"),
+           text(j, "model"), text(j, "oracle"));
+    print_data(j);
+    printf("pool      %lld to choose from, %lld held out", integer(j, "pool_size"), integer(j, "held_out"));
+    if (json_object_get(j, "true_hits_in_pool")) printf(", %lld true hits in the pool", integer(j, "true_hits_in_pool"));
+    printf("\n");
+    print_plan(j);
+    json_decref(j);
+}
+
+int cmd_check(const cli_args *args, const sow_env *env)
+{
+    sow_error err = {0};
+    sow_campaign *campaign = NULL;
+    char *json = NULL;
+    int code = EXIT_DONE;
+    if (args->list) return list(args->list);
+    if (args->n_positional < 1) {
+        fprintf(stderr, "sower check: which campaign? usage: sower check CAMPAIGN.yaml\n");
+        return EXIT_WRONG_INPUT;
+    }
+    sow_config *config = cli_open(&campaign, args, SOW_CAMPAIGN_CHECK, env, &code);
+    if (!config) return code;
+    sow_status st = sow_campaign_check_json(&json, campaign, &err);
+    if (st == SOW_OK && args->json) puts(json);
+    else if (st == SOW_OK) print_check(json);
+    free(json);
+    return cli_close(config, campaign, st, &err, code);
+}

@@ -1,0 +1,30 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+
+int cmd_plan(const cli_args *args, const sow_env *env)
+{
+    sow_error err = {0};
+    sow_campaign *campaign = NULL;
+    int code = EXIT_DONE;
+    sow_config *config = cli_open(&campaign, args, SOW_CAMPAIGN_WRITE, env, &code);
+    if (!config) return code;
+    sow_status st = SOW_OK;
+    if (sow_campaign_next_step(campaign) != SOW_NEXT_PLAN) {
+        code = EXIT_WAITING;
+    } else {
+        st = sow_campaign_plan(campaign, env, &err);
+        if (st == SOW_OK) st = sow_campaign_report(campaign, env, &err);
+    }
+    char *json = NULL;
+    if (st == SOW_OK && args->json) {
+        st = sow_campaign_status_json(&json, campaign, &err);
+        if (st == SOW_OK) puts(json);
+        free(json);
+    } else if (st == SOW_OK) {
+        printf("%s/report.html\n", sow_campaign_dir(campaign));
+        cli_say_next(campaign, args);
+    }
+    return cli_close(config, campaign, st, &err, code);
+}

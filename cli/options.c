@@ -1,0 +1,229 @@
+/* The tables of commands and options, and the parser that reads both. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "core/memory.h"
+#include "core/names.h"
+#include "core/version.h"
+
+#define CAMPAIGN_OPTIONS "set,seed,out,threads,json,quiet,verbose"
+
+static const cli_command init_row = {
+    .name = "init", .usage = "sower init [DATAFILE] [-o CAMPAIGN.yaml] [--force]", .summary = "write a commented campaign file",
+    .options = "o,force,json,quiet", .max_positional = 1, .run = cmd_init,
+    .details = "With DATAFILE (CSV, TSV, .gz, .h5ad) the file is looked into and `data:` and `readout:` are filled in; without, the campaign plays against\n"
+               "the built-in simulator. Writes to stdout, or to the file given with -o (never over an existing one without --force)."};
+static const cli_command check_row = {
+    .name = "check", .usage = "sower check CAMPAIGN.yaml | --list keys|strategies|models|oracles", .summary = "check a campaign file and its data; write nothing",
+    .options = CAMPAIGN_OPTIONS ",list", .min_positional = 0, .max_positional = 1, .run = cmd_check,
+    .details = "Prints what was found in the data, what will be dropped and why, the pool, how far the priors cover it, and the time, memory and money\n"
+               "the campaign will need. Every problem of the file is reported at once as file:line:column."};
+static const cli_command plan_row = {
+    .name = "plan", .usage = "sower plan CAMPAIGN.yaml", .summary = "choose the next batch", .options = CAMPAIGN_OPTIONS, .min_positional = 1,
+    .max_positional = 1, .run = cmd_plan,
+    .details = "Writes rounds/NN/batch.csv (rank,perturbation,context,score,strategy,reason,planned_cells,cost), order.csv and plan.json, and the report.\n"
+               "Exit 3 when the last round still waits for its measurements or every round is done."};
+static const cli_command record_row = {
+    .name = "record", .usage = "sower record CAMPAIGN.yaml RESULTS [--complete]", .summary = "take the lab's results",
+    .options = CAMPAIGN_OPTIONS ",complete", .min_positional = 2, .max_positional = 2, .run = cmd_record,
+    .details = "RESULTS is CSV, TSV or .h5ad with the columns of the campaign's target source, or: perturbation, value, cells. A perturbation without a\n"
+               "readout counts as failed and may be planned again; one that is missing is still awaited, or failed with --complete. Nothing is recorded\n"
+               "when anything in the file is wrong."};
+static const cli_command status_row = {
+    .name = "status", .usage = "sower status CAMPAIGN.yaml", .summary = "say where a campaign stands", .options = CAMPAIGN_OPTIONS,
+    .min_positional = 1, .max_positional = 1, .run = cmd_status, .details = "--json prints one object; without it a short table."};
+static const cli_command run_row = {
+    .name = "run", .usage = "sower run CAMPAIGN.yaml", .summary = "play all rounds that can be played", .options = CAMPAIGN_OPTIONS,
+    .min_positional = 1, .max_positional = 1, .run = cmd_run,
+    .details = "Plans, measures (replay, generative) and evaluates round after round; goes on where an interrupted run stopped. With `oracle: {kind: lab}`\n"
+               "it plans one round and stops with exit 3. Exit 3 too when there was nothing left to do."};
+static const cli_command report_row = {
+    .name = "report", .usage = "sower report CAMPAIGN.yaml", .summary = "write report.html again", .options = CAMPAIGN_OPTIONS, .min_positional = 1,
+    .max_positional = 1, .run = cmd_report, .details = "One self-contained HTML file that opens offline. Prints its path."};
+static const cli_command inspect_row = {
+    .name = "inspect", .usage = "sower inspect FILE", .summary = "say what a data file holds", .options = "json,quiet", .min_positional = 1,
+    .max_positional = 1, .run = cmd_inspect,
+    .details = "Kind, size, and every column with its type, number of distinct values and an example; which look like perturbation, control, context,\n"
+               "cells and readout."};
+static const cli_command version_row = {.name = "version", .usage = "sower version", .summary = "print the version", .options = "json,quiet",
+                                        .run = cmd_version, .details = "Version, and the commit it was built from."};
+
+const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
+                                           &run_row, &report_row, &inspect_row, &version_row, NULL};
+
+typedef struct {
+    const char *name, *argument, *help;
+} option;
+
+static const option options[] = {
+    {"set", "KEY=VALUE", "override one key of the campaign file, e.g. --set acquisition.strategy=ucb; may be repeated"},
+    {"seed", "N", "same as --set seed=N"},
+    {"out", "DIR", "campaign folder [NAME.sower beside the YAML]"},
+    {"threads", "N", "worker threads; results do not depend on it [all the process may use]"},
+    {"json", NULL, "print JSON on stdout"},
+    {"quiet", NULL, "errors only"},
+    {"verbose", NULL, "say how things are done"},
+    {"list", "WHAT", "list what the file may say: keys, strategies, models, oracles"},
+    {"complete", NULL, "planned perturbations missing in the file have failed"},
+    {"o", "FILE", "write there instead of stdout"},
+    {"force", NULL, "overwrite an existing file"},
+    {"help", NULL, "this text"},
+    {NULL, NULL, NULL},
+};
+
+static int takes(const cli_command *command, const char *name)
+{
+    if (strcmp(name, "help") == 0) return 1;
+    size_t n = strlen(name);
+    for (const char *p = command->options; p && *p; p = strchr(p, ',') ? strchr(p, ',') + 1 : "")
+        if (strncmp(p, name, n) == 0 && (p[n] == ',' || p[n] == '\0')) return 1;
+    return 0;
+}
+
+const cli_command *cli_find_command(const char *name)
+{
+    const char *names[32];
+    sow_index n = 0;
+    for (; cli_commands[n]; n++) {
+        if (strcmp(cli_commands[n]->name, name) == 0) return cli_commands[n];
+        names[n] = cli_commands[n]->name;
+    }
+    const char *near = sow_nearest_of(names, n, name);
+    fprintf(stderr, "sower: unknown command '%s'%s%s%s (sower --help lists them)\n", name, near ? "; did you mean '" : "", near ? near : "",
+            near ? "'?" : "");
+    return NULL;
+}
+
+void cli_print_overview(void)
+{
+    printf("sower %s: plans perturbation screens round by round\n\nusage: sower COMMAND [ARGUMENTS]\n\n", sow_version());
+    for (int i = 0; cli_commands[i]; i++)
+        printf("  %-9s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    printf("\nsower COMMAND --help tells more. Exit codes: 0 done; 1 failed while working; 2 the input or command line is wrong;\n"
+           "3 nothing to do, or waiting for the lab; 130 interrupted (the state is safe, run the command again).\n");
+}
+
+void cli_print_help(const cli_command *command)
+{
+    printf("usage: %s\n\n%s\n\n%s\n\noptions\n", command->usage, command->summary, command->details);
+    for (const option *o = options; o->name; o++) {
+        if (!takes(command, o->name)) continue;
+        char left[48];
+        snprintf(left, sizeof left, "%s%s %s", strlen(o->name) > 1 ? "--" : "-", o->name, o->argument ? o->argument : "");
+        printf("  %-18s %s\n", left, o->help);
+    }
+}
+
+static const option *find_option(const cli_command *command, const char *name)
+{
+    const char *names[32];
+    sow_index n = 0;
+    for (const option *o = options; o->name; o++) {
+        if (!takes(command, o->name)) continue;
+        if (strcmp(o->name, name) == 0) return o;
+        names[n++] = o->name;
+    }
+    const char *near = sow_nearest_of(names, n, name);
+    fprintf(stderr, "sower %s: unknown option '--%s'%s%s%s (sower %s --help)\n", command->name, name, near ? "; did you mean '--" : "",
+            near ? near : "", near ? "'?" : "", command->name);
+    return NULL;
+}
+
+static int add_set(cli_args *args, const char *text, int owned)
+{
+    if (args->n_sets >= MAX_SETS) {
+        fprintf(stderr, "sower: more than %d --set options\n", MAX_SETS);
+        return EXIT_WRONG_INPUT;
+    }
+    args->sets[args->n_sets++] = text;
+    if (owned) args->owned[args->n_owned++] = (char *)(uintptr_t)text;
+    return 0;
+}
+
+static int parse_threads(cli_args *args, const char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    long n = strtol(value, &end, 10);
+    if (errno || end == value || *end || n < 1 || n > 1024) {
+        fprintf(stderr, "sower: --threads takes a number from 1 to 1024, not '%s'\n", value);
+        return EXIT_WRONG_INPUT;
+    }
+    args->threads = (int)n;
+    return 0;
+}
+
+static int apply(cli_args *args, const option *o, const char *value)
+{
+    if (strcmp(o->name, "set") == 0) return add_set(args, value, 0);
+    if (strcmp(o->name, "seed") == 0) {
+        char *text = sow_format("seed=%s", value);
+        return text ? add_set(args, text, 1) : EXIT_FAILED;
+    }
+    if (strcmp(o->name, "threads") == 0) return parse_threads(args, value);
+    if (strcmp(o->name, "out") == 0 || strcmp(o->name, "o") == 0) args->out = value;
+    else if (strcmp(o->name, "list") == 0) args->list = value;
+    else if (strcmp(o->name, "json") == 0) args->json = 1;
+    else if (strcmp(o->name, "quiet") == 0) args->quiet = 1;
+    else if (strcmp(o->name, "verbose") == 0) args->verbose = 1;
+    else if (strcmp(o->name, "complete") == 0) args->complete = 1;
+    else if (strcmp(o->name, "force") == 0) args->force = 1;
+    else if (strcmp(o->name, "help") == 0) args->help = 1;
+    return 0;
+}
+
+/* --name, --name=value, --name value, -o value. Returns how many words were eaten, or -1. */
+static int parse_option(cli_args *args, const cli_command *command, int argc, char **argv)
+{
+    char name[64];
+    const char *word = argv[0] + (argv[0][1] == '-' ? 2 : 1), *equals = strchr(word, '=');
+    size_t n = equals ? (size_t)(equals - word) : strlen(word);
+    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), word);
+    if (strcmp(name, "h") == 0) snprintf(name, sizeof name, "help");
+    const option *o = find_option(command, name);
+    if (!o) return -1;
+    if (!o->argument) {
+        if (equals) {
+            fprintf(stderr, "sower %s: --%s takes no value\n", command->name, o->name);
+            return -1;
+        }
+        return apply(args, o, NULL) ? -1 : 1;
+    }
+    if (!equals && argc < 2) {
+        fprintf(stderr, "sower %s: --%s needs a value: --%s %s\n", command->name, o->name, o->name, o->argument);
+        return -1;
+    }
+    if (apply(args, o, equals ? equals + 1 : argv[1])) return -1;
+    return equals ? 1 : 2;
+}
+
+int cli_parse(cli_args *args, const cli_command *command, int argc, char **argv)
+{
+    for (int i = 0; i < argc;) {
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            int eaten = parse_option(args, command, argc - i, argv + i);
+            if (eaten < 0) return EXIT_WRONG_INPUT;
+            i += eaten;
+            continue;
+        }
+        if (args->n_positional >= command->max_positional) {
+            fprintf(stderr, "sower %s: unexpected '%s'; usage: %s\n", command->name, argv[i], command->usage);
+            return EXIT_WRONG_INPUT;
+        }
+        args->positional[args->n_positional++] = argv[i++];
+    }
+    if (!args->help && args->n_positional < command->min_positional) {
+        fprintf(stderr, "sower %s: something is missing; usage: %s\n", command->name, command->usage);
+        return EXIT_WRONG_INPUT;
+    }
+    return 0;
+}
+
+void cli_args_clear(cli_args *args)
+{
+    for (int i = 0; i < args->n_owned; i++)
+        free(args->owned[i]);
+}

@@ -1,0 +1,108 @@
+/* Messages, the progress bar, signals and exit codes. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static volatile sig_atomic_t interrupted = 0;
+static int bar_shown = 0;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void cli_catch_signals(void)
+{
+    struct sigaction action = {0};
+    action.sa_handler = on_signal;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a write error like any other */
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int cli_interrupted(void)
+{
+    return interrupted;
+}
+
+static void clear_bar(void)
+{
+    if (bar_shown) fprintf(stderr, "\r\033[K");
+    bar_shown = 0;
+}
+
+static void say(void *user, sow_log_level level, const char *message)
+{
+    const cli_args *args = user;
+    if (level > SOW_LOG_ERROR && args->quiet) return;
+    if (level == SOW_LOG_DEBUG && !args->verbose) return;
+    clear_bar();
+    fprintf(stderr, "%s%s\n", level == SOW_LOG_ERROR ? "error: " : level == SOW_LOG_WARN ? "warning: " : "", message);
+}
+
+static int advance(void *user, const char *what, double fraction)
+{
+    const cli_args *args = user;
+    if (!args->quiet && isatty(STDERR_FILENO)) {
+        int filled = (int)(fraction * 24);
+        fprintf(stderr, "\r\033[K%-12s [%.*s%*s] %3.0f %%", what, filled, "########################", 24 - filled, "", 100 * fraction);
+        fflush(stderr);
+        bar_shown = 1;
+        if (fraction >= 1) clear_bar();
+    }
+    return interrupted;
+}
+
+void cli_env_init(sow_env *env, const cli_args *args)
+{
+    memset(env, 0, sizeof *env);
+    env->log = say;
+    env->log_user = (void *)(uintptr_t)args;
+    env->progress = advance;
+    env->progress_user = (void *)(uintptr_t)args;
+    /* without threads everything still works, serially */
+    if (sow_threads_create(&env->threads, args->threads, NULL) != SOW_OK) env->threads = NULL;
+}
+
+void cli_env_clear(sow_env *env)
+{
+    clear_bar();
+    sow_threads_destroy(env->threads);
+}
+
+int cli_exit_code(sow_status status)
+{
+    switch (status) {
+    case SOW_OK: return EXIT_DONE;
+    case SOW_E_ARG:
+    case SOW_E_CONFIG:
+    case SOW_E_DATA:
+    case SOW_E_UNSUPPORTED: return EXIT_WRONG_INPUT;
+    case SOW_E_CANCELLED: return EXIT_INTERRUPTED;
+    default: return EXIT_FAILED;
+    }
+}
+
+int cli_fail(const sow_error *err)
+{
+    clear_bar();
+    if (err->status == SOW_E_CANCELLED) fprintf(stderr, "interrupted; the campaign is safe: run the same command again to go on\n");
+    else fprintf(stderr, "error: %s\n", *err->message ? err->message : sow_status_text(err->status));
+    return cli_exit_code(err->status);
+}
+
+int cli_finish_stdout(int code)
+{
+    if (fclose(stdout) != 0 && code == EXIT_DONE) {
+        fprintf(stderr, "error: the output could not be written (is the disk full?)\n");
+        return EXIT_FAILED;
+    }
+    return code;
+}
