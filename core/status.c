@@ -26,7 +26,8 @@ void sow_error_prefix(sow_error *err, const char *format, ...)
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
     if (n < 0 || (size_t)n >= sizeof err->message) return;
-    snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", old);
+    int room = (int)(sizeof err->message - (size_t)n) - 3; /* ": " and the end */
+    snprintf(err->message + n, sizeof err->message - (size_t)n, ": %.*s", room > 0 ? room : 0, old);
 }
 
 #define STATUS_NAME(name, text) #name,
