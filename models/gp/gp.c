@@ -15,6 +15,7 @@ static void destroy(sow_model *model)
     sow_i_conditional_clear(&g->conditional);
     sow_i_kernel_destroy(g->kernel);
     sow_i_items_destroy(g->items);
+    sow_i_gp_priors_destroy(g->priors);
     free(g);
 }
 
@@ -103,7 +104,7 @@ static sow_status learn(sow_gp *g, const sow_model_options *o, const double *z, 
         few_z[i] = z[from];
         few_ratio[i] = ratio[from];
     }
-    SOW_TRY(sow_i_items_create(&few, g->items->priors, g->items->n_priors, item, m, err));
+    SOW_TRY(sow_i_items_create(&few, g->items->priors, g->items->n_priors, NULL, item, m, err));
     SOW_TRY(sow_i_likelihood_create(&l, g->kernel, few, few_z, 1, few_ratio, env, err));
     SOW_TRY(sow_i_lbfgs(g->kernel->theta, g->kernel->n_theta, sow_i_likelihood_value, l, o->iterations, 1e-5, &result, err));
     sow_log(env, SOW_LOG_DEBUG, "gp: %lld items, %lld iterations, %lld evaluations, objective %.4f", (long long)m,
@@ -132,8 +133,9 @@ static sow_status fit_rows(sow_gp *g, const sow_training *t, const sow_model_opt
         ratio[i] = sow_i_gp_ratio(g->typical_cells, t->cells ? t->cells[rows[i]] : (double)NAN);
     }
     standardise(g, z, t, rows, n);
-    SOW_TRY(sow_i_items_create(&g->items, t->priors ? t->priors->priors : NULL, t->priors ? t->priors->n_priors : 0, item, n, err));
-    SOW_TRY(sow_i_kernel_create(&g->kernel, o->kernel, g->items, err));
+    SOW_TRY(sow_i_gp_priors_create(&g->priors, t->priors, strcmp(o->kernel, "auto") == 0, env, err));
+    SOW_TRY(sow_i_items_create(&g->items, g->priors->prior, g->priors->n_priors, NULL, item, n, err));
+    SOW_TRY(sow_i_kernel_create(&g->kernel, o->kernel, g->priors, err));
     SOW_TRY(learn(g, o, z, ratio, env, err));
     SOW_TRY(sow_i_condition(&g->conditional, g->kernel, g->items, z, 1, ratio, env, err));
 done:

@@ -29,10 +29,11 @@ typedef struct {
     double **x;       /* [n_priors] DENSE: [n, dim] gathered rows; NULL for SETS */
     double **norm2;   /* [n_priors][n] squared length, or set count */
     sow_index **start, **posting; /* [n_priors] SETS: positions of the items in each set; NULL for DENSE */
+    const double *const *weight2; /* [n_priors] SETS: squared weight of each set, borrowed; NULL = 1 */
 } sow_items;
 
-SOW_MUST_CHECK sow_status sow_i_items_create(sow_items **out, const sow_prior *priors, sow_index n_priors, const sow_index *item,
-                                             sow_index n, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_items_create(sow_items **out, const sow_prior *priors, sow_index n_priors, const double *const *weight2,
+                                             const sow_index *item, sow_index n, sow_error *err);
 void sow_i_items_destroy(sow_items *items);
 
 /** Inner products of all items with w others through one prior into dot [n, ldd], and the others' squared lengths into norm2 [w]. */
@@ -40,6 +41,23 @@ SOW_MUST_CHECK sow_status sow_i_items_dot(const sow_items *items, sow_index prio
                                           sow_index ldd, double *norm2, sow_error *err);
 /** From inner products to a relation. Same perturbation: 0 or 1; a missing row on either side: FAR or 0. */
 double sow_i_relate(sow_relation relation, sow_prior_kind kind, double dot, double norm2_a, double norm2_b);
+
+/* ---- priors the process reads (derive.c) ---- */
+
+/** A dense prior of at most this many columns is a layout: near is alike, far says nothing, and there is no origin for angles. */
+#define SOW_LAYOUT_DIM 3
+
+/** The given priors, then scores derived from them. */
+typedef struct {
+    sow_index n_priors, n_given;
+    sow_prior *prior; /* [n_priors] given ones borrow their storage, derived ones own it */
+    double *unit;     /* [n_priors] root mean squared distance of fit rows; 1 for derived scores */
+} sow_gp_priors;
+
+/** set NULL = none; derive 0 = only the given ones. */
+SOW_MUST_CHECK sow_status sow_i_gp_priors_create(sow_gp_priors **out, const sow_prior_set *set, int derive, const sow_env *env,
+                                                 sow_error *err);
+void sow_i_gp_priors_destroy(sow_gp_priors *priors);
 
 /* ---- kernels (kernel.c) ---- */
 
@@ -62,8 +80,8 @@ typedef struct {
     double constant;                 /* variance of the constant mean */
 } sow_kernel;
 
-/** Components for the priors the items of a fit have, by the name of a kernel option; lengths scaled to the items' distances. */
-SOW_MUST_CHECK sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_items *items, sow_error *err);
+/** Components for every prior, by the name of a kernel option. */
+SOW_MUST_CHECK sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_gp_priors *priors, sow_error *err);
 void sow_i_kernel_destroy(sow_kernel *kernel);
 
 double sow_i_shape_value(sow_shape shape, double r);
@@ -130,6 +148,7 @@ SOW_MUST_CHECK sow_status sow_i_conditional_at(const sow_conditional *c, const s
 
 typedef struct {
     sow_model base;
+    sow_gp_priors *priors;
     sow_kernel *kernel;
     sow_items *items;
     sow_conditional conditional;

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "core/stats.h"
 #include "models/gp/gp_internal.h"
 
 static const double SQRT3 = 1.7320508075688772;
@@ -50,38 +49,39 @@ void sow_i_kernel_destroy(sow_kernel *kernel)
 
 /* ---- choice of components ---- */
 
-/* What a component looks like before it has a place in theta. `length` is the prior's median of the length scale, in median distances. */
+/* What a component looks like before it has a place in theta. `length` is the prior median of the length scale in root mean squared distances. */
 typedef struct {
     sow_relation relation;
     sow_shape shape;
     double amplitude, length;
 } recipe;
 
-enum { MOST_RECIPES = 4, LAYOUT_DIM = 4 };
+enum { MOST_RECIPES = 2 };
 
-/* Nearest neighbours are close in a plane and far in many dimensions, so a smooth kernel's length grows with the dimension. */
-static double smooth_length(sow_index dim) { return fmin(1.0, 0.2 + 0.05 * (double)dim); }
-static double rough_length(sow_index dim) { return fmin(1.0, 0.025 * (double)dim); }
+/* Nearest neighbours are close in a plane and far in many dimensions, so a kernel's length grows with the dimension. */
+static double smooth_length(sow_index dim) { return fmin(1.0, 0.15 + 0.05 * (double)dim); }
+static double rough_length(sow_index dim) { return fmin(1.0, 0.02 * (double)dim); }
 
-static int recipes_auto(recipe *out, const sow_prior *prior)
+static int recipes_auto(recipe *out, const sow_prior *prior, int derived)
 {
     int n = 0;
-    if (prior->kind == SOW_PRIOR_SETS) {
+    if (derived)
+        out[n++] = (recipe){SOW_RELATION_DISTANCE, SOW_SHAPE_RBF, 0.15, 0.5};
+    else if (prior->kind == SOW_PRIOR_SETS)
         out[n++] = (recipe){SOW_RELATION_TANIMOTO, SOW_SHAPE_FIXED, 0.3, 0};
-        return n;
-    }
-    out[n++] = (recipe){SOW_RELATION_DISTANCE, SOW_SHAPE_RBF, 0.15, smooth_length(prior->dim)};
-    if (prior->dim <= LAYOUT_DIM) /* a layout has no origin, so no angles; and its short distances are what it is good for */
+    else if (prior->dim <= SOW_LAYOUT_DIM)
         out[n++] = (recipe){SOW_RELATION_DISTANCE, SOW_SHAPE_EXPONENTIAL, 0.15, rough_length(prior->dim)};
-    else
+    else {
         out[n++] = (recipe){SOW_RELATION_COSINE, SOW_SHAPE_FIXED, 0.15, 0};
+        out[n++] = (recipe){SOW_RELATION_DISTANCE, SOW_SHAPE_RBF, 0.15, smooth_length(prior->dim)};
+    }
     return n;
 }
 
-static int recipes_of(recipe *out, const char *choice, const sow_prior *prior)
+static int recipes_of(recipe *out, const char *choice, const sow_prior *prior, int derived)
 {
     sow_index dim = prior->kind == SOW_PRIOR_SETS ? 64 : prior->dim;
-    if (strcmp(choice, "auto") == 0) return recipes_auto(out, prior);
+    if (strcmp(choice, "auto") == 0) return recipes_auto(out, prior, derived);
     if (strcmp(choice, "tanimoto") == 0)
         out[0] = (recipe){SOW_RELATION_TANIMOTO, SOW_SHAPE_FIXED, 0.3, 0};
     else if (strcmp(choice, "linear") == 0)
@@ -93,43 +93,6 @@ static int recipes_of(recipe *out, const char *choice, const sow_prior *prior)
     else
         out[0] = (recipe){SOW_RELATION_DISTANCE, SOW_SHAPE_RBF, 0.3, smooth_length(dim)};
     return 1;
-}
-
-enum { SCALE_ITEMS = 300 };
-
-/* Median distance between known items, over at most SCALE_ITEMS of them evenly spread; 1 when there is none. */
-static sow_status median_distance(double *out, const sow_items *items, sow_index p, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    const sow_prior *prior = items->priors + p;
-    sow_index *known = NULL, n = 0, pairs = 0, take;
-    double *distance = NULL;
-    sow_items *few = NULL;
-    double *dot = NULL, *norm2 = NULL;
-    *out = 1;
-    SOW_NEW(known, items->n);
-    for (sow_index i = 0; i < items->n; i++)
-        if (prior->has[items->item[i]]) known[n++] = items->item[i];
-    take = n < SCALE_ITEMS ? n : SCALE_ITEMS;
-    for (sow_index i = 0; i < take; i++) known[i] = known[i * n / take];
-    if (take < 2) goto done;
-    SOW_NEW(distance, take * (take - 1) / 2);
-    SOW_NEW(dot, take * take);
-    SOW_NEW(norm2, take);
-    SOW_TRY(sow_i_items_create(&few, prior, 1, known, take, err));
-    SOW_TRY(sow_i_items_dot(few, 0, known, take, dot, take, norm2, err));
-    for (sow_index i = 0; i < take; i++)
-        for (sow_index j = 0; j < i; j++)
-            distance[pairs++] = sow_i_relate(SOW_RELATION_DISTANCE, prior->kind, dot[i * take + j], norm2[i], norm2[j]);
-    SOW_TRY(sow_quantile(out, distance, pairs, 0.5, err));
-    if (!(*out > 0)) *out = 1;
-done:
-    free(known);
-    free(distance);
-    free(dot);
-    free(norm2);
-    sow_i_items_destroy(few);
-    return st;
 }
 
 static void add_parameter(sow_kernel *k, sow_index *at, double median, double log_sd)
@@ -148,11 +111,11 @@ static void add_component(sow_kernel *k, sow_index prior, const recipe *r, doubl
     if (r->shape != SOW_SHAPE_FIXED) add_parameter(k, &c->length, r->length, 0.5);
 }
 
-sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_items *items, sow_error *err)
+sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_gp_priors *priors, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_kernel *k = NULL;
-    sow_index most = items->n_priors * MOST_RECIPES, noise;
+    sow_index most = priors->n_priors * MOST_RECIPES, noise;
     *out = NULL;
     SOW_NEW(k, 1);
     SOW_NEW(k->component, most);
@@ -160,12 +123,10 @@ sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_i
     SOW_NEW(k->prior_sd, 2 * most + 2);
     SOW_NEW(k->theta, 2 * most + 2);
     k->constant = 1.0;
-    for (sow_index p = 0; p < items->n_priors; p++) {
+    for (sow_index p = 0; p < priors->n_priors; p++) {
         recipe r[MOST_RECIPES];
-        double unit;
-        int n = recipes_of(r, choice, items->priors + p);
-        SOW_TRY(median_distance(&unit, items, p, err));
-        for (int i = 0; i < n; i++) add_component(k, p, &r[i], unit);
+        int n = recipes_of(r, choice, &priors->prior[p], p >= priors->n_given);
+        for (int i = 0; i < n; i++) add_component(k, p, &r[i], priors->unit[p]);
     }
     add_parameter(k, &noise, 0.4, 0.7); /* s0^2 */
     add_parameter(k, &noise, 0.3, 1.0); /* s1^2 */

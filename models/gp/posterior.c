@@ -107,7 +107,7 @@ sow_status sow_i_gp_posterior(sow_posterior **out, const sow_model *model, const
     SOW_NEW(p->base.var, q->n);
     SOW_NEW(p->base.noise, q->n);
     SOW_NEW(p->v, q->n * g->items->n);
-    SOW_TRY(sow_i_items_create(&p->items, g->items->priors, g->items->n_priors, q->perturbation, q->n, err));
+    SOW_TRY(sow_i_items_create(&p->items, g->items->priors, g->items->n_priors, NULL, q->perturbation, q->n, err));
     SOW_TRY(sow_i_conditional_at(&g->conditional, q->perturbation, q->n, p->base.mean, p->base.var, p->v, env, err));
     for (sow_index i = 0; i < q->n; i++) {
         double ratio = sow_i_gp_ratio(g->typical_cells, q->cells ? q->cells[i] : (double)NAN);

@@ -38,6 +38,11 @@ done:
     return st;
 }
 
+static double weight_of(const sow_items *s, sow_index p, sow_index set)
+{
+    return s->weight2 && s->weight2[p] ? s->weight2[p][set] : 1.0;
+}
+
 static sow_status invert_sets(sow_items *s, sow_index p, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -47,9 +52,11 @@ static sow_status invert_sets(sow_items *s, sow_index p, sow_error *err)
     start = s->start[p];
     for (sow_index i = 0; i < s->n; i++) {
         sow_index a = s->item[i], from = prior->start[a], to = prior->start[a + 1];
-        s->norm2[p][i] = (double)(to - from);
         total += to - from;
-        for (sow_index k = from; k < to; k++) start[prior->member[k] + 2]++;
+        for (sow_index k = from; k < to; k++) {
+            s->norm2[p][i] += weight_of(s, p, prior->member[k]);
+            start[prior->member[k] + 2]++;
+        }
     }
     for (sow_index g = 0; g < prior->dim; g++) start[g + 2] += start[g + 1];
     SOW_NEW(s->posting[p], total);
@@ -60,8 +67,8 @@ done:
     return st;
 }
 
-sow_status sow_i_items_create(sow_items **out, const sow_prior *priors, sow_index n_priors, const sow_index *item, sow_index n,
-                              sow_error *err)
+sow_status sow_i_items_create(sow_items **out, const sow_prior *priors, sow_index n_priors, const double *const *weight2,
+                              const sow_index *item, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_items *s = NULL;
@@ -69,6 +76,7 @@ sow_status sow_i_items_create(sow_items **out, const sow_prior *priors, sow_inde
     SOW_NEW(s, 1);
     s->n = n;
     s->priors = priors;
+    s->weight2 = weight2;
     SOW_NEW(s->item, n);
     if (n > 0) memcpy(s->item, item, (size_t)n * sizeof *item);
     SOW_NEW(s->x, n_priors);
@@ -111,10 +119,12 @@ static void dot_sets(const sow_items *s, sow_index p, const sow_index *other, so
     for (sow_index i = 0; i < s->n; i++) memset(dot + i * ldd, 0, (size_t)w * sizeof *dot);
     for (sow_index j = 0; j < w; j++) {
         sow_index from = prior->start[other[j]], to = prior->start[other[j] + 1];
-        norm2[j] = (double)(to - from);
+        norm2[j] = 0;
         for (sow_index k = from; k < to; k++) {
             const sow_index *span = s->start[p] + prior->member[k];
-            for (sow_index q = span[0]; q < span[1]; q++) dot[s->posting[p][q] * ldd + j] += 1.0;
+            double weight = weight_of(s, p, prior->member[k]);
+            norm2[j] += weight;
+            for (sow_index q = span[0]; q < span[1]; q++) dot[s->posting[p][q] * ldd + j] += weight;
         }
     }
 }
