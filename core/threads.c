@@ -100,7 +100,8 @@ static sow_status start_workers(sow_threads *threads, sow_error *err)
 {
     for (int i = 0; i < threads->n - 1; i++) {
         int code = pthread_create(&threads->worker[i], NULL, worker_main, threads);
-        if (code) return SOW_ERROR(err, SOW_E_NOMEM, "cannot start thread %d of %d (%s); use fewer with --threads", i + 2, threads->n, strerror(code));
+        if (code)
+            return SOW_ERROR(err, SOW_E_NOMEM, "cannot start thread %d of %d (error %d); use fewer with --threads", i + 2, threads->n, code);
         threads->n_started++;
     }
     return SOW_OK;

@@ -273,7 +273,9 @@ Test(linalg, eigh_gives_ascending_values_with_vectors_in_rows)
 
 Test(linalg, eigh_matches_a_matrix_solved_by_hand)
 {
-    double a[] = {2, 1, 1, 2}, values[2], vectors[4];
+    double a[] = {2, 1, 1, 2}, values[2], vectors[4], nearly[] = {2 + 1e-12, 1, 1, 2};
+    cr_assert_eq(sow_eigh(2, nearly, 2, values, vectors, 2, NULL), SOW_OK);
+    cr_assert(vectors[0] > 0 && vectors[1] < 0); /* the second entry is larger by 2.5e-13 only, which does not turn the sign */
     cr_assert_eq(sow_eigh(2, a, 2, values, vectors, 2, NULL), SOW_OK);
     cr_assert(fabs(values[0] - 1) <= 1e-14 && fabs(values[1] - 3) <= 1e-14);
     cr_assert(fabs(vectors[0] - sqrt(0.5)) <= 1e-14); /* entries equal but for rounding: the first is made positive */
