@@ -2,14 +2,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <string.h>
+
 #include "cli/cli.h"
+
+static int is_yaml(const char *file)
+{
+    const char *dot = strrchr(file, '.');
+    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+const char *cli_campaign_file(const cli_args *args)
+{
+    for (int i = 0; i < args->n_positional; i++)
+        if (is_yaml(args->positional[i])) return args->positional[i];
+    return args->n_positional == 0 || args->takes_results ? "campaign.yaml" : args->positional[0];
+}
+
+const char *cli_results_file(const cli_args *args)
+{
+    for (int i = args->n_positional - 1; i >= 0; i--)
+        if (!is_yaml(args->positional[i])) return args->positional[i];
+    return NULL;
+}
 
 sow_config *cli_read_config(const cli_args *args, int *exit_code)
 {
     sow_error err = {0};
     sow_config *config = NULL;
     char *problems = NULL;
-    sow_status st = sow_config_read(&config, &problems, args->positional[0], args->sets, args->n_sets, &err);
+    sow_status st = sow_config_read(&config, &problems, cli_campaign_file(args), args->sets, args->n_sets, &err);
     if (st != SOW_OK) {
         *exit_code = cli_exit_code(st);
         if (problems && *problems) fprintf(stderr, "%s%s", problems, problems[0] ? "" : "\n");
@@ -50,7 +72,7 @@ int cli_close(sow_config *config, sow_campaign *campaign, sow_status status, con
 
 void cli_say_next(const sow_campaign *campaign, const cli_args *args)
 {
-    const char *file = args->positional[0];
+    const char *file = cli_campaign_file(args);
     if (args->quiet) return;
     switch (sow_campaign_next_step(campaign)) {
     case SOW_NEXT_PLAN: fprintf(stderr, "next: sower plan %s\n", file); break;

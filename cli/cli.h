@@ -17,6 +17,7 @@ typedef struct {
     int n_sets;
     const char *out, *list, *threads_text;
     int threads, json, quiet, verbose, complete, force, help;
+    int takes_results; /* a positional that is no YAML file is the results, not the campaign */
     char *owned[MAX_SETS]; /* texts made from --seed */
     int n_owned;
     const char *argv_text; /* the whole command line */
@@ -51,7 +52,10 @@ int cli_exit_code(sow_status status);
 int cli_finish_stdout(int code);
 
 /* campaign_args.c */
-/** Read the configuration of args->positional[0] with its --set; on problems prints all of them and returns NULL. */
+/** The campaign file named, or campaign.yaml; the file of results of `record`, or NULL. */
+const char *cli_campaign_file(const cli_args *args);
+const char *cli_results_file(const cli_args *args);
+/** Read the campaign file with its --set; on problems prints all of them and returns NULL. */
 sow_config *cli_read_config(const cli_args *args, int *exit_code);
 /** Configuration and campaign in one go; *campaign is NULL on failure and *exit_code says why. */
 sow_config *cli_open(sow_campaign **campaign, const cli_args *args, sow_campaign_mode mode, const sow_env *env, int *exit_code);

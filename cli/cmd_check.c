@@ -122,10 +122,6 @@ int cmd_check(const cli_args *args, const sow_env *env)
     char *json = NULL;
     int code = EXIT_DONE;
     if (args->list) return list(args->list);
-    if (args->n_positional < 1) {
-        fprintf(stderr, "sower check: which campaign? usage: sower check CAMPAIGN.yaml\n");
-        return EXIT_WRONG_INPUT;
-    }
     sow_config *config = cli_open(&campaign, args, SOW_CAMPAIGN_CHECK, env, &code);
     if (!config) return code;
     sow_status st = sow_campaign_check_json(&json, campaign, &err);

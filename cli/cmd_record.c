@@ -9,9 +9,17 @@ int cmd_record(const cli_args *args, const sow_env *env)
     sow_campaign *campaign = NULL;
     sow_record_summary done = {0};
     int code = EXIT_DONE;
+    cli_args with_results = *args;
+    with_results.takes_results = 1;
+    args = &with_results;
+    const char *results = cli_results_file(args);
+    if (!results) {
+        fprintf(stderr, "sower record: which results? usage: sower record [CAMPAIGN.yaml] RESULTS\n");
+        return EXIT_WRONG_INPUT;
+    }
     sow_config *config = cli_open(&campaign, args, SOW_CAMPAIGN_WRITE, env, &code);
     if (!config) return code;
-    sow_status st = sow_campaign_record(campaign, args->positional[1], args->complete, &done, env, &err);
+    sow_status st = sow_campaign_record(campaign, results, args->complete, &done, env, &err);
     if (st == SOW_OK) st = sow_campaign_report(campaign, env, &err);
     if (st == SOW_OK && args->json) {
         printf("{\"failed\": %lld, \"pending\": %lld, \"recorded\": %lld, \"unplanned\": %lld}\n", (long long)done.failed, (long long)done.pending,

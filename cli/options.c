@@ -12,37 +12,35 @@
 #define CAMPAIGN_OPTIONS "set,seed,out,threads,json,quiet,verbose"
 
 static const cli_command init_row = {
-    .name = "init", .usage = "sower init [DATAFILE] [-o CAMPAIGN.yaml] [--force]", .summary = "write a commented campaign file",
+    .name = "init", .usage = "sower init [DATAFILE] [-o FILE] [--force]", .summary = "write a commented campaign file",
     .options = "o,force,json,quiet", .max_positional = 1, .run = cmd_init,
     .details = "With DATAFILE (CSV, TSV, .gz, .h5ad) the file is looked into and `data:` and `readout:` are filled in; without, the campaign plays against\n"
-               "the built-in simulator. Writes to stdout, or to the file given with -o (never over an existing one without --force)."};
+               "the built-in simulator. Writes campaign.yaml, or the file given with -o (- is stdout), never over an existing one without --force."};
 static const cli_command check_row = {
-    .name = "check", .usage = "sower check CAMPAIGN.yaml | --list keys|strategies|models|oracles", .summary = "check a campaign file and its data; write nothing",
-    .options = CAMPAIGN_OPTIONS ",list", .min_positional = 0, .max_positional = 1, .run = cmd_check,
+    .name = "check", .usage = "sower check [CAMPAIGN.yaml] | --list keys|strategies|models|oracles", .summary = "check a campaign file and its data; write nothing",
+    .options = CAMPAIGN_OPTIONS ",list", .max_positional = 1, .run = cmd_check,
     .details = "Prints what was found in the data, what will be dropped and why, the pool, how far the priors cover it, and the time, memory and money\n"
                "the campaign will need. Every problem of the file is reported at once as file:line:column."};
 static const cli_command plan_row = {
-    .name = "plan", .usage = "sower plan CAMPAIGN.yaml", .summary = "choose the next batch", .options = CAMPAIGN_OPTIONS, .min_positional = 1,
-    .max_positional = 1, .run = cmd_plan,
+    .name = "plan", .usage = "sower plan [CAMPAIGN.yaml]", .summary = "choose the next batch", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_plan,
     .details = "Writes rounds/NN/batch.csv (rank,perturbation,context,score,strategy,reason,planned_cells,cost), order.csv and plan.json, and the report.\n"
                "Exit 3 when the last round still waits for its measurements or every round is done."};
 static const cli_command record_row = {
-    .name = "record", .usage = "sower record CAMPAIGN.yaml RESULTS [--complete]", .summary = "take the lab's results",
-    .options = CAMPAIGN_OPTIONS ",complete", .min_positional = 2, .max_positional = 2, .run = cmd_record,
+    .name = "record", .usage = "sower record [CAMPAIGN.yaml] RESULTS [--complete]", .summary = "take the lab's results",
+    .options = CAMPAIGN_OPTIONS ",complete", .min_positional = 1, .max_positional = 2, .run = cmd_record,
     .details = "RESULTS is CSV, TSV or .h5ad with the columns of the campaign's target source, or: perturbation, value, cells. A perturbation without a\n"
                "readout counts as failed and may be planned again; one that is missing is still awaited, or failed with --complete. Nothing is recorded\n"
                "when anything in the file is wrong."};
 static const cli_command status_row = {
-    .name = "status", .usage = "sower status CAMPAIGN.yaml", .summary = "say where a campaign stands", .options = CAMPAIGN_OPTIONS,
+    .name = "status", .usage = "sower status [CAMPAIGN.yaml]", .summary = "say where a campaign stands", .options = CAMPAIGN_OPTIONS,
     .min_positional = 1, .max_positional = 1, .run = cmd_status, .details = "--json prints one object; without it a short table."};
 static const cli_command run_row = {
-    .name = "run", .usage = "sower run CAMPAIGN.yaml", .summary = "play all rounds that can be played", .options = CAMPAIGN_OPTIONS,
+    .name = "run", .usage = "sower run [CAMPAIGN.yaml]", .summary = "play all rounds that can be played", .options = CAMPAIGN_OPTIONS,
     .min_positional = 1, .max_positional = 1, .run = cmd_run,
     .details = "Plans, measures (replay, generative) and evaluates round after round; goes on where an interrupted run stopped. With `oracle: {kind: lab}`\n"
                "it plans one round and stops with exit 3. Exit 3 too when there was nothing left to do."};
 static const cli_command report_row = {
-    .name = "report", .usage = "sower report CAMPAIGN.yaml", .summary = "write report.html again", .options = CAMPAIGN_OPTIONS, .min_positional = 1,
-    .max_positional = 1, .run = cmd_report, .details = "One self-contained HTML file that opens offline. Prints its path."};
+    .name = "report", .usage = "sower report [CAMPAIGN.yaml]", .summary = "write report.html again", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_report, .details = "One self-contained HTML file that opens offline. Prints its path."};
 static const cli_command inspect_row = {
     .name = "inspect", .usage = "sower inspect FILE", .summary = "say what a data file holds", .options = "json,quiet", .min_positional = 1,
     .max_positional = 1, .run = cmd_inspect,
@@ -68,7 +66,7 @@ static const option options[] = {
     {"verbose", NULL, "say how things are done"},
     {"list", "WHAT", "list what the file may say: keys, strategies, models, oracles"},
     {"complete", NULL, "planned perturbations missing in the file have failed"},
-    {"o", "FILE", "write there instead of stdout"},
+    {"o", "FILE", "write there [campaign.yaml]; - is stdout"},
     {"force", NULL, "overwrite an existing file"},
     {"help", NULL, "this text"},
     {NULL, NULL, NULL},
@@ -103,7 +101,8 @@ void cli_print_overview(void)
     for (int i = 0; cli_commands[i]; i++)
         printf("  %-9s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     printf("\nsower COMMAND --help tells more. Exit codes: 0 done; 1 failed while working; 2 the input or command line is wrong;\n"
-           "3 nothing to do, or waiting for the lab; 130 interrupted (the state is safe, run the command again).\n");
+           "3 nothing to do, or waiting for the lab; 130 interrupted (the state is safe, run the command again).\n"
+           "Where a campaign file is not named, it is campaign.yaml in this folder.\n");
 }
 
 void cli_print_help(const cli_command *command)

@@ -1,0 +1,42 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "io/file.h"
+#include "io/inspect.h"
+
+static int write_out(const cli_args *args, const char *text, sow_error *err)
+{
+    const char *file = args->out ? args->out : "campaign.yaml";
+    if (strcmp(file, "-") == 0) return fputs(text, stdout) < 0 ? EXIT_FAILED : EXIT_DONE;
+    if (sow_file_exists(file) && !args->force) {
+        fprintf(stderr, "error: %s exists; give another name with -o, or --force to overwrite it\n", file);
+        return EXIT_WRONG_INPUT;
+    }
+    if (sow_file_write_atomic(file, text, strlen(text), err) != SOW_OK) return cli_fail(err);
+    printf("%s\n", file);
+    if (!args->quiet) fprintf(stderr, "next: read and edit it, then: sower check %s\n", file);
+    return EXIT_DONE;
+}
+
+int cmd_init(const cli_args *args, const sow_env *env)
+{
+    sow_error err = {0};
+    sow_inspection *found = NULL;
+    char *text = NULL;
+    (void)env;
+    sow_status st = SOW_OK;
+    const sow_config_guess *guess = NULL;
+    if (args->n_positional > 0) {
+        st = sow_inspect_file(&found, args->positional[0], &err);
+        if (st == SOW_OK) guess = sow_inspection_guess(found);
+        if (st == SOW_OK && !guess)
+            st = SOW_ERROR(&err, SOW_E_DATA, "%s: no campaign can be made from this file: %s", args->positional[0], sow_inspection_why_not(found));
+    }
+    if (st == SOW_OK) st = sow_config_template(&text, guess, &err);
+    int code = st == SOW_OK ? write_out(args, text, &err) : cli_fail(&err);
+    free(text);
+    sow_inspection_destroy(found);
+    return code;
+}
