@@ -128,6 +128,10 @@ SOW_MUST_CHECK sow_status sow_config_effective(char **out, const sow_config *con
 /** docs/config.md, whole. Caller frees. */
 SOW_MUST_CHECK sow_status sow_config_reference(char **out, sow_error *err);
 
+/** The values an enumerated key ("acquisition.strategy") allows, or with `aliases` != 0 its other spellings: comma-separated, borrowed. "" = none,
+ *  NULL = not such a key. Aliases are passed on as they are written. */
+const char *sow_config_allowed(const char *key, int aliases);
+
 /** What `sower init DATAFILE` found in a file. */
 typedef struct {
     const char *file;

@@ -1,1 +1,285 @@
-#include "core/status.h"
+#include "io/config_keys.h"
+
+#include "io/config.h"
+
+#include <math.h>
+#include <string.h>
+
+#define AT(member) .offset = offsetof(sow_config, member)
+#define LIST_AT(member, n_member) .offset = offsetof(sow_config, member), .offset_n = offsetof(sow_config, n_member)
+#define IN(type_, member) .offset = offsetof(type_, member)
+#define LIST_IN(type_, member, n_member) .offset = offsetof(type_, member), .offset_n = offsetof(type_, n_member)
+#define FROM(lowest) .min = (lowest), .max = INFINITY
+#define RANGE(lowest, highest) .min = (lowest), .max = (highest)
+#define ANY .min = -INFINITY, .max = INFINITY
+#define GROUP(path_, flags_, sentence_) {.path = path_, .type = SOW_KEY_MAPPING, .flags = flags_, .sentence = sentence_}
+#define LATER(path_, sentence_) {.path = path_, .type = SOW_KEY_UNSUPPORTED, .sentence = sentence_}
+#define STRATEGIES "random,kmeans,core-set,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead"
+#define STRATEGY_ALIASES                                                                                                           \
+    "coreset,k-center,kmeans_data,kmeans_embedding,kmeans-data,kmeans-embedding,max-var,expected-improvement,ts,poh"
+
+/* Kept equal to the tables of acquisition/ and models/ by a test in planner/: io may not see those folders. */
+const char sow_i_hit_strategies[] = "greedy,ucb,ei,expected-improvement,thompson,ts,probability-of-hit,poh,lookahead";
+const char sow_i_prior_strategies[] = "kmeans,kmeans_data,kmeans_embedding,kmeans-data,kmeans-embedding,core-set,coreset,k-center";
+const char sow_i_prior_models[] = "linear,knn";
+
+static const sow_i_key keys[] = {
+    {"sower", SOW_KEY_INT, SOW_KEY_REQUIRED, AT(version), RANGE(1, 1), .example = "1", .sentence = "Version of this file format."},
+    {"name", SOW_KEY_TEXT, AT(name), .standard_is = "the file's name without .yaml", .example = "my-screen",
+     .sentence = "Name of the campaign and of its folder NAME.sower: letters, digits, - _ and dots."},
+    {"seed", SOW_KEY_INT, AT(seed), FROM(0), .standard = "1", .sentence = "Seed of every random number of the campaign."},
+
+    GROUP("data", 0, "Where measurements come from."),
+    {"data.sources", SOW_KEY_LIST, SOW_KEY_REQUIRED | SOW_KEY_SOME, LIST_AT(sources, n_sources), .size = sizeof(sow_source),
+     .sentence = "The files, at least one of them with role target (except with the generative oracle, which needs none)."},
+    {"data.sources[].file", SOW_KEY_FILE, SOW_KEY_REQUIRED, IN(sow_source, file), .example = "screen.csv",
+     .sentence = "A .csv, .tsv or .txt table (also .gz) or an .h5ad."},
+    {"data.sources[].role", SOW_KEY_CHOICE, IN(sow_source, role), .standard = "target", .allowed = "target,reference",
+     .sentence = "target: the campaign plans here; reference: another context, known in full."},
+    {"data.sources[].context", SOW_KEY_MAPPING, SOW_KEY_REQUIRED, .shorthand = "name",
+     .sentence = "Cell line, donor or condition: a name for the whole file, or {column: COLUMN}."},
+    {"data.sources[].context.name", SOW_KEY_TEXT, IN(sow_source, context), .example = "K562",
+     .sentence = "One name for every row; `context: NAME` is short for it."},
+    {"data.sources[].context.column", SOW_KEY_TEXT, IN(sow_source, context_column), .example = "cell_line",
+     .sentence = "Column with the context of each row."},
+    {"data.sources[].contexts", SOW_KEY_TEXTS, LIST_IN(sow_source, keep_contexts, n_keep_contexts), .standard = "[]",
+     .standard_is = "all", .example = "[K562]", .sentence = "Keep only these values of context.column."},
+    {"data.sources[].perturbation", SOW_KEY_MAPPING, SOW_KEY_REQUIRED, .shorthand = "column",
+     .sentence = "What was done; `perturbation: COLUMN` is short for {column: COLUMN}."},
+    {"data.sources[].perturbation.column", SOW_KEY_TEXT, SOW_KEY_REQUIRED, IN(sow_source, perturbation_column), .example = "gene",
+     .sentence = "Column with the name of the perturbation."},
+    {"data.sources[].perturbation.separator", SOW_KEY_TEXT, IN(sow_source, separator), .example = "\"+\"",
+     .sentence = "Joins the agents of a combination, as + in A+B."},
+    {"data.sources[].perturbation.control", SOW_KEY_TEXT, IN(sow_source, control), .example = "non-targeting",
+     .sentence = "Name of the control rows; they are not candidates."},
+    {"data.sources[].perturbation.dose", SOW_KEY_MAPPING, .shorthand = "column", .sentence = "Dose of each row."},
+    {"data.sources[].perturbation.dose.column", SOW_KEY_TEXT, SOW_KEY_REQUIRED, IN(sow_source, dose_column), .example = "dose",
+     .sentence = "Column with the dose; `dose: COLUMN` is short for it."},
+    LATER("data.sources[].perturbation.guide", "it belongs to single-cell data"),
+    {"data.sources[].replicate", SOW_KEY_MAPPING, .shorthand = "column", .sentence = "Biological replicate of each row."},
+    {"data.sources[].replicate.column", SOW_KEY_TEXT, SOW_KEY_REQUIRED, IN(sow_source, replicate_column), .example = "replicate",
+     .sentence = "Column with the replicate; `replicate: COLUMN` is short for it."},
+    {"data.sources[].cells", SOW_KEY_MAPPING, .shorthand = "column", .sentence = "How many cells are behind each row."},
+    {"data.sources[].cells.column", SOW_KEY_TEXT, SOW_KEY_REQUIRED, IN(sow_source, cells_column), .example = "n_cells",
+     .sentence = "Column with the number of cells, the weight of a row; `cells: COLUMN` is short for it."},
+    {"data.sources[].variance", SOW_KEY_MAPPING, .shorthand = "column", .sentence = "How uncertain each row is."},
+    {"data.sources[].variance.column", SOW_KEY_TEXT, SOW_KEY_REQUIRED, IN(sow_source, variance_column), .example = "variance",
+     .sentence = "Column with the variance of the value; rows are weighted by 1/variance; `variance: COLUMN` is short for it."},
+    {"data.sources[].duplicates", SOW_KEY_CHOICE, IN(sow_source, duplicates_allowed), .standard = "allowed", .allowed = "error,allowed",
+     .sentence = "Rows with the same perturbation and context: allowed takes them as replicates and merges them by weight."},
+    {"data.sources[].values", SOW_KEY_ENUM, .offset = SIZE_MAX, .standard = "response", .allowed = "response",
+     .unsupported = "counts,log1p", .sentence = "What the numbers are: finished readouts or responses."},
+    LATER("data.sources[].technical_batch", "it belongs to single-cell data"),
+
+    GROUP("readout", 0, "What a measurement is."),
+    {"readout.kind", SOW_KEY_CHOICE, AT(readout.kind), .allowed = "scalar,profile", .unsupported = "cells",
+     .standard_is = "scalar when readout.column is given or the oracle is generative, else profile",
+     .sentence = "scalar: one number a perturbation; profile: one response vector."},
+    {"readout.column", SOW_KEY_TEXT, AT(readout.column), .example = "score", .sentence = "Scalar: the column with the number."},
+    {"readout.transform", SOW_KEY_ENUM, AT(readout.transform), .standard = "none",
+     .allowed = "none,log1p,log,log2,log10,sqrt,abs,rank", .sentence = "Scalar: applied to the number first."},
+    {"readout.adjust_for", SOW_KEY_TEXTS, LIST_AT(readout.adjust_for, readout.n_adjust), .standard = "[]", .example = "[log(cells)]",
+     .sentence = "Covariates taken out by a line fitted on what is measured: cells, log(cells), COLUMN or log(COLUMN)."},
+
+    LATER("features", "it belongs to the readout 'cells'"),
+
+    {"priors", SOW_KEY_LIST, LIST_AT(priors, n_priors), .size = sizeof(sow_prior_spec),
+     .sentence = "What is known of a gene or drug before it is measured."},
+    {"priors[].name", SOW_KEY_TEXT, SOW_KEY_REQUIRED, IN(sow_prior_spec, name), .example = "pathways",
+     .sentence = "Name used by model.prior, quotas and reports; each once."},
+    {"priors[].file", SOW_KEY_FILE, IN(sow_prior_spec, file), .example = "pathways.gmt.gz",
+     .sentence = "A .gmt (gene sets), .csv or .tsv table (these also .gz), .npy or .h5ad; or give `context`."},
+    {"priors[].key", SOW_KEY_TEXT, IN(sow_prior_spec, key), .standard_is = "the first column", .example = "gene",
+     .sentence = "Table: column with the names."},
+    {"priors[].columns", SOW_KEY_TEXTS, LIST_IN(sow_prior_spec, columns, n_columns), .standard = "[]",
+     .standard_is = "every numeric column but the key", .example = "[x, y]", .sentence = "Table: the columns used."},
+    {"priors[].names", SOW_KEY_FILE, IN(sow_prior_spec, names), .example = "genes.txt",
+     .sentence = ".npy: a file with the name of each row, one a line."},
+    {"priors[].context", SOW_KEY_TEXT, IN(sow_prior_spec, context), .example = "K562",
+     .sentence = "Instead of a file: the measured responses of this reference context are the prior."},
+    {"priors[].min_set_size", SOW_KEY_INT, IN(sow_prior_spec, min_set_size), FROM(1), .unit = "members", .standard = "2",
+     .sentence = "Gene sets with fewer members among the perturbations are left out."},
+    {"priors[].max_set_size", SOW_KEY_INT, IN(sow_prior_spec, max_set_size), FROM(0), .unit = "members", .standard = "0",
+     .sentence = "Gene sets with more members are left out; 0 = no bound."},
+    {"priors[].shuffle", SOW_KEY_BOOL, IN(sow_prior_spec, shuffle), .standard = "false",
+     .sentence = "Control arm: the rows change owners at random, so that the prior knows nothing."},
+
+    GROUP("model", 0, "What learns from the measurements."),
+    {"model.kind", SOW_KEY_ENUM, AT(model.kind), .standard = "gp", .allowed = "train-mean,two-way,linear,knn,gp",
+     .unsupported = "control,source-shift,seed-mean,additive,morph,hypermap", .sentence = "The model that guides the choice."},
+    {"model.prior", SOW_KEY_TEXTS, LIST_AT(model.use, model.n_use), .standard = "[]", .standard_is = "all", .example = "[pathways]",
+     .sentence = "Names of the priors it uses."},
+    {"model.prior_dims", SOW_KEY_INT, AT(model.prior_dims), FROM(0), .standard = "64",
+     .sentence = "Principal components kept of all priors together, for linear, knn and the strategies; 0 = no reduction."},
+    {"model.neighbours", SOW_KEY_INT, AT(model.neighbours), FROM(1), .standard = "10", .sentence = "knn: how many."},
+    {"model.kernel", SOW_KEY_ENUM, AT(model.kernel), .standard = "auto", .allowed = "auto,rbf,exponential,matern32,tanimoto,linear",
+     .sentence = "gp: kernel of every prior; auto chooses one for each by marginal likelihood."},
+    {"model.transfer", SOW_KEY_ENUM, AT(model.transfer), .standard = "coregionalised", .allowed = "coregionalised,mean,none",
+     .sentence = "gp: how reference contexts are used."},
+    {"model.iterations", SOW_KEY_INT, AT(model.iterations), FROM(1), .standard = "60", .sentence = "gp: most iterations of the fit."},
+    {"model.components", SOW_KEY_INT, AT(model.components), FROM(1), .standard = "30",
+     .sentence = "gp, profile readout: response components modelled."},
+    LATER("model.epochs", "it belongs to the model 'morph'"),
+
+    GROUP("objective", 0, "What the campaign is for."),
+    {"objective.kind", SOW_KEY_ENUM, AT(objective.kind), .standard = "learn", .allowed = "learn,hits",
+     .sentence = "learn: predict everything well; hits: find the best perturbations."},
+    {"objective.top", SOW_KEY_NUMBER, SOW_KEY_OPEN_MIN | SOW_KEY_OPEN_MAX, AT(objective.top), RANGE(0, 1),
+     .standard_is = "0.1 unless objective.column is given", .example = "0.1",
+     .sentence = "Hits are this share of the pool, by the readout."},
+    {"objective.column", SOW_KEY_TEXT, AT(objective.column), .example = "fdr",
+     .sentence = "Or hits are the rows whose value in this column is below or above a bound."},
+    {"objective.below", SOW_KEY_NUMBER, AT(objective.below), ANY, .example = "0.05", .sentence = "With column: hits are below this."},
+    {"objective.above", SOW_KEY_NUMBER, AT(objective.above), ANY, .example = "1", .sentence = "With column: hits are above this."},
+    {"objective.direction", SOW_KEY_ENUM, AT(objective.direction), .standard = "high", .allowed = "high,low,both",
+     .sentence = "Which values of the readout are wanted."},
+
+    GROUP("acquisition", 0, "How batches are chosen after the initial one."),
+    {"acquisition.strategy", SOW_KEY_ENUM, AT(acquisition.strategy), .standard = "random", .allowed = STRATEGIES,
+     .aliases = STRATEGY_ALIASES, .unsupported = "loss-prediction", .sentence = "The strategy (sower check --list strategies)."},
+    {"acquisition.beta", SOW_KEY_NUMBER, AT(acquisition.beta), FROM(0), .standard = "1",
+     .sentence = "ucb: weight of the standard deviation beside the mean."},
+    {"acquisition.starts", SOW_KEY_INT, AT(acquisition.starts), RANGE(1, 10000), .standard = "10",
+     .sentence = "kmeans: k-means++ starts, the best is kept."},
+    {"acquisition.representation", SOW_KEY_ENUM, AT(acquisition.representation), .standard = "prior", .allowed = "prior",
+     .unsupported = "learned", .sentence = "Where distances between candidates are taken."},
+
+    GROUP("rounds", SOW_KEY_REQUIRED, "How many perturbations in each round."),
+    GROUP("rounds.initial", SOW_KEY_REQUIRED, "Round 0, chosen before anything is known."),
+    {"rounds.initial.size", SOW_KEY_INT, SOW_KEY_REQUIRED, AT(rounds.initial_size), FROM(1), .unit = "perturbations", .example = "20",
+     .sentence = "Its size."},
+    {"rounds.initial.strategy", SOW_KEY_ENUM, AT(rounds.initial_strategy), .standard = "random", .allowed = STRATEGIES,
+     .aliases = STRATEGY_ALIASES, .unsupported = "loss-prediction", .sentence = "Its strategy."},
+    {"rounds.batches", SOW_KEY_INTS, LIST_AT(rounds.batches, rounds.n_batches), FROM(1), .unit = "perturbations", .standard = "[]",
+     .example = "[20, 20]", .sentence = "Sizes of the rounds after it."},
+
+    GROUP("oracle", SOW_KEY_REQUIRED, "Who answers when a batch is measured."),
+    {"oracle.kind", SOW_KEY_ENUM, SOW_KEY_REQUIRED, AT(oracle.kind), .allowed = "replay,generative,lab", .example = "replay",
+     .sentence = "replay: the finished screen in data; generative: a simulator; lab: people, by `sower record`."},
+    GROUP("oracle.held_out", 0, "Perturbations kept out of the pool and of every fit, to evaluate on; one of its keys."),
+    {"oracle.held_out.fraction", SOW_KEY_NUMBER, SOW_KEY_OPEN_MAX, AT(oracle.held_fraction), RANGE(0, 1), .example = "0.2",
+     .sentence = "A random share of all."},
+    {"oracle.held_out.count", SOW_KEY_INT, AT(oracle.held_count), FROM(0), .none = -1, .unit = "perturbations", .example = "40",
+     .sentence = "A random set of this size."},
+    {"oracle.held_out.list", SOW_KEY_FILE, AT(oracle.held_list), .example = "held-out.txt", .sentence = "A file of names, one a line."},
+    {"oracle.failure_rate", SOW_KEY_NUMBER, SOW_KEY_OPEN_MAX, AT(oracle.failure_rate), RANGE(0, 1), .standard = "0",
+     .sentence = "Generative: share of measurements that fail."},
+    {"oracle.perturbations", SOW_KEY_INT, AT(oracle.perturbations), RANGE(2, 200000), .standard = "400",
+     .sentence = "Generative: perturbations in all."},
+    {"oracle.modules", SOW_KEY_INT, AT(oracle.modules), RANGE(1, 200000), .standard = "24",
+     .sentence = "Generative: groups of perturbations with a common effect."},
+    {"oracle.prior_dims", SOW_KEY_INT, AT(oracle.prior_dims), RANGE(2, 10000), .standard = "16",
+     .sentence = "Generative: dimensions of its prior."},
+    {"oracle.cells", SOW_KEY_NUMBER, SOW_KEY_OPEN_MIN, AT(oracle.cells), FROM(0), .unit = "cells", .standard = "100",
+     .sentence = "Generative: median cells of a perturbation."},
+    {"oracle.informativeness", SOW_KEY_NUMBER, AT(oracle.informativeness), RANGE(0, 1), .standard = "0.7",
+     .sentence = "Generative: 0 = the prior is noise, 1 = it knows modules and effects."},
+    {"oracle.noise_per_cell", SOW_KEY_NUMBER, AT(oracle.noise_per_cell), FROM(0), .standard = "4",
+     .sentence = "Generative: standard deviation of one cell's readout; n cells have this over the square root of n."},
+
+    GROUP("constraints", 0, "Rules every batch obeys."),
+    {"constraints.include", SOW_KEY_TEXTS, LIST_AT(constraints.include, constraints.n_include), .standard = "[]", .example = "[STAT1]",
+     .sentence = "Always in the initial round, never held out."},
+    {"constraints.exclude", SOW_KEY_LIST, SOW_KEY_ONE_ALONE, LIST_AT(constraints.exclude, constraints.n_exclude),
+     .size = sizeof(sow_config_exclude), .sentence = "Never chosen: {names, reason} or {file, reason}, or a list of such."},
+    {"constraints.exclude[].names", SOW_KEY_TEXTS, LIST_IN(sow_config_exclude, names, n_names), .standard = "[]", .example = "[SPI1]",
+     .sentence = "The perturbations."},
+    {"constraints.exclude[].file", SOW_KEY_FILE, IN(sow_config_exclude, file), .example = "essential.txt",
+     .sentence = "Or a file of names, one a line."},
+    {"constraints.exclude[].reason", SOW_KEY_TEXT, IN(sow_config_exclude, reason), .example = "\"too few cells\"",
+     .sentence = "Why, for the report."},
+    {"constraints.quota", SOW_KEY_LIST, LIST_AT(constraints.quota, constraints.n_quota), .size = sizeof(sow_config_quota),
+     .sentence = "At most or at least so many of a group."},
+    {"constraints.quota[].prior", SOW_KEY_TEXT, IN(sow_config_quota, prior), .example = "pathways",
+     .sentence = "A prior with gene sets (.gmt) ..."},
+    {"constraints.quota[].set", SOW_KEY_TEXT, IN(sow_config_quota, set), .example = "\"Interferon Signaling\"",
+     .sentence = "... and the set in it."},
+    {"constraints.quota[].names", SOW_KEY_TEXTS, LIST_IN(sow_config_quota, names, n_names), .standard = "[]", .example = "[JAK1, JAK2]",
+     .sentence = "Or the perturbations themselves."},
+    {"constraints.quota[].at_most", SOW_KEY_INT, IN(sow_config_quota, at_most), FROM(0), .none = -1, .unit = "perturbations",
+     .example = "3", .sentence = "Upper bound."},
+    {"constraints.quota[].at_least", SOW_KEY_INT, IN(sow_config_quota, at_least), FROM(1), .none = 0, .unit = "perturbations",
+     .example = "1", .sentence = "Lower bound."},
+    {"constraints.quota[].per", SOW_KEY_ENUM, IN(sow_config_quota, per), .standard = "batch", .allowed = "batch,campaign",
+     .sentence = "Counted in each batch or over the campaign."},
+    {"constraints.controls", SOW_KEY_TEXTS, LIST_AT(constraints.controls, constraints.n_controls), .standard = "[]",
+     .example = "[GAPDH]", .sentence = "Positive controls: on every order sheet, never candidates."},
+
+    GROUP("design", 0, "What a measurement takes in the lab."),
+    {"design.guides_per_target", SOW_KEY_INT, AT(design.guides_per_target), RANGE(1, 1000), .unit = "guides", .standard = "1",
+     .sentence = "Guides for each perturbation."},
+    {"design.cells_per_perturbation", SOW_KEY_INT, AT(design.cells_per_perturbation), RANGE(1, 1e9), .unit = "cells", .standard = "100",
+     .sentence = "Cells for each perturbation."},
+    {"design.control_share", SOW_KEY_NUMBER, SOW_KEY_OPEN_MAX, AT(design.control_share), RANGE(0, 1), .standard = "0",
+     .sentence = "Non-targeting controls as a share of all cells."},
+    {"design.moi", SOW_KEY_NUMBER, SOW_KEY_OPEN_MIN, AT(design.moi), FROM(0), .unit = "integrations per cell", .standard = "0.3",
+     .sentence = "Multiplicity of infection, for the order sheet."},
+    {"design.reads_per_cell", SOW_KEY_NUMBER, AT(design.reads_per_cell), FROM(0), .unit = "raw reads", .standard = "0",
+     .sentence = "Sequencing depth."},
+    GROUP("design.guides", 0, "A guide library, for the order sheet."),
+    {"design.guides.file", SOW_KEY_FILE, SOW_KEY_REQUIRED, AT(guides.file), .example = "guides.csv", .sentence = "Its table."},
+    {"design.guides.target", SOW_KEY_TEXT, SOW_KEY_REQUIRED, AT(guides.target), .example = "gene",
+     .sentence = "Column with the perturbation a guide is for."},
+    {"design.guides.id", SOW_KEY_TEXTS, SOW_KEY_REQUIRED | SOW_KEY_SOME, LIST_AT(guides.id, guides.n_id), .example = "[guide_id]",
+     .sentence = "Columns with guide names, one or more a row."},
+    {"design.guides.sequence", SOW_KEY_TEXTS, SOW_KEY_REQUIRED | SOW_KEY_SOME, LIST_AT(guides.sequence, guides.n_sequence),
+     .example = "[sequence]", .sentence = "Columns with their sequences, in the same order."},
+
+    GROUP("costs", 0, "Prices, for the bill."),
+    {"costs.currency", SOW_KEY_CURRENCY, AT(costs.currency), .standard = "USD", .sentence = "Printed after amounts."},
+    {"costs.per_round", SOW_KEY_NUMBER, AT(costs.per_round), FROM(0), .unit = "currency", .standard = "0", .sentence = "Each round."},
+    {"costs.per_perturbation", SOW_KEY_NUMBER, AT(costs.per_perturbation), FROM(0), .unit = "currency", .standard = "0",
+     .sentence = "Each perturbation."},
+    {"costs.per_guide", SOW_KEY_NUMBER, AT(costs.per_guide), FROM(0), .unit = "currency", .standard = "0", .sentence = "Each guide."},
+    {"costs.per_cell", SOW_KEY_NUMBER, AT(costs.per_cell), FROM(0), .unit = "currency", .standard = "0", .sentence = "Each cell."},
+    {"costs.per_million_reads", SOW_KEY_NUMBER, AT(costs.per_million_reads), FROM(0), .unit = "currency", .standard = "0",
+     .sentence = "Each million raw reads."},
+    {"costs.weeks_per_round", SOW_KEY_NUMBER, AT(costs.weeks_per_round), FROM(0), .unit = "weeks", .standard = "0",
+     .sentence = "How long a round takes."},
+};
+
+const sow_i_key *sow_i_keys(sow_index *n)
+{
+    *n = (sow_index)(sizeof keys / sizeof *keys);
+    return keys;
+}
+
+const sow_i_key *sow_i_key_find(const char *path)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(keys[i].path, path) == 0) return &keys[i];
+    return NULL;
+}
+
+const char *sow_i_key_name(const sow_i_key *key)
+{
+    const char *dot = strrchr(key->path, '.');
+    return dot ? dot + 1 : key->path;
+}
+
+int sow_i_key_is_child(const sow_i_key *key, const char *parent)
+{
+    const char *name = sow_i_key_name(key);
+    if (!*parent) return name == key->path;
+    size_t n = strlen(parent);
+    return name != key->path && (size_t)(name - key->path) == n + 1 && strncmp(key->path, parent, n) == 0;
+}
+
+sow_index sow_i_word_position(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (sow_index i = 0; list && *list; i++) {
+        size_t k = strcspn(list, ",");
+        if (k == n && strncmp(list, word, n) == 0) return i;
+        list += k + (list[k] == ',');
+    }
+    return -1;
+}
+
+const char *sow_config_allowed(const char *key, int aliases)
+{
+    const sow_i_key *row = sow_i_key_find(key);
+    if (!row || (row->type != SOW_KEY_ENUM && row->type != SOW_KEY_CHOICE)) return NULL;
+    const char *list = aliases ? row->aliases : row->allowed;
+    return list ? list : "";
+}

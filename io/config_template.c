@@ -1,1 +1,236 @@
-#include "core/status.h"
+/* The commented campaign of `sower init`, from the table of keys: what is known is filled in, the rest stands commented out with its default. */
+#include "io/config_internal.h"
+
+#include "core/memory.h"
+#include "io/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SENTENCE_COLUMN = 44 };
+
+typedef struct {
+    sow_text text;
+    const sow_config_guess *guess;
+} writer;
+
+/* ---- values */
+
+static int is_plain(const char *s)
+{
+    static const char word[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-";
+    if (!*s || *s == '-' || s[strspn(s, word)]) return 0;
+    return strcmp(s, "null") != 0 && strcmp(s, "Null") != 0 && strcmp(s, "NULL") != 0;
+}
+
+/* Text as a YAML scalar, in quotes where it needs them. Caller frees. */
+static char *yaml_scalar(const char *s)
+{
+    sow_text t = {0};
+    if (!s) return NULL;
+    if (is_plain(s)) return sow_strdup(s);
+    sow_text_append(&t, "\"");
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+        if (*p == '"' || *p == '\\') sow_text_printf(&t, "\\%c", *p);
+        else if (*p < 32) sow_text_printf(&t, "\\x%02x", *p);
+        else sow_text_printf(&t, "%c", *p);
+    }
+    sow_text_append(&t, "\"");
+    if (t.failed) sow_text_clear(&t);
+    return t.text;
+}
+
+/* A twentieth of the perturbations, at most a hundred, for each of up to four rounds that leave a fifth to evaluate on. */
+static sow_index round_size(const sow_config_guess *g)
+{
+    sow_index n = g->n_perturbations / 20;
+    return n < 1 ? 1 : n > 100 ? 100 : n;
+}
+
+static char *batches(const sow_config_guess *g)
+{
+    sow_text t = {0};
+    sow_index size = round_size(g), pool = g->n_perturbations - g->n_perturbations / 5;
+    sow_text_append(&t, "[");
+    for (sow_index i = 1; i <= 3 && (i + 1) * size <= pool; i++)
+        sow_text_printf(&t, "%s%lld", i > 1 ? ", " : "", (long long)size);
+    sow_text_append(&t, "]");
+    if (t.failed) sow_text_clear(&t);
+    return t.text;
+}
+
+/* What the quickstart's file says without any data. */
+static const char *simulator_value(const char *path)
+{
+    static const char *const values[][2] = {
+        {"sower", "1"}, {"seed", "1"}, {"model.kind", "gp"}, {"objective.kind", "hits"}, {"objective.top", "0.1"},
+        {"acquisition.strategy", "ucb"}, {"rounds.initial.size", "40"}, {"rounds.initial.strategy", "random"},
+        {"rounds.batches", "[40, 40, 40]"}, {"oracle.kind", "generative"}, {"oracle.held_out.fraction", "0.2"},
+        {"design.cells_per_perturbation", "100"},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (strcmp(values[i][0], path) == 0) return values[i][1];
+    return NULL;
+}
+
+static const char *guessed_text(const sow_config_guess *g, const char *path)
+{
+    const struct {
+        const char *path, *value;
+    } values[] = {
+        {"data.sources[].file", g->file},
+        {"data.sources[].context.name", g->context_column ? NULL : g->context ? g->context : "target"},
+        {"data.sources[].context.column", g->context_column},
+        {"data.sources[].perturbation.column", g->perturbation_column},
+        {"data.sources[].perturbation.separator", g->separator},
+        {"data.sources[].perturbation.control", g->control},
+        {"data.sources[].cells.column", g->cells_column},
+        {"readout.kind", g->readout_kind},
+        {"readout.column", g->readout_column},
+        {"readout.transform", g->transform},
+        {"oracle.kind", "replay"},
+        {"rounds.initial.strategy", "random"},
+        {"model.kind", "gp"},
+        {"objective.kind", "learn"},
+        {"acquisition.strategy", "random"},
+        {"data.sources[].role", "target"},
+        {"oracle.held_out.fraction", g->n_perturbations >= 10 ? "0.2" : NULL},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        if (strcmp(values[i].path, path) == 0) return values[i].value;
+    return NULL;
+}
+
+/* The value a key is filled in with, or NULL when it stays commented out. Caller frees. */
+static char *filled_value(const writer *w, const sow_i_key *key)
+{
+    const sow_config_guess *g = w->guess;
+    const char *plain = NULL;
+    if (!g) {
+        plain = simulator_value(key->path);
+        return plain ? sow_strdup(plain) : NULL;
+    }
+    if (strcmp(key->path, "sower") == 0 || strcmp(key->path, "seed") == 0) return sow_strdup("1");
+    if (strcmp(key->path, "rounds.initial.size") == 0) return sow_format("%lld", (long long)round_size(g));
+    if (strcmp(key->path, "rounds.batches") == 0) return batches(g);
+    char *value = yaml_scalar(guessed_text(g, key->path));
+    if (!value && strcmp(key->path, "data.sources[].perturbation.column") == 0) return sow_strdup(key->example);
+    return value;
+}
+
+/* Is the key, or for a group any key below it, filled in? */
+static int is_live(const writer *w, const sow_i_key *key)
+{
+    sow_index n = 0;
+    const sow_i_key *keys = sow_i_keys(&n);
+    size_t length = strlen(key->path);
+    int group = key->type == SOW_KEY_MAPPING || key->type == SOW_KEY_LIST, live = 0;
+    for (sow_index i = 0; i < n && !live; i++) {
+        int below = strncmp(keys[i].path, key->path, length) == 0 && (keys[i].path[length] == '.' || keys[i].path[length] == '[');
+        if (group ? !below : &keys[i] != key) continue;
+        char *value = filled_value(w, &keys[i]);
+        live = value != NULL;
+        free(value);
+    }
+    return live;
+}
+
+/* ---- lines */
+
+typedef struct {
+    int indent;    /* spaces before the key */
+    int comment;   /* column of the "# ", or -1 */
+    int dash;      /* the next line starts an entry of a list */
+} place;
+
+static void write_line(writer *w, place *p, const char *name, const char *value, const sow_i_key *key)
+{
+    sow_text *t = &w->text;
+    size_t start = t->size;
+    int indent = p->indent - (p->dash ? 2 : 0), outside = p->comment >= 0 ? p->comment : indent;
+    sow_text_printf(t, "%*s%s%*s%s%s:%s%s", outside, "", p->comment >= 0 ? "# " : "", indent - outside, "", p->dash ? "- " : "", name,
+                    value ? " " : "", value ? value : "");
+    p->dash = 0;
+    int used = (int)(t->size - start);
+    sow_text_printf(t, "%*s# %s", used < SENTENCE_COLUMN ? SENTENCE_COLUMN - used : 2, "", key->sentence);
+    if (key->type == SOW_KEY_ENUM || key->type == SOW_KEY_CHOICE) {
+        char *list = sow_i_words(key->allowed);
+        sow_text_printf(t, " [%s]", list ? list : "");
+        free(list);
+    }
+    if (key->unit) sow_text_printf(t, " [%s]", key->unit);
+    sow_text_append(t, "\n");
+}
+
+static void write_group(writer *w, const char *path, place *p);
+
+/* The only key of a group that a single value stands for ("cells: n_cells"), or NULL. */
+static const sow_i_key *lone_child(const sow_i_key *group)
+{
+    sow_index n = 0, children = 0;
+    const sow_i_key *keys = sow_i_keys(&n), *child = NULL;
+    for (sow_index i = 0; i < n; i++) {
+        if (!sow_i_key_is_child(&keys[i], group->path)) continue;
+        child = &keys[i];
+        children++;
+    }
+    return group->shorthand && children == 1 ? child : NULL;
+}
+
+static void write_leaf(writer *w, const sow_i_key *key, const sow_i_key *named, place p, int *dash)
+{
+    char *value = filled_value(w, key);
+    if (!value && p.comment < 0) p.comment = p.indent;
+    write_line(w, &p, sow_i_key_name(named), value ? value : key->standard_is || !key->standard ? key->example : key->standard, key);
+    *dash = p.dash;
+    free(value);
+}
+
+static void write_key(writer *w, const sow_i_key *key, place *p)
+{
+    const sow_i_key *lone = key->type == SOW_KEY_MAPPING ? lone_child(key) : NULL;
+    int list = key->type == SOW_KEY_LIST;
+    if (lone || (key->type != SOW_KEY_MAPPING && !list)) {
+        write_leaf(w, lone ? lone : key, key, *p, &p->dash);
+        return;
+    }
+    place inside = *p;
+    int top = !strchr(key->path, '.');
+    if (!top && inside.comment < 0 && !is_live(w, key)) inside.comment = inside.indent;
+    write_line(w, &inside, sow_i_key_name(key), NULL, key);
+    p->dash = 0;
+    inside.indent += list ? 4 : 2;
+    inside.dash = list;
+    if (top && list && !is_live(w, key)) inside.comment = inside.indent - 2;
+    char *path = list ? sow_format("%s[]", key->path) : sow_strdup(key->path);
+    if (path) write_group(w, path, &inside);
+    else w->text.failed = 1;
+    free(path);
+}
+
+static void write_group(writer *w, const char *path, place *p)
+{
+    sow_index n = 0;
+    const sow_i_key *keys = sow_i_keys(&n);
+    for (sow_index i = 0; i < n; i++) {
+        if (!sow_i_key_is_child(&keys[i], path) || keys[i].type == SOW_KEY_UNSUPPORTED) continue;
+        if (!*path && (keys[i].type == SOW_KEY_MAPPING || keys[i].type == SOW_KEY_LIST)) sow_text_append(&w->text, "\n");
+        write_key(w, &keys[i], p);
+    }
+}
+
+sow_status sow_config_template(char **out, const sow_config_guess *guess, sow_error *err)
+{
+    writer w = {.guess = guess};
+    place top = {.comment = -1};
+    *out = NULL;
+    sow_text_append(&w.text, "# A sower campaign. `sower check FILE` tells what is in it, `sower plan FILE` plans the next round.\n"
+                             "# Keys that are commented out stand with their default or with an example; docs/config.md has them all.\n");
+    write_group(&w, "", &top);
+    if (w.text.failed) {
+        sow_text_clear(&w.text);
+        return SOW_ERROR(err, SOW_E_NOMEM, "out of memory writing a campaign file");
+    }
+    *out = w.text.text;
+    return SOW_OK;
+}
