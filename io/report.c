@@ -48,8 +48,9 @@ static void write_body(sow_i_report *r)
     sow_i_report_constraints(r);
     sow_i_report_held_out(r);
     sow_i_report_provenance(r);
-    sow_text_append(&r->body, "</main>\n<footer>Charts can be saved as SVG or PNG from the menu at their upper right corner. This page is complete in "
-                              "itself: it loads nothing and sends nothing.</footer>");
+    sow_text_append(&r->body, "</main>\n<footer>This page is complete in itself: it loads nothing and sends nothing.");
+    if (json_array_size(r->charts)) sow_text_append(&r->body, " Charts can be saved as SVG or PNG from the menu at their upper right corner.");
+    sow_text_append(&r->body, "</footer>");
 }
 
 /* The charts as JSON inside <script>: '<' never appears there as itself, so neither </script> nor <!-- can. */

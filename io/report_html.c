@@ -72,13 +72,18 @@ void sow_i_html_number(sow_text *t, double x)
     double size = fabs(x);
     if (!isfinite(x)) {
         sow_text_append(t, "–");
-    } else if (size >= 1e12 || (size < 1e-3 && size > 0)) {
+    } else if (size >= 1e12 || (size < 9.5e-4 && size > 0)) {
         sow_text_printf(t, "%.2e", x);
     } else if (size == floor(size) || size >= 100) {
         grouped(t, x, 0);
     } else {
-        grouped(t, x, size >= 9.995 ? 1 : size >= 0.9995 ? 2 : size >= 0.01 ? 3 : 5);
+        grouped(t, x, size >= 9.995 ? 1 : size >= 0.9995 ? 2 : size >= 0.00995 ? 3 : 4);
     }
+}
+
+void sow_i_html_about(sow_text *t, double x)
+{
+    grouped(t, x, fabs(x) < 9.95 ? 1 : 0);
 }
 
 void sow_i_html_money(sow_text *t, double x)

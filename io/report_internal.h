@@ -30,6 +30,7 @@ const json_t *sow_i_array(const json_t *object, const char *key); /* NULL when a
 void sow_i_html(sow_text *t, const char *s);
 /** For people: whole numbers as 12,345; others with three significant digits. */
 void sow_i_html_number(sow_text *t, double x);
+void sow_i_html_about(sow_text *t, double x);   /* an expected count: 66, 4.2 */
 void sow_i_html_money(sow_text *t, double x);   /* 1,234.50 */
 void sow_i_html_price(sow_text *t, double x);   /* 15.00, 0.086: two to four decimals */
 void sow_i_html_percent(sow_text *t, double share); /* 31%, 0.8% */

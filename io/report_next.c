@@ -1,10 +1,11 @@
 /* The first screen: what to do next and why, and where the campaign stands. */
 #include "io/report_internal.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
-enum { PICKS_SHOWN = 12 };
+enum { PICKS_SHOWN = 8 };
 
 /* Why a strategy picks what it picks, for somebody who does not know its name. */
 static const struct {
@@ -238,7 +239,7 @@ static void hits_sentence(sow_i_report *r, const json_t *hits, const json_t *las
     sow_text_append(t, " candidates");
     if (sow_i_number(last, "chance", &chance)) {
         sow_text_append(t, "; picking at random would have found about ");
-        sow_i_html_number(t, chance >= 10 ? round(chance) : chance);
+        sow_i_html_about(t, chance);
     }
     sow_text_append(t, ".");
 }
@@ -276,7 +277,8 @@ static void metric_sentence(sow_i_report *r, const json_t *own, const json_t *ba
     const sow_i_metric_words *words = sow_i_metric(sow_i_string(own, "metric"));
     sow_text_append(t, "On held-out perturbations the ");
     sow_i_html(t, sow_i_string(own, "model"));
-    sow_text_printf(t, " model reaches a %c%s of ", words->label[0] == 'R' ? 'r' : words->label[0], words->label + 1);
+    int name = strncmp(words->label, "Spearman", 8) == 0 || strncmp(words->label, "Pearson", 7) == 0;
+    sow_text_printf(t, " model reaches a %c%s of ", name ? words->label[0] : (char)tolower((unsigned char)words->label[0]), words->label + 1);
     value_with_interval(t, own);
     if (sow_i_number(own, "measured", &measured)) {
         sow_text_append(t, " after ");
@@ -296,8 +298,9 @@ static void tile_of(sow_text *t, double n, double total, const char *label)
     tile_open(t, label);
     sow_i_html_number(t, n);
     if (total > 0) {
-        sow_text_append(t, " of ");
+        sow_text_append(t, " <small>of ");
         sow_i_html_number(t, total);
+        sow_text_append(t, "</small>");
     }
     sow_text_append(t, "</dd></div>\n");
 }

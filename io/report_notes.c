@@ -157,7 +157,7 @@ void sow_i_report_held_out(sow_i_report *r)
 
 static void provenance_table(sow_text *t, const json_t *rows, const char *caption, int varies)
 {
-    sow_i_table_open(t, caption, "What|Value", NULL);
+    sow_i_table_open(t, caption, "What|Value", "few");
     sow_text_append(t, "<tbody>\n");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);

@@ -37,18 +37,18 @@ static void hits_table(sow_i_report *r, const json_t *hits, const json_t *found)
 {
     double total, n, hit;
     (void)sow_i_number(hits, "total", &total);
-    sow_i_table_open(&r->body, "Hits by round; recall is the share of all hits of the pool", "#Round|#Measured so far|#Hits found|#By chance|#Recall", NULL);
+    sow_i_table_open(&r->body, "Hits by round; recall is the share of all hits of the pool", "Round|#Measured so far|#Hits found|#By chance|#Recall", "few");
     sow_text_append(&r->body, "<tbody>\n");
     for (size_t i = 0; i < json_array_size(found); i++) {
         const json_t *row = json_array_get(found, i);
         (void)sow_i_number(row, "found", &hit);
         sow_text_append(&r->body, "<tr>");
-        sow_i_cell_number(&r->body, row, "round");
+        sow_i_cell(&r->body, row, "round");
         sow_i_cell_number(&r->body, row, "measured");
         sow_i_cell_number(&r->body, row, "found");
         sow_text_append(&r->body, "<td class=\"n\">");
         if (sow_i_number(row, "chance", &n))
-            sow_i_html_number(&r->body, n >= 10 ? round(n) : n);
+            sow_i_html_about(&r->body, n);
         else
             sow_text_append(&r->body, "–");
         sow_text_append(&r->body, "</td><td class=\"n\">");
@@ -68,7 +68,7 @@ static void hits_list(sow_i_report *r, const json_t *list)
     sow_text_append(&r->body, "<details><summary>The ");
     sow_i_html_count(&r->body, (double)json_array_size(list), "hit found", "hits found");
     sow_text_append(&r->body, "</summary>\n");
-    sow_i_table_open(&r->body, "Hits found", "Perturbation|#Round|#Value", NULL);
+    sow_i_table_open(&r->body, "Hits found", "Perturbation|#Round|#Value", "few");
     sow_text_append(&r->body, "<tbody>\n");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *row = json_array_get(list, i);
@@ -127,14 +127,16 @@ void sow_i_report_hits(sow_i_report *r)
 
 /* --- rounds --- */
 
-static void round_row(sow_text *t, const json_t *row)
+static void round_row(sow_text *t, const json_t *row, int hits)
 {
-    static const char *const numbers[] = {"size", "measured", "failed", "hits_found", "weeks"};
+    static const char *const numbers[] = {"size", "measured", "failed"};
     double cost;
     sow_text_append(t, "<tr>");
-    sow_i_cell_number(t, row, "round");
+    sow_i_cell(t, row, "round");
     sow_i_cell(t, row, "strategy");
     for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) sow_i_cell_number(t, row, numbers[k]);
+    if (hits) sow_i_cell_number(t, row, "hits_found");
+    sow_i_cell_number(t, row, "weeks");
     sow_text_append(t, "<td class=\"n\">");
     if (sow_i_number(row, "cost", &cost))
         sow_i_html_money(t, cost);
@@ -146,11 +148,15 @@ static void round_row(sow_text *t, const json_t *row)
 void sow_i_report_rounds(sow_i_report *r)
 {
     const json_t *rounds = sow_i_array(r->doc, "rounds");
+    int hits = 0;
+    for (size_t i = 0; i < json_array_size(rounds); i++) hits |= json_is_number(json_object_get(json_array_get(rounds, i), "hits_found"));
     sow_i_section_open(&r->body, "rounds", "Rounds");
     if (rounds) {
-        sow_i_table_open(&r->body, "Each round by itself", "#Round|Strategy|#Planned|#Measured|#Failed|#Hits found|#Weeks|#Cost", NULL);
+        sow_i_table_open(&r->body, "Each round by itself",
+                         hits ? "Round|Strategy|#Planned|#Measured|#Failed|#Hits found|#Weeks|#Cost" : "Round|Strategy|#Planned|#Measured|#Failed|#Weeks|#Cost",
+                         NULL);
         sow_text_append(&r->body, "<tbody>\n");
-        for (size_t i = 0; i < json_array_size(rounds); i++) round_row(&r->body, json_array_get(rounds, i));
+        for (size_t i = 0; i < json_array_size(rounds); i++) round_row(&r->body, json_array_get(rounds, i), hits);
         sow_text_append(&r->body, "</tbody>");
         sow_i_table_close(&r->body);
     } else {
@@ -193,6 +199,9 @@ static void spend_chart(sow_i_report *r, const json_t *rows)
     sow_i_put(r, chart, "series", series);
     sow_i_put(r, chart, "rows", data);
     sow_i_put(r, chart, "currency", json_string(sow_i_currency(r->doc)));
+    const json_t *next = json_object_get(r->doc, "next");
+    int planned = sow_i_array(next, "picks") && sow_i_number(next, "round", &at);
+    if (planned) sow_i_put(r, chart, "planned", json_real(at));
     sow_text_append(&r->body, "<figure><ul class=\"legend\">");
     for (size_t k = 0; k < n; k++) {
         sow_text_printf(&r->body, "<li><svg width=\"14\" height=\"14\" aria-hidden=\"true\"><rect width=\"14\" height=\"14\" fill=\"var(--s%zu)\"/></svg><span>", k);
@@ -201,6 +210,7 @@ static void spend_chart(sow_i_report *r, const json_t *rows)
     }
     sow_text_append(&r->body, "</ul>\n");
     sow_i_chart_place(r, "curve-few", "Bar chart: cost of each round, stacked by item. The table below holds the same numbers.");
+    if (planned) sow_text_append(&r->body, "<figcaption>The paler bar is the planned round: not yet spent.</figcaption>");
     sow_text_append(&r->body, "</figure>\n");
 }
 

@@ -23,8 +23,8 @@ static const sow_i_metric_words METRICS[] = {
      "Agreement in shape between predicted and measured change against control over all genes. Predicting the average response for everything "
      "already scores well, so read it beside the centred one.",
      1, NAN, 0},
-    {"pearson_delta_centred", "Pearson correlation, average response removed",
-     "As the plain correlation, after subtracting the context's average response from both sides: what is left is specific to the "
+    {"pearson_delta_centred", "Centred Pearson correlation",
+     "Agreement in shape after subtracting the context's average response from both sides: what is left is specific to the "
      "perturbation, and predicting the average scores 0.",
      1, NAN, 0},
     {"pearson_delta_de", "Pearson correlation, changed genes", "Agreement in shape over the genes that change significantly.", 1, NAN, 0},

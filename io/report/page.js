@@ -36,16 +36,19 @@
     const dash = { field: "model", type: "nominal", legend: null, scale: scale(DASHES) };
     const mark = { field: "model", type: "nominal", legend: null, scale: scale(MARKS) };
     const y = { field: "value", type: "quantitative", title: null, scale: { zero: false, nice: true } };
+    const known = (d) => d.low !== null && d.high !== null;
     const banded = [{ filter: "datum.low != null && datum.high != null" }];
     const range = { y: Object.assign({}, y, { field: "low" }), y2: { field: "high" }, color: colours };
     const tooltip = [["model", "model"], ["round", "round"], ["measured", "measured"], ["value", "value"], ["low", "low"], ["high", "high"]]
       .map(([field, title]) => Object.assign({ field, title }, ["value", "low", "high"].includes(field) ? { type: "quantitative", format: ".3~r" } : { type: "nominal" }));
-    const layer = [
-      { transform: banded.concat([{ filter: "datum.own" }]), mark: { type: "area", opacity: 0.16 }, encoding: range },
-      { transform: banded, mark: { type: "rule", strokeWidth: 1 }, encoding: Object.assign({ opacity: { condition: { test: "datum.own", value: 0.8 }, value: 0.4 } }, range) },
+    const layer = []; // a layer without a row would leave its scale without an extent
+    if (values.some((d) => d.own && known(d))) layer.push({ transform: banded.concat([{ filter: "datum.own" }]), mark: { type: "area", opacity: 0.16 }, encoding: range });
+    if (values.some(known))
+      layer.push({ transform: banded, mark: { type: "rule", strokeWidth: 1 }, encoding: Object.assign({ opacity: { condition: { test: "datum.own", value: 0.8 }, value: 0.4 } }, range) });
+    layer.push(
       { mark: { type: "line" }, encoding: { y, color: colours, strokeDash: dash, strokeWidth: { condition: { test: "datum.own", value: 2.6 }, value: 1.5 } } },
-      { mark: { type: "point", filled: true, opacity: 1 }, encoding: { y, color: colours, shape: mark, size: { condition: { test: "datum.own", value: 60 }, value: 40 }, tooltip } },
-    ];
+      { mark: { type: "point", filled: true, opacity: 1 }, encoding: { y, color: colours, shape: mark, size: { condition: { test: "datum.own", value: 60 }, value: 40 }, tooltip } }
+    );
     if (chart.target !== undefined)
       layer.push({ data: { values: [{ at: chart.target }] }, mark: { type: "rule", strokeDash: [1, 3], color: colour("ink") },
                    encoding: { x: { value: 0 }, x2: { value: "width" }, y: { field: "at", type: "quantitative" } } });
@@ -62,19 +65,20 @@
       { mark: { type: "point", filled: true, opacity: 1, color: colour("s" + series), size: series ? 25 : 60 }, encoding: { y: y(field), tooltip } },
     ];
     return { width: "container", height: 240, data: { values }, encoding: { x: measuredAxis(values) },
-             layer: [{ transform: [{ filter: "datum.chance != null" }], layer: line("chance", 6) }, { layer: line("found", 0) }] };
+             layer: (values.some((d) => d.chance !== null) ? [{ transform: [{ filter: "datum.chance != null" }], layer: line("chance", 6) }] : []).concat([{ layer: line("found", 0) }]) };
   }
 
   // --- cost of each round, stacked by item ---
   function spend(chart) {
     const values = chart.rows.map(([round, item, cost]) => ({ round, item, cost, order: chart.series.indexOf(item) }));
     return {
-      width: "container", height: 220, data: { values }, mark: { type: "bar", width: { band: 0.62 } },
+      width: "container", height: 220, data: { values }, mark: { type: "bar", width: new Set(values.map((d) => d.round)).size <= 6 ? 36 : { band: 0.62 } },
       encoding: {
         x: { field: "round", type: "ordinal", title: "round", axis: { labelAngle: 0 } },
-        y: { field: "cost", aggregate: "sum", type: "quantitative", title: chart.currency || "cost", axis: { format: "~s" } },
+        y: { field: "cost", aggregate: "sum", type: "quantitative", title: chart.currency || "cost", axis: { format: ",.0f" } },
         color: { field: "item", type: "nominal", legend: null, scale: { domain: chart.series, range: chart.series.map((_, i) => colour("s" + i)) } },
         order: { field: "order", type: "quantitative" },
+        opacity: { condition: { test: "datum.round === " + JSON.stringify(chart.planned === undefined ? null : chart.planned), value: 0.45 }, value: 1 },
         tooltip: [{ field: "round", type: "ordinal" }, { field: "item", type: "nominal" }, { field: "cost", aggregate: "sum", type: "quantitative", title: "cost", format: ",.2f" }],
       },
     };
@@ -90,19 +94,21 @@
     const values = chart.rows
       .map(([x, y, name, kind, round, score, value, reason]) => ({ x, y, name, kind, round, score, value, reason, key: String(name).toUpperCase() }))
       .sort((a, b) => DRAWN_ORDER.indexOf(a.kind) - DRAWN_ORDER.indexOf(b.kind));
-    const crowd = values.length > 5000 ? 0.55 : values.length > 1500 ? 0.8 : 1;
+    const narrow = window.innerWidth < 640;
+    const crowd = (narrow ? 0.6 : 1) * (values.length > 5000 ? 0.55 : values.length > 2000 ? 0.9 : values.length > 400 ? 1.2 : 1.8);
     const scale = (list) => ({ domain: [0, 1, 2, 3, 4, 5], range: list });
-    const by = (list) => ({ field: "kind", type: "ordinal", legend: null, scale: scale(list) });
-    const place = (field, title) => ({ field, type: "quantitative", title: title || null, scale: { zero: false, nice: false, padding: 12 }, axis: { grid: false, labels: false, ticks: false, domain: false } });
+    const by = (list, type) => ({ field: "kind", type: type || "ordinal", legend: null, scale: scale(list) });
+    const extent = (field) => values.reduce(([low, high], d) => [Math.min(low, d[field]), Math.max(high, d[field])], [Infinity, -Infinity]);
+    const place = (field, title) => ({ field, type: "quantitative", title: title || null, scale: { domain: extent(field), zero: false, nice: false, padding: 12 }, axis: { grid: false, labels: false, ticks: false, domain: false } });
     const named = [{ filter: "find != '' && datum.key == find" }];
     return {
-      width: "container", height: window.innerWidth < 640 ? 360 : 500, data: { values },
+      width: "container", height: narrow ? 360 : 500, data: { values },
       params: [{ name: "find", value: "" }],
       encoding: { x: place("x", chart.x), y: place("y", chart.y) },
       layer: [
         { mark: { type: "point", tooltip: { content: "data" } },
           encoding: {
-            shape: by(KIND_MARKS),
+            shape: by(KIND_MARKS, "nominal"),
             fill: by(KIND_COLOURS.map((c, k) => (k > 3 ? "transparent" : colour(c)))),
             stroke: by(KIND_COLOURS.map((c, k) => (k === 2 || k === 3 ? colour("outline") : k === 0 ? "transparent" : k === 1 ? colour("card") : colour(c)))),
             strokeWidth: by([0, 0.5, 0.7, 0.7, 1.1, 1.3]), size: by([22, 52, 95, 80, 34, 34].map((s) => s * crowd)), opacity: by([0.75, 0.9, 1, 1, 0.85, 0.9]),

@@ -1,2 +1,7 @@
 sow_add_test(io/file)
 sow_add_test(io/store)
+sow_add_test(io/report)
+add_executable(make_report io/make_report.c)
+target_link_libraries(make_report PRIVATE sower_flags sower_static)
+add_test(NAME io/report_browser COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/io/report_browser.sh" $<TARGET_FILE:make_report>)
+set_tests_properties(io/report_browser PROPERTIES SKIP_RETURN_CODE 77)
