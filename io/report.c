@@ -10,12 +10,12 @@ static const struct {
     json_type type;
     const char *what;
 } KEYS[] = {
-    {"name", JSON_STRING, "a string"},     {"generated_by", JSON_STRING, "a string"}, {"readout", JSON_STRING, "a string"},
+    {"name", JSON_STRING, "a string"},      {"generated_by", JSON_STRING, "a string"}, {"readout", JSON_STRING, "a string"},
     {"objective", JSON_STRING, "a string"}, {"context", JSON_STRING, "a string"},      {"state", JSON_STRING, "a string"},
-    {"model", JSON_STRING, "a string"},    {"next", JSON_OBJECT, "an object"},        {"rounds", JSON_ARRAY, "a list"},
-    {"metrics", JSON_ARRAY, "a list"},     {"map", JSON_OBJECT, "an object"},         {"hits", JSON_OBJECT, "an object"},
-    {"bill", JSON_OBJECT, "an object"},    {"priors", JSON_ARRAY, "a list"},          {"dropped", JSON_ARRAY, "a list"},
-    {"constraints", JSON_ARRAY, "a list"}, {"learned", JSON_ARRAY, "a list"},         {"held_out", JSON_OBJECT, "an object"},
+    {"model", JSON_STRING, "a string"},     {"next", JSON_OBJECT, "an object"},        {"rounds", JSON_ARRAY, "a list"},
+    {"metrics", JSON_ARRAY, "a list"},      {"map", JSON_OBJECT, "an object"},         {"hits", JSON_OBJECT, "an object"},
+    {"bill", JSON_OBJECT, "an object"},     {"priors", JSON_ARRAY, "a list"},          {"dropped", JSON_ARRAY, "a list"},
+    {"constraints", JSON_ARRAY, "a list"},  {"learned", JSON_ARRAY, "a list"},         {"held_out", JSON_OBJECT, "an object"},
     {"provenance", JSON_ARRAY, "a list"},
 };
 
@@ -49,7 +49,8 @@ static void write_body(sow_i_report *r)
     sow_i_report_held_out(r);
     sow_i_report_provenance(r);
     sow_text_append(&r->body, "</main>\n<footer>This page is complete in itself: it loads nothing and sends nothing.");
-    if (json_array_size(r->charts)) sow_text_append(&r->body, " Charts can be saved as SVG or PNG from the menu at their upper right corner.");
+    if (json_array_size(r->charts))
+        sow_text_append(&r->body, " Charts can be saved as SVG or PNG from the menu at their upper right corner.");
     sow_text_append(&r->body, "</footer>");
 }
 
@@ -117,7 +118,8 @@ sow_status sow_report_write(const char *path, const char *json, sow_error *err)
     char *charts = NULL;
     json_error_t where;
     json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
-    if (!doc && json_error_code(&where) == json_error_out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the report's document");
+    if (!doc && json_error_code(&where) == json_error_out_of_memory)
+        SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the report's document");
     if (!doc) SOW_FAIL(err, SOW_E_DATA, "report: not JSON at line %d, column %d: %s", where.line, where.column, where.text);
     SOW_TRY(check_document(doc, err));
     r.doc = doc;

@@ -1,4 +1,5 @@
-/* Learning curves: a figure for each metric (and context), the campaign's model beside its baselines, and the last round as a table. */
+/* Learning curves: a figure for each metric (and context), the campaign's model beside its baselines, and the last round as a
+ * table. */
 #include "io/report_internal.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static int is_curve_row(const json_t *row)
 {
     const sow_i_metric_words *words = sow_i_metric(sow_i_string(row, "metric"));
     double value;
-    return sow_i_string(row, "model") && sow_i_string(row, "metric") && !(words && words->campaign) && sow_i_number(row, "value", &value);
+    return sow_i_string(row, "model") && sow_i_string(row, "metric") && !(words && words->campaign) &&
+           sow_i_number(row, "value", &value);
 }
 
 static int text_equal(const char *a, const char *b)
@@ -24,7 +26,8 @@ static int text_equal(const char *a, const char *b)
 
 static int in_curve(const json_t *row, const curve *c)
 {
-    return is_curve_row(row) && text_equal(sow_i_string(row, "metric"), c->metric) && text_equal(sow_i_string(row, "context"), c->context);
+    return is_curve_row(row) && text_equal(sow_i_string(row, "metric"), c->metric) &&
+           text_equal(sow_i_string(row, "context"), c->context);
 }
 
 /* The figures to draw, in the order in which their first rows come. */
@@ -35,7 +38,8 @@ static size_t find_curves(const json_t *metrics, curve *curves)
         const json_t *row = json_array_get(metrics, i);
         size_t k = 0;
         if (!is_curve_row(row)) continue;
-        while (k < n && !in_curve(row, &curves[k])) k++;
+        while (k < n && !in_curve(row, &curves[k]))
+            k++;
         if (k == n) curves[n++] = (curve){sow_i_string(row, "metric"), sow_i_string(row, "context")};
     }
     return n;
@@ -51,7 +55,8 @@ static size_t find_models(const json_t *doc, const char **models)
         const json_t *row = json_array_get(metrics, i);
         size_t k = 0;
         if (!is_curve_row(row)) continue;
-        while (k < n && !text_equal(models[k], sow_i_string(row, "model"))) k++;
+        while (k < n && !text_equal(models[k], sow_i_string(row, "model")))
+            k++;
         if (k == n) models[n++] = sow_i_string(row, "model");
     }
     return n;
@@ -70,13 +75,14 @@ static void curve_data(sow_i_report *r, const curve *c, const char *const *model
     const sow_i_metric_words *words = sow_i_metric(c->metric);
     json_t *chart = sow_i_chart(r, "curve"), *rows = json_array(), *series = json_array();
     if (words && !isnan(words->target)) sow_i_put(r, chart, "target", json_real(words->target));
-    for (size_t k = 0; k < n_models; k++) sow_i_push(r, series, json_string(models[k]));
+    for (size_t k = 0; k < n_models; k++)
+        sow_i_push(r, series, json_string(models[k]));
     for (size_t i = 0; i < json_array_size(metrics); i++) {
         const json_t *row = json_array_get(metrics, i);
         if (!in_curve(row, c)) continue;
         sow_i_push(r, rows,
-                   json_pack("[o,o,s,o,o,o]", or_null(row, "measured"), or_null(row, "round"), sow_i_string(row, "model"), or_null(row, "value"),
-                             or_null(row, "low"), or_null(row, "high")));
+                   json_pack("[o,o,s,o,o,o]", or_null(row, "measured"), or_null(row, "round"), sow_i_string(row, "model"),
+                             or_null(row, "value"), or_null(row, "low"), or_null(row, "high")));
     }
     sow_i_put(r, chart, "series", series);
     sow_i_put(r, chart, "rows", rows);
@@ -106,7 +112,8 @@ static void curve_figure(sow_i_report *r, const curve *c, const char *const *mod
     sow_text label = {0};
     curve_data(r, c, models, n_models);
     sow_text_printf(&label, "Line chart: %s against perturbations measured.", words ? words->label : c->metric);
-    for (size_t k = 0; k < n_models; k++) describe_series(&label, sow_i_array(r->doc, "metrics"), c, models[k]);
+    for (size_t k = 0; k < n_models; k++)
+        describe_series(&label, sow_i_array(r->doc, "metrics"), c, models[k]);
     if (label.failed) r->failed = 1;
     sow_text_append(&r->body, "<figure><h3>");
     sow_i_html(&r->body, words ? words->label : c->metric);
@@ -168,11 +175,14 @@ static void value_cell(sow_text *t, const json_t *row)
 }
 
 /* Metrics down, models across: every number of the last round. */
-static void last_round_table(sow_i_report *r, const curve *curves, size_t n_curves, const char *const *models, size_t n_models, int contexts)
+static void last_round_table(sow_i_report *r, const curve *curves, size_t n_curves, const char *const *models, size_t n_models,
+                             int contexts)
 {
     sow_text *t = &r->body;
-    sow_text_append(t, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics of the last round\"><table class=\"data\"><caption>The "
-                       "last round in numbers, with 95% intervals over held-out perturbations; every round is in <code>metrics.csv</code>.</caption>"
+    sow_text_append(t, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics of the last round\"><table "
+                       "class=\"data\"><caption>The "
+                       "last round in numbers, with 95% intervals over held-out perturbations; every round is in "
+                       "<code>metrics.csv</code>.</caption>"
                        "<thead><tr><th scope=\"col\">Metric</th>");
     for (size_t k = 0; k < n_models; k++) {
         sow_text_append(t, "<th scope=\"col\" class=\"n\">");
@@ -189,7 +199,8 @@ static void last_round_table(sow_i_report *r, const curve *curves, size_t n_curv
             sow_i_html(t, curves[i].context);
         }
         sow_text_append(t, "</th>");
-        for (size_t k = 0; k < n_models; k++) value_cell(t, row_of_last_round(sow_i_array(r->doc, "metrics"), &curves[i], models[k]));
+        for (size_t k = 0; k < n_models; k++)
+            value_cell(t, row_of_last_round(sow_i_array(r->doc, "metrics"), &curves[i], models[k]));
         sow_text_append(t, "</tr>\n");
     }
     sow_text_append(t, "</tbody>");
@@ -206,17 +217,24 @@ void sow_i_report_curves(sow_i_report *r)
     sow_i_section_open(&r->body, "curves", "How well the model predicts");
     if (n_curves) {
         size_t n_models = find_models(r->doc, models);
-        for (size_t i = 1; i < n_curves; i++) contexts |= !text_equal(curves[i].context, curves[0].context);
-        sow_text_append(&r->body, "<p>Judged on perturbations that were never in the pool nor in any fit. Bands and bars are 95% intervals over those "
-                                  "perturbations; a model that does not beat the plain baselines beside it has learned nothing of use.</p>\n");
+        for (size_t i = 1; i < n_curves; i++)
+            contexts |= !text_equal(curves[i].context, curves[0].context);
+        sow_text_append(
+            &r->body,
+            "<p>Judged on perturbations that were never in the pool nor in any fit. Bands and bars are 95% intervals over those "
+            "perturbations; a model that does not beat the plain baselines beside it has learned nothing of use.</p>\n");
         legend(&r->body, models, n_models);
         sow_text_append(&r->body, "<div class=\"grid\">\n");
-        for (size_t i = 0; i < n_curves; i++) curve_figure(r, &curves[i], models, n_models, contexts);
+        for (size_t i = 0; i < n_curves; i++)
+            curve_figure(r, &curves[i], models, n_models, contexts);
         sow_text_append(&r->body, "</div>\n");
-        if (n_curves == CURVES_MOST) sow_text_append(&r->body, "<p class=\"note\">More metrics are in <code>metrics.csv</code>.</p>\n");
+        if (n_curves == CURVES_MOST)
+            sow_text_append(&r->body, "<p class=\"note\">More metrics are in <code>metrics.csv</code>.</p>\n");
         last_round_table(r, curves, n_curves, models, n_models, contexts);
     } else {
-        sow_text_append(&r->body, "<p class=\"note\">No learning curve yet: it needs a measured round and perturbations held out to judge by.</p>\n");
+        sow_text_append(
+            &r->body,
+            "<p class=\"note\">No learning curve yet: it needs a measured round and perturbations held out to judge by.</p>\n");
     }
     sow_i_section_close(&r->body);
 }

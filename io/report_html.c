@@ -29,12 +29,18 @@ const json_t *sow_i_array(const json_t *object, const char *key)
 static const char *escaped(unsigned char c)
 {
     switch (c) {
-    case '&': return "&amp;";
-    case '<': return "&lt;";
-    case '>': return "&gt;";
-    case '"': return "&quot;";
-    case '\'': return "&#39;";
-    default: return c == 127 || (c < 32 && c != '\n' && c != '\t') ? "\xEF\xBF\xBD" : NULL;
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return c == 127 || (c < 32 && c != '\n' && c != '\t') ? "\xEF\xBF\xBD" : NULL;
     }
 }
 
@@ -94,7 +100,8 @@ void sow_i_html_money(sow_text *t, double x)
 void sow_i_html_price(sow_text *t, double x)
 {
     int decimals = 2;
-    for (double cents = x * 100; decimals < 4 && fabs(cents - round(cents)) > 1e-6; cents *= 10) decimals++;
+    for (double cents = x * 100; decimals < 4 && fabs(cents - round(cents)) > 1e-6; cents *= 10)
+        decimals++;
     grouped(t, x, decimals);
 }
 
@@ -210,7 +217,8 @@ json_t *sow_i_chart(sow_i_report *r, const char *kind)
 
 void sow_i_chart_place(sow_i_report *r, const char *classes, const char *label)
 {
-    sow_text_printf(&r->body, "<div class=\"chart %s\" data-chart=\"%zu\" role=\"img\" aria-label=\"", classes, json_array_size(r->charts) - 1);
+    sow_text_printf(&r->body, "<div class=\"chart %s\" data-chart=\"%zu\" role=\"img\" aria-label=\"", classes,
+                    json_array_size(r->charts) - 1);
     sow_i_html(&r->body, label);
     sow_text_append(&r->body, "\"></div>\n");
 }
@@ -218,16 +226,22 @@ void sow_i_chart_place(sow_i_report *r, const char *classes, const char *label)
 /* Dashes and marks tell series apart without colour. page.js holds the same two lists. */
 static const char *const DASHES[] = {"", "6 3", "2 2", "8 3 2 3", "4 2", "1 3", "10 4", "6 2 2 2"};
 static const char *const MARKS[] = {
-    "<circle cx=\"17\" cy=\"7\" r=\"3.5\"/>",          "<path d=\"M14 4h6v6h-6z\"/>",          "<path d=\"M17 2.5l4 4.5-4 4.5-4-4.5z\"/>",
-    "<path d=\"M17 3l4 7h-8z\"/>",                     "<path d=\"M17 11l4-7h-8z\"/>",         "<path d=\"M15.8 3h2.4v2.8H21v2.4h-2.8V11h-2.4V8.2H13V5.8h2.8z\"/>",
-    "<circle cx=\"17\" cy=\"7\" r=\"2.5\"/>",          "<path d=\"M14.5 4.5h5v5h-5z\"/>",
+    "<circle cx=\"17\" cy=\"7\" r=\"3.5\"/>",
+    "<path d=\"M14 4h6v6h-6z\"/>",
+    "<path d=\"M17 2.5l4 4.5-4 4.5-4-4.5z\"/>",
+    "<path d=\"M17 3l4 7h-8z\"/>",
+    "<path d=\"M17 11l4-7h-8z\"/>",
+    "<path d=\"M15.8 3h2.4v2.8H21v2.4h-2.8V11h-2.4V8.2H13V5.8h2.8z\"/>",
+    "<circle cx=\"17\" cy=\"7\" r=\"2.5\"/>",
+    "<path d=\"M14.5 4.5h5v5h-5z\"/>",
 };
 
 void sow_i_series_key(sow_text *t, sow_index series)
 {
     int i = (int)(series < 8 ? series : 7);
-    sow_text_printf(t,
-                    "<svg width=\"34\" height=\"14\" viewBox=\"0 0 34 14\" aria-hidden=\"true\" style=\"stroke:var(--s%d);fill:var(--s%d)\">"
-                    "<path d=\"M0 7h34\" fill=\"none\" stroke-width=\"%s\" stroke-dasharray=\"%s\"/>%s</svg>",
-                    i, i, i ? "1.6" : "2.6", DASHES[i], MARKS[i]);
+    sow_text_printf(
+        t,
+        "<svg width=\"34\" height=\"14\" viewBox=\"0 0 34 14\" aria-hidden=\"true\" style=\"stroke:var(--s%d);fill:var(--s%d)\">"
+        "<path d=\"M0 7h34\" fill=\"none\" stroke-width=\"%s\" stroke-dasharray=\"%s\"/>%s</svg>",
+        i, i, i ? "1.6" : "2.6", DASHES[i], MARKS[i]);
 }

@@ -47,7 +47,8 @@ static json_t *point_row(sow_i_report *r, const json_t *point, int kind)
     sow_i_push(r, row, plain(point, "y"));
     sow_i_push(r, row, plain(point, "perturbation"));
     sow_i_push(r, row, json_integer(kind));
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) sow_i_push(r, row, plain(point, keys[k]));
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        sow_i_push(r, row, plain(point, keys[k]));
     while (json_array_size(row) > 4 && json_is_null(json_array_get(row, json_array_size(row) - 1)))
         json_array_remove(row, json_array_size(row) - 1);
     return row;
@@ -91,7 +92,9 @@ static void legend(sow_text *t, const size_t count[N_KINDS])
     sow_text_append(t, "<ul class=\"legend\">");
     for (int k = 0; k < N_KINDS; k++) {
         if (!count[k]) continue;
-        sow_text_printf(t, "<li><svg width=\"16\" height=\"16\" aria-hidden=\"true\" style=\"fill:%s%s%s;stroke:var(--%s);stroke-width:1.6\">%s</svg><span>%s (",
+        sow_text_printf(t,
+                        "<li><svg width=\"16\" height=\"16\" aria-hidden=\"true\" "
+                        "style=\"fill:%s%s%s;stroke:var(--%s);stroke-width:1.6\">%s</svg><span>%s (",
                         KINDS[k].hollow ? "none" : "var(--", KINDS[k].hollow ? "" : KINDS[k].colour, KINDS[k].hollow ? "" : ")",
                         k == HIT ? "outline" : KINDS[k].colour, KINDS[k].mark, KINDS[k].label);
         sow_i_html_number(t, (double)count[k]);
@@ -110,11 +113,15 @@ static void map_figure(sow_i_report *r, const json_t *map, const json_t *points)
     for (int k = 0; k < N_KINDS; k++)
         if (count[k]) sow_text_printf(&label, " %zu %s.", count[k], KINDS[k].label);
     if (label.failed) r->failed = 1;
-    sow_text_append(&r->body, "<p>Each mark is a perturbation; those close together look alike to the priors. Point at one to see its name, score and "
-                              "the reason it was picked.</p>\n<figure>\n");
+    sow_text_append(
+        &r->body,
+        "<p>Each mark is a perturbation; those close together look alike to the priors. Point at one to see its name, score and "
+        "the reason it was picked.</p>\n<figure>\n");
     legend(&r->body, count);
-    sow_text_append(&r->body, "<p class=\"find\"><label for=\"find\">Find a perturbation</label> <input id=\"find\" type=\"search\" autocomplete=\"off\" "
-                              "spellcheck=\"false\"> <output for=\"find\" id=\"found\"></output></p>\n");
+    sow_text_append(
+        &r->body,
+        "<p class=\"find\"><label for=\"find\">Find a perturbation</label> <input id=\"find\" type=\"search\" autocomplete=\"off\" "
+        "spellcheck=\"false\"> <output for=\"find\" id=\"found\"></output></p>\n");
     sow_i_chart_place(r, "map", label.text ? label.text : "");
     sow_text_append(&r->body, "<figcaption>");
     if (count[FREE] > FREE_DRAWN) {
@@ -122,10 +129,12 @@ static void map_figure(sow_i_report *r, const json_t *map, const json_t *points)
         sow_i_html_number(&r->body, (double)count[FREE]);
         sow_text_append(&r->body, " free candidates ");
         sow_i_html_number(&r->body, FREE_DRAWN);
-        sow_text_append(&r->body, " are drawn, evenly by their place in the list, to keep the page quick; everything else is drawn. ");
+        sow_text_append(&r->body,
+                        " are drawn, evenly by their place in the list, to keep the page quick; everything else is drawn. ");
     }
     size_t placed = 0, n = json_array_size(points);
-    for (int k = 0; k < N_KINDS; k++) placed += count[k];
+    for (int k = 0; k < N_KINDS; k++)
+        placed += count[k];
     if (placed < n) {
         sow_i_html_count(&r->body, (double)(n - placed), "perturbation has", "perturbations have");
         sow_text_append(&r->body, " no place here, for want of a prior. ");

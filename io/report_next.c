@@ -12,12 +12,17 @@ static const struct {
     const char *strategy, *why;
 } WHY[] = {
     {"random", "Drawn at random: an unbiased start, and the yardstick for every other strategy."},
-    {"kmeans", "Spread over prior space: one perturbation from each of as many groups as the batch has places, so that what is learned carries far."},
-    {"core-set", "Each pick is the perturbation farthest, in prior space, from everything measured or already picked: no region is left dark."},
+    {"kmeans", "Spread over prior space: one perturbation from each of as many groups as the batch has places, so that what is "
+               "learned carries far."},
+    {"core-set",
+     "Each pick is the perturbation farthest, in prior space, from everything measured or already picked: no region is left dark."},
     {"max-variance", "The perturbations the model is least sure about: measuring them teaches it most."},
-    {"greedy", "The perturbations with the highest predicted value: all effort goes where the model expects hits."},
+    {"greedy", "The perturbations with the largest predicted effect: all effort goes where the model expects hits."},
     {"ucb", "High prediction plus a bonus for uncertainty: likely hits first, with some room for surprises."},
-    {"ei", "The largest expected improvement over the best seen so far: prediction and uncertainty weighed by what they could gain."},
+    {"ei",
+     "The largest expected improvement over the best seen so far: prediction and uncertainty weighed by what they could gain."},
+    {"probability-of-hit", "The perturbations most likely to be hits, by the model's prediction and its own doubt about it."},
+    {"lookahead", "Likely hits now, plus what measuring each is expected to teach about where the next rounds' hits are."},
     {"thompson", "Best in random draws from what the model believes: likely hits often, doubtful ones sometimes."},
     {"reference", "Ranked by what the same perturbations did in a reference context."},
 };
@@ -33,9 +38,9 @@ static void contents(sow_i_report *r)
 {
     static const struct {
         const char *id, *title, *key;
-    } entries[] = {{"next", "Next", NULL},         {"curves", "Learning", NULL},          {"map", "Map", "map"},
-                   {"hits", "Hits", "hits"},       {"rounds", "Rounds", "rounds"},        {"spend", "Spend", "bill"},
-                   {"priors", "Priors", "priors"}, {"dropped", "Dropped", NULL},          {"rules", "Rules", NULL},
+    } entries[] = {{"next", "Next", NULL},         {"curves", "Learning", NULL},      {"map", "Map", "map"},
+                   {"hits", "Hits", "hits"},       {"rounds", "Rounds", "rounds"},    {"spend", "Spend", "bill"},
+                   {"priors", "Priors", "priors"}, {"dropped", "Dropped", NULL},      {"rules", "Rules", NULL},
                    {"heldout", "Held out", NULL},  {"provenance", "Provenance", NULL}};
     sow_text_append(&r->body, "<nav class=\"contents\" aria-label=\"Contents\">");
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
@@ -106,9 +111,12 @@ static void picks_table(sow_i_report *r, const json_t *picks, size_t from, size_
 {
     int contexts = several_contexts(picks);
     sow_i_table_open(&r->body, from ? "The other picks" : "The picks, most wanted first",
-                     contexts ? "#Rank|Perturbation|Context|Why this one|#Score|#Cells|#Cost" : "#Rank|Perturbation|Why this one|#Score|#Cells|#Cost", NULL);
+                     contexts ? "#Rank|Perturbation|Context|Why this one|#Score|#Cells|#Cost"
+                              : "#Rank|Perturbation|Why this one|#Score|#Cells|#Cost",
+                     NULL);
     sow_text_append(&r->body, "<tbody>\n");
-    for (size_t i = from; i < to; i++) pick_row(&r->body, json_array_get(picks, i), contexts);
+    for (size_t i = from; i < to; i++)
+        pick_row(&r->body, json_array_get(picks, i), contexts);
     sow_text_append(&r->body, "</tbody>");
     sow_i_table_close(&r->body);
 }
@@ -194,12 +202,16 @@ void sow_i_report_next(sow_i_report *r)
 {
     const json_t *next = json_object_get(r->doc, "next"), *picks = sow_i_array(next, "picks");
     const char *state = sow_i_string(r->doc, "state");
-    sow_text_append(&r->body, "<section id=\"next\" class=\"next\" aria-labelledby=\"next-title\">\n<h2 id=\"next-title\">What to do next</h2>\n");
+    sow_text_append(
+        &r->body,
+        "<section id=\"next\" class=\"next\" aria-labelledby=\"next-title\">\n<h2 id=\"next-title\">What to do next</h2>\n");
     if (picks) {
         planned_round(r, next, picks);
     } else if (state && strncmp(state, "finished", 8) == 0) {
-        sow_text_append(&r->body, "<p class=\"do\">Nothing: every planned round has been measured. To go on, add a batch to <code>rounds:</code> in the "
-                                  "campaign file and plan again.</p>\n");
+        sow_text_append(
+            &r->body,
+            "<p class=\"do\">Nothing: every planned round has been measured. To go on, add a batch to <code>rounds:</code> in the "
+            "campaign file and plan again.</p>\n");
         command(r, "Then:", sow_i_string(next, "command"));
     } else {
         sow_text_append(&r->body, "<p class=\"do\">Plan the next round: none is planned yet.</p>\n");
@@ -278,7 +290,8 @@ static void metric_sentence(sow_i_report *r, const json_t *own, const json_t *ba
     sow_text_append(t, "On held-out perturbations the ");
     sow_i_html(t, sow_i_string(own, "model"));
     int name = strncmp(words->label, "Spearman", 8) == 0 || strncmp(words->label, "Pearson", 7) == 0;
-    sow_text_printf(t, " model reaches a %c%s of ", name ? words->label[0] : (char)tolower((unsigned char)words->label[0]), words->label + 1);
+    sow_text_printf(t, " model reaches a %c%s of ", name ? words->label[0] : (char)tolower((unsigned char)words->label[0]),
+                    words->label + 1);
     value_with_interval(t, own);
     if (sow_i_number(own, "measured", &measured)) {
         sow_text_append(t, " after ");
@@ -322,7 +335,8 @@ static void money_tiles(sow_i_report *r)
     sow_text_append(&r->body, "</dt><dd>");
     sow_i_html_number(&r->body, round(total - planned));
     sow_text_append(&r->body, "</dd></div>\n");
-    if (sow_i_number(bill, "weeks", &weeks)) tile_of(&r->body, weeks, 0, weeks == 1 ? "week, all rounds of the bill" : "weeks, all rounds of the bill");
+    if (sow_i_number(bill, "weeks", &weeks))
+        tile_of(&r->body, weeks, 0, weeks == 1 ? "week, all rounds of the bill" : "weeks, all rounds of the bill");
 }
 
 static void tiles(sow_i_report *r, const json_t *hits, const json_t *last, const json_t *own)
@@ -340,7 +354,8 @@ static void tiles(sow_i_report *r, const json_t *hits, const json_t *last, const
         tile_of(&r->body, value, 0, sow_i_metric(sow_i_string(own, "metric"))->label);
     }
     money_tiles(r);
-    if (sow_i_number(json_object_get(r->doc, "held_out"), "count", &held_out)) tile_of(&r->body, held_out, 0, "held out to judge the model");
+    if (sow_i_number(json_object_get(r->doc, "held_out"), "count", &held_out))
+        tile_of(&r->body, held_out, 0, "held out to judge the model");
     sow_text_append(&r->body, "</dl>\n");
 }
 
@@ -361,8 +376,9 @@ void sow_i_report_headline(sow_i_report *r)
         sow_text_append(&r->body, "</p>\n");
     }
     if (!last && !metric)
-        sow_text_append(&r->body, sow_i_measured(r->doc) > 0 ? "<p class=\"lede\">Results are in; nothing was held out to judge the model by.</p>\n"
-                                                             : "<p class=\"lede\">Nothing has been measured yet.</p>\n");
+        sow_text_append(&r->body, sow_i_measured(r->doc) > 0
+                                      ? "<p class=\"lede\">Results are in; nothing was held out to judge the model by.</p>\n"
+                                      : "<p class=\"lede\">Nothing has been measured yet.</p>\n");
     tiles(r, hits, last, own);
     sow_i_section_close(&r->body);
 }

@@ -80,14 +80,18 @@ void sow_i_report_priors(sow_i_report *r)
     const json_t *priors = sow_i_array(r->doc, "priors");
     sow_i_section_open(&r->body, "priors", "Prior coverage");
     if (priors) {
-        sow_text_append(&r->body, "<p>What is known beforehand about each perturbation. One without a row in any prior stays in the pool where the model can "
+        sow_text_append(&r->body, "<p>What is known beforehand about each perturbation. One without a row in any prior stays in "
+                                  "the pool where the model can "
                                   "fall back on the average.</p>\n");
-        sow_i_table_open(&r->body, "Priors and how much of the pool they cover", "Prior|Kind|#Rows|#Dimensions|Pool covered|#All-zero rows|#Missing", NULL);
+        sow_i_table_open(&r->body, "Priors and how much of the pool they cover",
+                         "Prior|Kind|#Rows|#Dimensions|Pool covered|#All-zero rows|#Missing", NULL);
         sow_text_append(&r->body, "<tbody>\n");
-        for (size_t i = 0; i < json_array_size(priors); i++) prior_row(&r->body, json_array_get(priors, i));
+        for (size_t i = 0; i < json_array_size(priors); i++)
+            prior_row(&r->body, json_array_get(priors, i));
         sow_text_append(&r->body, "</tbody>");
         sow_i_table_close(&r->body);
-        for (size_t i = 0; i < json_array_size(priors); i++) missing_names(r, json_array_get(priors, i));
+        for (size_t i = 0; i < json_array_size(priors); i++)
+            missing_names(r, json_array_get(priors, i));
     } else {
         sow_text_append(&r->body, "<p class=\"note\">The campaign uses no prior knowledge (<code>priors:</code> is empty).</p>\n");
     }
@@ -112,7 +116,8 @@ void sow_i_report_dropped(sow_i_report *r)
     const json_t *dropped = sow_i_array(r->doc, "dropped");
     sow_i_section_open(&r->body, "dropped", "What was dropped");
     sow_text_append(&r->body, dropped ? "<ul class=\"plain\">\n" : "<p class=\"note\">Nothing was dropped from the data.</p>\n");
-    for (size_t i = 0; i < json_array_size(dropped); i++) dropped_line(r, json_array_get(dropped, i));
+    for (size_t i = 0; i < json_array_size(dropped); i++)
+        dropped_line(r, json_array_get(dropped, i));
     if (dropped) sow_text_append(&r->body, "</ul>\n");
     sow_i_section_close(&r->body);
 }
@@ -147,10 +152,14 @@ void sow_i_report_held_out(sow_i_report *r)
     if (count > 0) {
         sow_text_append(&r->body, "<p>");
         sow_i_html_count(&r->body, count, "perturbation was", "perturbations were");
-        sow_text_append(&r->body, " kept aside to judge the model: never in the pool, never among the first ones measured, never in a fit.</p>\n");
+        sow_text_append(
+            &r->body,
+            " kept aside to judge the model: never in the pool, never among the first ones measured, never in a fit.</p>\n");
         sow_i_html_names(&r->body, names, "names");
     } else {
-        sow_text_append(&r->body, "<p class=\"note\">No perturbation is held out, so nothing here judges the model on what it has not seen.</p>\n");
+        sow_text_append(
+            &r->body,
+            "<p class=\"note\">No perturbation is held out, so nothing here judges the model on what it has not seen.</p>\n");
     }
     sow_i_section_close(&r->body);
 }
@@ -177,7 +186,8 @@ void sow_i_report_provenance(sow_i_report *r)
     const json_t *rows = sow_i_array(r->doc, "provenance");
     const char *by = sow_i_string(r->doc, "generated_by");
     size_t varying = 0;
-    for (size_t i = 0; i < json_array_size(rows); i++) varying += json_is_true(json_object_get(json_array_get(rows, i), "varies"));
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        varying += json_is_true(json_object_get(json_array_get(rows, i), "varies"));
     sow_i_section_open(&r->body, "provenance", "Provenance");
     sow_text_append(&r->body, "<p>");
     if (by) {

@@ -29,7 +29,8 @@ static void hits_chart(sow_i_report *r, const json_t *found)
     sow_i_series_key(&r->body, 6);
     sow_text_append(&r->body, "<span>expected by chance</span></li></ul>\n");
     sow_i_chart_place(r, "curve-few", label.text ? label.text : "");
-    sow_text_append(&r->body, "<figcaption>Hits found by the end of each round, and what the same number of random picks would find.</figcaption></figure>\n");
+    sow_text_append(&r->body, "<figcaption>Hits found by the end of each round, and what the same number of random picks would "
+                              "find.</figcaption></figure>\n");
     sow_text_clear(&label);
 }
 
@@ -37,7 +38,8 @@ static void hits_table(sow_i_report *r, const json_t *hits, const json_t *found)
 {
     double total, n, hit;
     (void)sow_i_number(hits, "total", &total);
-    sow_i_table_open(&r->body, "Hits by round; recall is the share of all hits of the pool", "Round|#Measured so far|#Hits found|#By chance|#Recall", "few");
+    sow_i_table_open(&r->body, "Hits by round; recall is the share of all hits of the pool",
+                     "Round|#Measured so far|#Hits found|#By chance|#Recall", "few");
     sow_text_append(&r->body, "<tbody>\n");
     for (size_t i = 0; i < json_array_size(found); i++) {
         const json_t *row = json_array_get(found, i);
@@ -134,7 +136,8 @@ static void round_row(sow_text *t, const json_t *row, int hits)
     sow_text_append(t, "<tr>");
     sow_i_cell(t, row, "round");
     sow_i_cell(t, row, "strategy");
-    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) sow_i_cell_number(t, row, numbers[k]);
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+        sow_i_cell_number(t, row, numbers[k]);
     if (hits) sow_i_cell_number(t, row, "hits_found");
     sow_i_cell_number(t, row, "weeks");
     sow_text_append(t, "<td class=\"n\">");
@@ -149,14 +152,17 @@ void sow_i_report_rounds(sow_i_report *r)
 {
     const json_t *rounds = sow_i_array(r->doc, "rounds");
     int hits = 0;
-    for (size_t i = 0; i < json_array_size(rounds); i++) hits |= json_is_number(json_object_get(json_array_get(rounds, i), "hits_found"));
+    for (size_t i = 0; i < json_array_size(rounds); i++)
+        hits |= json_is_number(json_object_get(json_array_get(rounds, i), "hits_found"));
     sow_i_section_open(&r->body, "rounds", "Rounds");
     if (rounds) {
         sow_i_table_open(&r->body, "Each round by itself",
-                         hits ? "Round|Strategy|#Planned|#Measured|#Failed|#Hits found|#Weeks|#Cost" : "Round|Strategy|#Planned|#Measured|#Failed|#Weeks|#Cost",
+                         hits ? "Round|Strategy|#Planned|#Measured|#Failed|#Hits found|#Weeks|#Cost"
+                              : "Round|Strategy|#Planned|#Measured|#Failed|#Weeks|#Cost",
                          NULL);
         sow_text_append(&r->body, "<tbody>\n");
-        for (size_t i = 0; i < json_array_size(rounds); i++) round_row(&r->body, json_array_get(rounds, i), hits);
+        for (size_t i = 0; i < json_array_size(rounds); i++)
+            round_row(&r->body, json_array_get(rounds, i), hits);
         sow_text_append(&r->body, "</tbody>");
         sow_i_table_close(&r->body);
     } else {
@@ -176,7 +182,8 @@ static size_t find_items(const json_t *rows, const char **items)
     for (size_t i = 0; i < json_array_size(rows) && n < ITEMS_MOST; i++) {
         const char *item = sow_i_string(json_array_get(rows, i), "item");
         size_t k = 0;
-        while (item && k < n && strcmp(items[k], item) != 0) k++;
+        while (item && k < n && strcmp(items[k], item) != 0)
+            k++;
         if (item && k == n) items[n++] = item;
     }
     return n;
@@ -188,7 +195,8 @@ static void spend_chart(sow_i_report *r, const json_t *rows)
     size_t n = find_items(rows, items);
     json_t *chart = sow_i_chart(r, "spend"), *data = json_array(), *series = json_array();
     double at, cost;
-    for (size_t k = 0; k < n; k++) sow_i_push(r, series, json_string(items[k]));
+    for (size_t k = 0; k < n; k++)
+        sow_i_push(r, series, json_string(items[k]));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         if (!sow_i_number(row, "cost", &cost)) continue;
@@ -204,7 +212,10 @@ static void spend_chart(sow_i_report *r, const json_t *rows)
     if (planned) sow_i_put(r, chart, "planned", json_real(at));
     sow_text_append(&r->body, "<figure><ul class=\"legend\">");
     for (size_t k = 0; k < n; k++) {
-        sow_text_printf(&r->body, "<li><svg width=\"14\" height=\"14\" aria-hidden=\"true\"><rect width=\"14\" height=\"14\" fill=\"var(--s%zu)\"/></svg><span>", k);
+        sow_text_printf(&r->body,
+                        "<li><svg width=\"14\" height=\"14\" aria-hidden=\"true\"><rect width=\"14\" height=\"14\" "
+                        "fill=\"var(--s%zu)\"/></svg><span>",
+                        k);
         sow_i_html(&r->body, items[k]);
         sow_text_append(&r->body, "</span></li>");
     }
@@ -295,7 +306,9 @@ void sow_i_report_spend(sow_i_report *r)
         spend_chart(r, rows);
         bill_table(r, bill, rows);
     } else {
-        sow_text_append(&r->body, "<p class=\"note\">No bill: no round is planned, or the campaign file names no prices (<code>costs:</code>).</p>\n");
+        sow_text_append(
+            &r->body,
+            "<p class=\"note\">No bill: no round is planned, or the campaign file names no prices (<code>costs:</code>).</p>\n");
     }
     sow_i_section_close(&r->body);
 }

@@ -6,13 +6,17 @@
 
 static const sow_i_metric_words METRICS[] = {
     {"spearman", "Spearman correlation",
-     "Rank agreement between predicted and measured values of held-out perturbations: 1 is the right order, 0 no better than a guess.", 1, NAN, 0},
+     "Rank agreement between predicted and measured values of held-out perturbations: 1 is the right order, 0 no better than a "
+     "guess.",
+     1, NAN, 0},
     {"rmse", "Root mean squared error",
      "Typical size of the difference between predicted and measured value, in the units of the readout.", -1, NAN, 0},
     {"nll", "Negative log likelihood",
      "How surprised the model is by the held-out values given its own uncertainty: being wrong and sure costs most.", -1, NAN, 0},
     {"coverage90", "Coverage of 90% intervals",
-     "Share of held-out values inside the model's 90% predictive interval: below 0.9 the model is too sure, above 0.9 too cautious.", 0, 0.9, 0},
+     "Share of held-out values inside the model's 90% predictive interval: below 0.9 the model is too sure, above 0.9 too "
+     "cautious.",
+     0, 0.9, 0},
     {"hits_recall", "Recall of hits", "Hits found so far as a share of all hits in the pool.", 1, NAN, 1},
     {"hits_found", "Hits found", "Hits among what has been measured.", 1, NAN, 1},
     {"chance", "Chance", "Recall expected when the same number of perturbations is drawn at random.", 1, NAN, 1},
@@ -20,16 +24,18 @@ static const sow_i_metric_words METRICS[] = {
     {"cost", "Cost", "Spent so far.", -1, NAN, 1},
     {"weeks", "Weeks", "Time the rounds so far take.", -1, NAN, 1},
     {"pearson_delta_all", "Pearson correlation of responses",
-     "Agreement in shape between predicted and measured change against control over all genes. Predicting the average response for everything "
+     "Agreement in shape between predicted and measured change against control over all genes. Predicting the average response for "
+     "everything "
      "already scores well, so read it beside the centred one.",
      1, NAN, 0},
     {"pearson_delta_centred", "Centred Pearson correlation",
      "Agreement in shape after subtracting the context's average response from both sides: what is left is specific to the "
      "perturbation, and predicting the average scores 0.",
      1, NAN, 0},
-    {"pearson_delta_de", "Pearson correlation, changed genes", "Agreement in shape over the genes that change significantly.", 1, NAN, 0},
-    {"rmse_all", "Root mean squared error, all genes", "Typical size of the difference between predicted and measured change over all genes.", -1,
+    {"pearson_delta_de", "Pearson correlation, changed genes", "Agreement in shape over the genes that change significantly.", 1,
      NAN, 0},
+    {"rmse_all", "Root mean squared error, all genes",
+     "Typical size of the difference between predicted and measured change over all genes.", -1, NAN, 0},
     {"rmse_de", "Root mean squared error, changed genes", "The same over the genes that change significantly.", -1, NAN, 0},
     {"direction_all", "Direction of change",
      "Share of genes whose predicted change has the sign of the measured one; 0.5 is a guess.", 1, 0.5, 0},
@@ -39,14 +45,15 @@ static const sow_i_metric_words METRICS[] = {
      "Agreement over the 20 genes with the largest measured change of each perturbation, up or down.", 1, NAN, 0},
     {"pearson_top20_wilcoxon", "Pearson correlation, top 20 by Wilcoxon",
      "Agreement over the 20 genes that a rank-sum test puts first for each perturbation.", 1, NAN, 0},
-    {"recall_top20", "Recall of the 20 strongest genes", "Share of the 20 most changed genes that the prediction also puts among its 20.", 1, NAN, 0},
+    {"recall_top20", "Recall of the 20 strongest genes",
+     "Share of the 20 most changed genes that the prediction also puts among its 20.", 1, NAN, 0},
     {"mse_top20", "Mean squared error, top 20 genes", "Squared difference over the 20 most changed genes.", -1, NAN, 0},
     {"mae_top20", "Mean absolute error, top 20 genes", "Absolute difference over the 20 most changed genes.", -1, NAN, 0},
-    {"r2_all", "R squared, all genes", "Share of the variance over genes that the prediction explains; below 0 it is worse than a constant.", 1,
-     NAN, 0},
+    {"r2_all", "R squared, all genes",
+     "Share of the variance over genes that the prediction explains; below 0 it is worse than a constant.", 1, NAN, 0},
     {"r2_de", "R squared, changed genes", "The same over the genes that change significantly.", 1, NAN, 0},
-    {"mmd_all", "Maximum mean discrepancy", "Distance between predicted and measured cell populations; 0 when they cannot be told apart.", -1, NAN,
-     0},
+    {"mmd_all", "Maximum mean discrepancy",
+     "Distance between predicted and measured cell populations; 0 when they cannot be told apart.", -1, NAN, 0},
     {"mmd_de", "Maximum mean discrepancy, changed genes", "The same over the genes that change significantly.", -1, NAN, 0},
     {"precision_at_25", "Precision at 25", "Share of the 25 perturbations predicted strongest that are so.", 1, NAN, 0},
     {"precision_at_35", "Precision at 35", "Share of the 35 perturbations predicted strongest that are so.", 1, NAN, 0},
@@ -63,7 +70,8 @@ const char *sow_i_campaign_model(const json_t *doc)
 {
     const json_t *metrics = sow_i_array(doc, "metrics");
     const char *model = sow_i_string(doc, "model");
-    for (size_t i = 0; !model && i < json_array_size(metrics); i++) model = sow_i_string(json_array_get(metrics, i), "model");
+    for (size_t i = 0; !model && i < json_array_size(metrics); i++)
+        model = sow_i_string(json_array_get(metrics, i), "model");
     return metrics ? model : NULL;
 }
 
@@ -140,7 +148,8 @@ int sow_i_leading_metric(const json_t *doc, const json_t **own, const json_t **b
     static const char *const order[] = {"spearman", "pearson_delta_centred", "pearson_delta_all", "rmse", "rmse_all"};
     const char *model = sow_i_campaign_model(doc);
     *own = *best_baseline = NULL;
-    for (size_t i = 0; model && !*own && i < sizeof order / sizeof *order; i++) *own = last_row(doc, order[i], model);
+    for (size_t i = 0; model && !*own && i < sizeof order / sizeof *order; i++)
+        *own = last_row(doc, order[i], model);
     if (!*own) return 0;
     *best_baseline = best_of_the_others(doc, *own, sow_i_metric(sow_i_string(*own, "metric"))->better);
     return 1;

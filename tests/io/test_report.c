@@ -22,7 +22,8 @@ static int files_in_folder(void)
 {
     int n = 0;
     DIR *d = opendir(folder);
-    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) n += e->d_name[0] != '.';
+    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+        n += e->d_name[0] != '.';
     if (d) closedir(d);
     return n;
 }
@@ -83,11 +84,12 @@ static char *own_part(const char *json)
 static int count(const char *text, const char *what)
 {
     int n = 0;
-    for (const char *p = strstr(text, what); p; p = strstr(p + 1, what)) n++;
+    for (const char *p = strstr(text, what); p; p = strstr(p + 1, what))
+        n++;
     return n;
 }
 
-#define HAS(page, text) cr_assert(strstr(page, text), "the page lacks: %s", text)
+#define HAS(page, text)   cr_assert(strstr(page, text), "the page lacks: %s", text)
 #define LACKS(page, text) cr_assert(!strstr(page, text), "the page should not have: %s", text)
 
 static void refuses(const char *json, const char *because)
@@ -116,7 +118,8 @@ Test(report, says_first_what_to_do_next)
 
 Test(report, has_every_section_with_a_heading_of_its_own)
 {
-    static const char *const ids[] = {"next", "headline", "curves", "map", "hits", "rounds", "spend", "learned", "priors", "dropped", "rules", "heldout", "provenance"};
+    static const char *const ids[] = {"next",    "headline", "curves",  "map",   "hits",    "rounds",    "spend",
+                                      "learned", "priors",   "dropped", "rules", "heldout", "provenance"};
     char *json = sample("hits"), *page = own_part(json), section[64];
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         snprintf(section, sizeof section, "<section id=\"%s\"", ids[i]);
@@ -149,7 +152,8 @@ Test(report, gives_each_chart_a_place_data_and_words)
 
 Test(report, puts_the_main_number_into_a_sentence)
 {
-    char *page = own_part("{\"name\":\"x\",\"hits\":{\"total\":203,\"pool_size\":2034,\"found\":[{\"round\":0,\"measured\":100,\"found\":9,\"chance\":10},"
+    char *page = own_part("{\"name\":\"x\",\"hits\":{\"total\":203,\"pool_size\":2034,\"found\":[{\"round\":0,\"measured\":100,"
+                          "\"found\":9,\"chance\":10},"
                           "{\"round\":1,\"measured\":1500,\"found\":132,\"chance\":149.7}]}}");
     HAS(page, "132 of 203 hits found (65%) by measuring 1,500 of 2,034 candidates; picking at random would have found about 150.");
     free(page);
@@ -157,11 +161,13 @@ Test(report, puts_the_main_number_into_a_sentence)
 
 Test(report, compares_the_model_with_the_best_baseline)
 {
-    char *page = own_part("{\"name\":\"x\",\"metrics\":["
-                          "{\"round\":0,\"measured\":10,\"model\":\"gp\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.9},"
-                          "{\"round\":1,\"measured\":20,\"model\":\"gp\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.5,\"low\":0.4,\"high\":0.6},"
-                          "{\"round\":1,\"measured\":20,\"model\":\"knn\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.3},"
-                          "{\"round\":1,\"measured\":20,\"model\":\"linear\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.55}]}");
+    char *page =
+        own_part("{\"name\":\"x\",\"metrics\":["
+                 "{\"round\":0,\"measured\":10,\"model\":\"gp\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.9},"
+                 "{\"round\":1,\"measured\":20,\"model\":\"gp\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.5,\"low\":0."
+                 "4,\"high\":0.6},"
+                 "{\"round\":1,\"measured\":20,\"model\":\"knn\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.3},"
+                 "{\"round\":1,\"measured\":20,\"model\":\"linear\",\"context\":\"A\",\"metric\":\"spearman\",\"value\":0.55}]}");
     HAS(page, "the gp model reaches a Spearman correlation of 0.500 (0.400 to 0.600) after 20 measured perturbations; "
               "that is no better than the best baseline, linear, which reaches 0.550.");
     free(page);
@@ -169,18 +175,21 @@ Test(report, compares_the_model_with_the_best_baseline)
 
 Test(report, takes_the_lower_error_for_the_better_baseline)
 {
-    char *page = own_part("{\"name\":\"x\",\"model\":\"gp\",\"metrics\":["
-                          "{\"round\":1,\"measured\":20,\"model\":\"two-way\",\"context\":\"A\",\"metric\":\"rmse\",\"value\":0.7},"
-                          "{\"round\":1,\"measured\":20,\"model\":\"train-mean\",\"context\":\"A\",\"metric\":\"rmse\",\"value\":0.9},"
-                          "{\"round\":1,\"measured\":20,\"model\":\"gp\",\"context\":\"A\",\"metric\":\"rmse\",\"value\":0.5}]}");
-    HAS(page, "the gp model reaches a root mean squared error of 0.500 after 20 measured perturbations; the best baseline, two-way, reaches 0.700.");
+    char *page =
+        own_part("{\"name\":\"x\",\"model\":\"gp\",\"metrics\":["
+                 "{\"round\":1,\"measured\":20,\"model\":\"two-way\",\"context\":\"A\",\"metric\":\"rmse\",\"value\":0.7},"
+                 "{\"round\":1,\"measured\":20,\"model\":\"train-mean\",\"context\":\"A\",\"metric\":\"rmse\",\"value\":0.9},"
+                 "{\"round\":1,\"measured\":20,\"model\":\"gp\",\"context\":\"A\",\"metric\":\"rmse\",\"value\":0.5}]}");
+    HAS(page, "the gp model reaches a root mean squared error of 0.500 after 20 measured perturbations; the best baseline, "
+              "two-way, reaches 0.700.");
     free(page);
 }
 
 Test(report, adds_the_bill_up_and_says_when_it_does_not)
 {
-    const char *rows = "\"rows\":[{\"round\":0,\"item\":\"guides\",\"quantity\":4000,\"unit\":\"guides\",\"price\":0.086,\"cost\":1344.1},"
-                       "{\"round\":1,\"item\":\"cells\",\"quantity\":1,\"unit\":\"cell\",\"price\":15,\"cost\":0.25}]";
+    const char *rows =
+        "\"rows\":[{\"round\":0,\"item\":\"guides\",\"quantity\":4000,\"unit\":\"guides\",\"price\":0.086,\"cost\":1344.1},"
+        "{\"round\":1,\"item\":\"cells\",\"quantity\":1,\"unit\":\"cell\",\"price\":15,\"cost\":0.25}]";
     char json[512];
     snprintf(json, sizeof json, "{\"name\":\"x\",\"bill\":{\"currency\":\"USD\",%s,\"total\":1344.35}}", rows);
     char *page = own_part(json);
@@ -247,7 +256,8 @@ Test(report, loads_nothing_from_anywhere)
     LACKS(page, "<script src");
     LACKS(page, "url(");
     LACKS(page, "@import");
-    HAS(page, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    HAS(page, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; style-src "
+              "'unsafe-inline'; "
               "img-src data: blob:; base-uri 'none'; form-action 'none'\">");
     cr_assert_eq(count(page, "<link"), 1); /* the empty icon */
     free(page);
@@ -277,7 +287,8 @@ static void cut_varying(char *page)
 
 Test(report, keeps_what_varies_between_its_marks)
 {
-    const char *form = "{\"name\":\"x\",\"provenance\":[{\"key\":\"seed\",\"value\":20250101},{\"key\":\"host\",\"value\":\"%s\",\"varies\":true}]}";
+    const char *form = "{\"name\":\"x\",\"provenance\":[{\"key\":\"seed\",\"value\":20250101},{\"key\":\"host\",\"value\":\"%s\","
+                       "\"varies\":true}]}";
     char a[256], b[256];
     snprintf(a, sizeof a, form, "one");
     snprintf(b, sizeof b, form, "another");
@@ -297,8 +308,10 @@ Test(report, thins_only_the_free_points_of_a_large_map_and_says_so)
     sow_text json = {0};
     sow_text_append(&json, "{\"name\":\"large\",\"map\":{\"points\":[");
     for (int i = 0; i < 20000; i++)
-        sow_text_printf(&json, "%s{\"x\":%d.123456789,\"y\":%d.5,\"perturbation\":\"GENE%05d\",\"status\":\"%s\",\"reason\":\"predicted 2.31, sd 0.40\"}", i ? "," : "",
-                        i % 173, i % 97, i, i % 10 ? "free" : "measured");
+        sow_text_printf(&json,
+                        "%s{\"x\":%d.123456789,\"y\":%d.5,\"perturbation\":\"GENE%05d\",\"status\":\"%s\",\"reason\":\"predicted "
+                        "2.31, sd 0.40\"}",
+                        i ? "," : "", i % 173, i % 97, i, i % 10 ? "free" : "measured");
     sow_text_append(&json, "]}}");
     cr_assert(!json.failed);
     char *page = own_part(json.text);
@@ -312,7 +325,8 @@ Test(report, thins_only_the_free_points_of_a_large_map_and_says_so)
 
 Test(report, counts_the_points_that_have_no_place)
 {
-    char *page = own_part("{\"name\":\"x\",\"map\":{\"points\":[{\"x\":0,\"y\":1,\"perturbation\":\"A\"},{\"x\":null,\"y\":1,\"perturbation\":\"B\"}]}}");
+    char *page = own_part("{\"name\":\"x\",\"map\":{\"points\":[{\"x\":0,\"y\":1,\"perturbation\":\"A\"},{\"x\":null,\"y\":1,"
+                          "\"perturbation\":\"B\"}]}}");
     HAS(page, "1 perturbation has no place here");
     HAS(page, "free (1)");
     free(page);
@@ -320,9 +334,11 @@ Test(report, counts_the_points_that_have_no_place)
 
 Test(report, draws_a_curve_for_each_context)
 {
-    char *page = own_part("{\"name\":\"x\",\"metrics\":[{\"round\":0,\"measured\":9,\"model\":\"gp\",\"context\":\"K562\",\"metric\":\"spearman\",\"value\":0.25},"
-                          "{\"round\":0,\"measured\":9,\"model\":\"gp\",\"context\":\"RPE1\",\"metric\":\"spearman\",\"value\":0.5},"
-                          "{\"round\":0,\"measured\":9,\"model\":null,\"context\":\"all\",\"metric\":\"cost\",\"value\":5}]}");
+    char *page =
+        own_part("{\"name\":\"x\",\"metrics\":[{\"round\":0,\"measured\":9,\"model\":\"gp\",\"context\":\"K562\",\"metric\":"
+                 "\"spearman\",\"value\":0.25},"
+                 "{\"round\":0,\"measured\":9,\"model\":\"gp\",\"context\":\"RPE1\",\"metric\":\"spearman\",\"value\":0.5},"
+                 "{\"round\":0,\"measured\":9,\"model\":null,\"context\":\"all\",\"metric\":\"cost\",\"value\":5}]}");
     HAS(page, "<h3>Spearman correlation, K562</h3>");
     HAS(page, "<h3>Spearman correlation, RPE1</h3>");
     cr_assert_eq(count(page, " data-chart=\""), 2);
@@ -331,7 +347,8 @@ Test(report, draws_a_curve_for_each_context)
 
 Test(report, writes_numbers_for_people)
 {
-    char *page = own_part("{\"name\":\"x\",\"next\":{\"round\":1,\"picks\":[{\"rank\":1,\"perturbation\":\"A\",\"score\":0.123456,\"planned_cells\":1234567,\"cost\":-0.001},"
+    char *page = own_part("{\"name\":\"x\",\"next\":{\"round\":1,\"picks\":[{\"rank\":1,\"perturbation\":\"A\",\"score\":0.123456,"
+                          "\"planned_cells\":1234567,\"cost\":-0.001},"
                           "{\"rank\":2,\"perturbation\":\"B\",\"score\":-12.3456,\"planned_cells\":123.4,\"cost\":1e3},"
                           "{\"rank\":3,\"perturbation\":\"C\",\"score\":0.0000123,\"planned_cells\":null,\"cost\":2.5e13}]}}");
     HAS(page, "<td class=\"n\">0.123</td><td class=\"n\">1,234,567</td><td class=\"n\">0.00</td>");
@@ -357,10 +374,13 @@ Test(report, refuses_what_is_no_document)
 
 Test(report, survives_values_of_the_wrong_type_inside)
 {
-    char *page = own_part("{\"name\":\"x\",\"next\":{\"round\":\"a\",\"picks\":[3,null,{\"perturbation\":[],\"cost\":\"b\"}]},\"rounds\":[[],1],\"metrics\":[7,{\"metric\":1}],"
-                          "\"map\":{\"points\":[1,{\"x\":\"a\"}]},\"hits\":{\"found\":[0],\"list\":[[]]},\"bill\":{\"rows\":[\"a\",{\"cost\":\"b\"}],\"total\":\"c\"},"
-                          "\"priors\":[null,{\"covered\":5,\"pool_size\":0}],\"dropped\":[1,{\"names\":[1,{}]}],\"constraints\":[2],\"learned\":[{}],"
-                          "\"held_out\":{\"count\":-3,\"names\":[null]},\"provenance\":[3,{\"key\":{},\"value\":true}]}");
+    char *page = own_part(
+        "{\"name\":\"x\",\"next\":{\"round\":\"a\",\"picks\":[3,null,{\"perturbation\":[],\"cost\":\"b\"}]},\"rounds\":[[],1],"
+        "\"metrics\":[7,{\"metric\":1}],"
+        "\"map\":{\"points\":[1,{\"x\":\"a\"}]},\"hits\":{\"found\":[0],\"list\":[[]]},\"bill\":{\"rows\":[\"a\",{\"cost\":\"b\"}],"
+        "\"total\":\"c\"},"
+        "\"priors\":[null,{\"covered\":5,\"pool_size\":0}],\"dropped\":[1,{\"names\":[1,{}]}],\"constraints\":[2],\"learned\":[{}],"
+        "\"held_out\":{\"count\":-3,\"names\":[null]},\"provenance\":[3,{\"key\":{},\"value\":true}]}");
     cr_assert_eq(count(page, "<table "), count(page, "</table>"));
     free(page);
 }
