@@ -308,6 +308,7 @@ static sow_status read_x(reader *r, int load_x, sow_error *err)
     if (!vector && (d.n_dims != 2 || d.dim[0] != a->n_obs || d.dim[1] != a->n_vars))
         SOW_FAIL(err, SOW_E_DATA, "%s is %lld x %lld but obs names %lld rows and var %lld columns; the file is damaged", at.text,
                  (long long)d.dim[0], (long long)d.dim[1], (long long)a->n_obs, (long long)a->n_vars);
+    a->x_is_dense = 1;
     if (load_x) SOW_TRY(sow_i_h5_numbers(&a->x, &d, at.text, err));
 done:
     sow_i_h5_dataset_close(&d);

@@ -25,6 +25,7 @@ typedef struct {
     sow_h5ad_column *obs;
     double *x;            /* [n_obs, n_vars] or NULL when not loaded */
     int x_is_sparse;      /* 1: X is CSR/CSC (cells); x stays NULL */
+    int x_is_dense;       /* 1: the file has a dense X, loaded or not */
 } sow_h5ad;
 
 /** Read; `load_x` 0 skips the matrix. Strings fixed or variable length, categorical (codes/categories), numeric and boolean columns; _index attribute or "index".

@@ -1,0 +1,211 @@
+#include "io/inspect_internal.h"
+
+#include "core/memory.h"
+#include "io/gmt.h"
+#include "io/npy.h"
+#include "io/text_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *sow_file_kind_name(sow_file_kind kind)
+{
+    static const char *const name[] = {[SOW_FILE_TABLE] = "table", [SOW_FILE_H5AD] = "h5ad", [SOW_FILE_GMT] = "gene sets", [SOW_FILE_NPY] = "npy"};
+    return name[kind];
+}
+
+/* ---- columns ---- */
+
+static sow_column_kind kind_of(const sow_i_frame *f, sow_index column)
+{
+    if (column != SOW_I_INDEX && f->h5ad) return f->h5ad->obs[column].kind;
+    if (sow_i_frame_is_numeric(f, column, NULL)) return SOW_COLUMN_NUMBER;
+    int boolean = 0;
+    for (sow_index i = 0; i < f->n_rows; i++) {
+        const char *text = sow_i_frame_text(f, i, column, (char[40]){0});
+        if (sow_i_is_missing(text)) continue;
+        boolean = strcmp(text, "True") == 0 || strcmp(text, "False") == 0 || strcmp(text, "TRUE") == 0 || strcmp(text, "FALSE") == 0;
+        if (!boolean) break;
+    }
+    return boolean ? SOW_COLUMN_BOOL : SOW_COLUMN_STRING;
+}
+
+static sow_status describe_column(sow_inspect_column *out, const sow_i_frame *f, sow_index column, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *values = NULL;
+    out->low = out->high = NAN;
+    out->role = "";
+    out->kind = kind_of(f, column);
+    out->name = sow_strdup(sow_i_frame_column_name(f, column));
+    SOW_TRY(sow_names_create(&values, err));
+    for (sow_index i = 0; i < f->n_rows; i++) {
+        char buffer[40];
+        const char *text = sow_i_frame_text(f, i, column, buffer);
+        double x = NAN;
+        if (sow_i_is_missing(text)) {
+            out->missing++;
+            continue;
+        }
+        SOW_TRY(sow_names_add(values, text, NULL, err));
+        if (out->kind != SOW_COLUMN_NUMBER || !sow_i_parse_number(&x, text)) continue;
+        out->low = fmin(out->low, x);
+        out->high = fmax(out->high, x);
+    }
+    out->distinct = sow_names_count(values);
+    out->example = sow_strdup(out->distinct ? sow_names_get(values, 0) : "");
+    if (!out->name || !out->example) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+done:
+    sow_names_destroy(values);
+    return st;
+}
+
+static sow_status describe_columns(sow_inspection *in, const sow_i_frame *f, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(in->column, f->n_columns);
+    for (sow_index i = 0; i < f->n_columns; i++) {
+        in->n_columns = i + 1;
+        SOW_TRY(describe_column(&in->column[i], f, i, err));
+    }
+done:
+    return st;
+}
+
+/* ---- summaries ---- */
+
+static char *summary_of_h5ad(const sow_inspection *in)
+{
+    if (in->x_is_sparse)
+        return sow_format("AnnData with a sparse X of %lld cells x %lld genes: single cells. The readout 'cells' is not supported by this version; "
+                          "columns of obs can still be a scalar readout.",
+                          (long long)in->rows, (long long)in->width);
+    if (!in->x_is_dense) return sow_format("AnnData without X: %lld rows described by obs.", (long long)in->rows);
+    if (in->n_perturbations > 0 && in->rows > 20 * in->n_perturbations)
+        return sow_format("AnnData with a dense X of %lld x %lld, about %lld rows a perturbation: if the rows are single cells, average them first; "
+                          "the readout 'cells' is not supported by this version.",
+                          (long long)in->rows, (long long)in->width, (long long)(in->rows / in->n_perturbations));
+    if (in->n_columns == 0)
+        return sow_format("AnnData with a dense X of %lld x %lld and only row names: an embedding, good as a prior.", (long long)in->rows,
+                          (long long)in->width);
+    return sow_format("AnnData with a dense X of %lld rows x %lld columns: profiles%s%s.", (long long)in->rows, (long long)in->width,
+                      in->perturbation_column ? ", perturbations in " : "", in->perturbation_column ? in->perturbation_column : "");
+}
+
+static char *summary_of_table(const sow_inspection *in)
+{
+    if (in->n_columns == 1) return sow_format("A list of %lld names.", (long long)in->rows);
+    if (!in->readout_kind)
+        return sow_format("A table of %lld rows x %lld columns without a readout that could be recognised.", (long long)in->rows, (long long)in->width);
+    return sow_format("A table of %lld rows x %lld columns: %s readout of %lld perturbations.", (long long)in->rows, (long long)in->width,
+                      in->readout_kind, (long long)in->n_perturbations);
+}
+
+/* ---- kinds ---- */
+
+static sow_status inspect_frame(sow_inspection *in, const char *path, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_frame f = {0};
+    SOW_TRY(sow_i_frame_open(&f, path, 0, err));
+    in->kind = f.h5ad ? SOW_FILE_H5AD : SOW_FILE_TABLE;
+    in->rows = f.n_rows;
+    in->width = f.h5ad ? f.h5ad->n_vars : f.n_columns;
+    in->x_is_sparse = f.h5ad && f.h5ad->x_is_sparse;
+    in->x_is_dense = f.h5ad && f.h5ad->x_is_dense;
+    SOW_TRY(describe_columns(in, &f, err));
+    SOW_TRY(sow_i_inspect_guess(in, &f, err));
+    in->summary = f.h5ad ? summary_of_h5ad(in) : summary_of_table(in);
+done:
+    sow_i_frame_close(&f);
+    return st;
+}
+
+static sow_status inspect_sets(sow_inspection *in, const char *path, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_gmt *g = NULL;
+    SOW_TRY(sow_gmt_read(&g, path, err));
+    in->kind = SOW_FILE_GMT;
+    in->rows = sow_names_count(g->sets);
+    in->width = sow_names_count(g->members);
+    sow_index largest = 0;
+    for (sow_index s = 0; s < in->rows; s++)
+        if (g->start[s + 1] - g->start[s] > largest) largest = g->start[s + 1] - g->start[s];
+    in->summary = sow_format("%lld gene sets over %lld names, the largest of %lld: good as a prior and for quotas.", (long long)in->rows,
+                             (long long)in->width, (long long)largest);
+done:
+    sow_gmt_destroy(g);
+    return st;
+}
+
+static sow_status inspect_npy(sow_inspection *in, const char *path, sow_error *err)
+{
+    double *x = NULL;
+    in->kind = SOW_FILE_NPY;
+    sow_status st = sow_npy_read(&x, &in->rows, &in->width, path, err);
+    free(x);
+    if (st == SOW_OK)
+        in->summary = sow_format("An array of %lld x %lld: good as a prior, with a file of the rows' names.", (long long)in->rows,
+                                 (long long)in->width);
+    return st;
+}
+
+sow_status sow_inspect_file(sow_inspection **out, const char *path, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_inspection *in = NULL;
+    *out = NULL;
+    SOW_NEW(in, 1);
+    in->path = sow_strdup(path);
+    if (sow_i_has_extension(path, ".gmt"))
+        SOW_TRY(inspect_sets(in, path, err));
+    else if (sow_i_has_extension(path, ".npy"))
+        SOW_TRY(inspect_npy(in, path, err));
+    else
+        SOW_TRY(inspect_frame(in, path, err));
+    if (!in->path || !in->summary) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    *out = in;
+    in = NULL;
+done:
+    sow_inspection_destroy(in);
+    return st;
+}
+
+void sow_inspection_destroy(sow_inspection *in)
+{
+    if (!in) return;
+    for (sow_index i = 0; in->column && i < in->n_columns; i++) {
+        free(in->column[i].name);
+        free(in->column[i].example);
+    }
+    free(in->column);
+    free(in->path);
+    free(in->summary);
+    free(in->readout_kind);
+    free(in->perturbation_column);
+    free(in->control);
+    free(in->separator);
+    free(in->context_column);
+    free(in->context);
+    free(in->readout_column);
+    free(in->transform);
+    free(in->cells_column);
+    free(in);
+}
+
+void sow_inspection_guess(sow_config_guess *out, const sow_inspection *in)
+{
+    *out = (sow_config_guess){.file = in->path,
+                              .readout_kind = in->readout_kind,
+                              .perturbation_column = in->perturbation_column,
+                              .control = in->control,
+                              .separator = in->separator,
+                              .context_column = in->context_column,
+                              .context = in->context,
+                              .readout_column = in->readout_column,
+                              .transform = in->transform,
+                              .cells_column = in->cells_column,
+                              .n_perturbations = in->n_perturbations};
+}

@@ -1,0 +1,325 @@
+/* Which column is what. Each role has a table of words with points; a column's points for a role are those of the best word its name matches.
+ * Names are compared in lower case with everything but letters and digits as one blank: "pos|fdr" is "pos fdr". */
+#include "io/inspect_internal.h"
+
+#include "core/memory.h"
+#include "io/text_internal.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *word;
+    int points; /* for the whole name; a name that only contains the word gets half */
+} hint;
+
+static const hint perturbation_hints[] = {{"perturbation", 100}, {"gene", 90},      {"target gene", 88}, {"gene symbol", 86}, {"target", 85},
+                                          {"gene name", 84},     {"symbol", 82},    {"condition", 80},   {"sm name", 80},     {"drug", 80},
+                                          {"compound", 80},      {"treatment", 75}, {"knockout", 75},    {"knockdown", 40},   {"id", 60},
+                                          {"name", 50},          {"guide", 20},     {"sgrna", 20},       {"grna", 20},        {NULL, 0}};
+static const hint context_hints[] = {{"context", 100},  {"cell line", 95}, {"cellline", 95}, {"cell type", 90}, {"celltype", 90}, {"line", 70},
+                                     {"donor", 80},     {"tissue", 70},    {"patient", 70},  {"strain", 60},    {NULL, 0}};
+static const hint cells_hints[] = {{"n cells", 100},        {"ncells", 100},        {"num cells", 100},         {"cells", 90},
+                                   {"cell count", 95},      {"number of cells", 95}, {"number of cells filtered", 110}, {NULL, 0}};
+static const hint readout_hints[] = {{"readout", 120},   {"response", 100},       {"phenotype", 95},  {"value", 90},    {"number of degs", 100},
+                                     {"n degs", 100},    {"degs", 95},            {"lfc", 95},        {"log2fc", 95},   {"logfc", 95},
+                                     {"log fold change", 95}, {"effect", 90},     {"score", 80},      {"beta", 75},     {"gamma", 75},
+                                     {"tau", 75},        {"rho", 75},             {"viability", 85},  {"growth", 75},   {"fitness", 85},
+                                     {"auc", 70},        {"intensity", 60},       {NULL, 0}};
+static const hint significance_hints[] = {{"fdr", 100}, {"p value", 100}, {"pvalue", 100}, {"pval", 100},  {"padj", 100},
+                                          {"qvalue", 100}, {"q value", 100}, {"adj p val", 100}, {NULL, 0}};
+static const hint guide_hints[] = {{"guide", 100}, {"grna", 100}, {"sgrna", 100}, {"guide id", 100}, {"sgid", 100}, {"barcode", 60}, {NULL, 0}};
+static const hint replicate_hints[] = {{"replicate", 100}, {"rep", 90}, {"bio rep", 90}, {NULL, 0}};
+static const hint dose_hints[] = {{"dose", 100}, {"dosage", 100}, {"concentration", 100}, {"dose um", 100}, {NULL, 0}};
+static const char *const not_a_readout[] = {"rank", "std", "num", "index", "goodsgrna", "unfiltered", "core control", NULL};
+
+static const char *const controls[] = {"non-targeting", "nontargeting", "non targeting", "non_targeting", "nt",      "ntc",
+                                       "control",       "ctrl",         "ctl",           "neg_control",   "negative control", "negctrl",
+                                       "dmso",          "vehicle",      "untreated",     "mock",          "unperturbed",      "scramble",
+                                       "scrambled",     "safe-targeting", "safe_targeting", NULL};
+/* Cell lines whose name in a file's name says the context. */
+static const char *const cell_lines[] = {"K562", "RPE1", "THP1", "Jurkat", "HepG2", "HEK293", "HEK293T", "A549", "MCF7", "U2OS", "HeLa", "A172", "T98G", "U87MG", "HCT116", "iPSC", "PBMC", NULL};
+
+/* ---- words ---- */
+
+static void normalise(char *out, size_t size, const char *name)
+{
+    size_t n = 0;
+    for (; *name && n + 1 < size; name++) {
+        if (isalnum((unsigned char)*name))
+            out[n++] = (char)tolower((unsigned char)*name);
+        else if (n > 0 && out[n - 1] != ' ')
+            out[n++] = ' ';
+    }
+    while (n > 0 && out[n - 1] == ' ') n--;
+    out[n] = 0;
+}
+
+/* 1 when `word` stands in `name` between blanks or ends. */
+static int contains_word(const char *name, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = strstr(name, word); at; at = strstr(at + 1, word))
+        if ((at == name || at[-1] == ' ') && (at[n] == 0 || at[n] == ' ')) return 1;
+    return 0;
+}
+
+static int points(const char *name, const hint *hints)
+{
+    char plain[128];
+    int best = 0;
+    normalise(plain, sizeof plain, name);
+    for (; hints->word; hints++) {
+        int p = strcmp(plain, hints->word) == 0 ? hints->points : contains_word(plain, hints->word) ? hints->points / 2 : 0;
+        if (p > best) best = p;
+    }
+    return best;
+}
+
+static int is_control(const char *value)
+{
+    char a[64], b[64];
+    normalise(a, sizeof a, value);
+    for (int i = 0; controls[i]; i++) {
+        normalise(b, sizeof b, controls[i]);
+        if (strcmp(a, b) == 0) return 1;
+    }
+    return 0;
+}
+
+/* ---- values ---- */
+
+static sow_status distinct_values(sow_names **out, const sow_i_frame *f, sow_index column, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *names = NULL;
+    *out = NULL;
+    SOW_TRY(sow_names_create(&names, err));
+    for (sow_index i = 0; i < f->n_rows; i++) {
+        char buffer[40];
+        const char *text = sow_i_frame_text(f, i, column, buffer);
+        if (*text) SOW_TRY(sow_names_add(names, text, NULL, err));
+    }
+    *out = names;
+    names = NULL;
+done:
+    sow_names_destroy(names);
+    return st;
+}
+
+static sow_index count_value(const sow_i_frame *f, sow_index column, const char *value)
+{
+    sow_index n = 0;
+    for (sow_index i = 0; i < f->n_rows; i++) n += strcmp(sow_i_frame_text(f, i, column, (char[40]){0}), value) == 0;
+    return n;
+}
+
+static int has_control(const sow_i_frame *f, sow_index column)
+{
+    for (sow_index i = 0; i < f->n_rows; i++)
+        if (is_control(sow_i_frame_text(f, i, column, (char[40]){0}))) return 1;
+    return 0;
+}
+
+/* ---- roles ---- */
+
+static sow_index best_column(const sow_inspection *in, const int *score, int least)
+{
+    sow_index best = -1;
+    for (sow_index i = 0; i < in->n_columns; i++)
+        if (score[i] >= least && (best < 0 || score[i] > score[best])) best = i;
+    return best;
+}
+
+static void mark(sow_inspection *in, const char *role, const hint *hints, sow_column_kind kind, int any_kind)
+{
+    for (sow_index i = 0; i < in->n_columns; i++) {
+        sow_inspect_column *c = &in->column[i];
+        if (!*c->role && (any_kind || c->kind == kind) && points(c->name, hints) >= 50) c->role = role;
+    }
+}
+
+static sow_index find_perturbation(const sow_inspection *in, const sow_i_frame *f, int *score)
+{
+    for (sow_index i = 0; i < in->n_columns; i++) {
+        const sow_inspect_column *c = &in->column[i];
+        score[i] = -1;
+        if (c->kind != SOW_COLUMN_STRING || c->distinct < 2) continue;
+        score[i] = points(c->name, perturbation_hints);
+        if (has_control(f, i)) score[i] += 15;
+        if (score[i] == 0 && 2 * c->distinct > in->rows) score[i] = 10; /* a nameless column of names */
+    }
+    return best_column(in, score, 10);
+}
+
+static sow_index find_context(const sow_inspection *in, int *score)
+{
+    for (sow_index i = 0; i < in->n_columns; i++) {
+        const sow_inspect_column *c = &in->column[i];
+        int few = c->distinct >= 1 && c->distinct <= 200 && 2 * c->distinct <= in->rows && c->missing == 0;
+        score[i] = !*c->role && c->kind != SOW_COLUMN_BOOL && few ? points(c->name, context_hints) : -1;
+    }
+    return best_column(in, score, 60);
+}
+
+static sow_index find_cells(const sow_inspection *in, int *score)
+{
+    for (sow_index i = 0; i < in->n_columns; i++) {
+        const sow_inspect_column *c = &in->column[i];
+        score[i] = !*c->role && c->kind == SOW_COLUMN_NUMBER && !(c->low < 0) ? points(c->name, cells_hints) : -1;
+    }
+    return best_column(in, score, 45);
+}
+
+static int could_be_readout(const sow_inspect_column *c)
+{
+    char plain[128];
+    normalise(plain, sizeof plain, c->name);
+    if (*c->role || c->kind != SOW_COLUMN_NUMBER || c->distinct < 2) return 0;
+    for (int i = 0; not_a_readout[i]; i++)
+        if (contains_word(plain, not_a_readout[i])) return 0;
+    return 1;
+}
+
+/* The best readout; every column that could be one gets the role. */
+static sow_index find_readout(sow_inspection *in, int *score)
+{
+    for (sow_index i = 0; i < in->n_columns; i++) {
+        sow_inspect_column *c = &in->column[i];
+        score[i] = could_be_readout(c) ? 10 + points(c->name, readout_hints) : -1;
+        if (score[i] > 0) c->role = "readout";
+    }
+    return best_column(in, score, 10);
+}
+
+/* ---- guesses ---- */
+
+static sow_status set(char **field, const char *text, sow_error *err)
+{
+    *field = sow_strdup(text);
+    return *field ? SOW_OK : SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
+}
+
+/* A separator is believed when at least two values, and half of those that have it, are made of values that also stand alone. */
+static int separates(const sow_names *values, const char *separator)
+{
+    sow_index with = 0, composed = 0;
+    for (sow_index i = 0; i < sow_names_count(values); i++) {
+        const char *value = sow_names_get(values, i), *at = strstr(value, separator);
+        char left[128];
+        if (!at || at == value || !at[strlen(separator)] || (size_t)(at - value) >= sizeof left) continue;
+        with++;
+        memcpy(left, value, (size_t)(at - value));
+        left[at - value] = 0;
+        const char *right = at + strlen(separator);
+        composed += (sow_names_find(values, left) >= 0 || is_control(left)) && (sow_names_find(values, right) >= 0 || is_control(right));
+    }
+    return composed >= 2 && 2 * composed >= with;
+}
+
+static sow_status guess_labels(sow_inspection *in, const sow_i_frame *f, sow_index column, sow_error *err)
+{
+    static const char *const separators[] = {"+", "|", ";", "_"};
+    sow_status st = SOW_OK;
+    sow_names *values = NULL;
+    const char *control = NULL;
+    sow_index most = 0;
+    SOW_TRY(distinct_values(&values, f, column, err));
+    for (sow_index i = 0; i < sow_names_count(values); i++) {
+        if (!is_control(sow_names_get(values, i))) continue;
+        sow_index n = count_value(f, column, sow_names_get(values, i));
+        if (n > most) {
+            most = n;
+            control = sow_names_get(values, i);
+        }
+    }
+    in->n_perturbations = sow_names_count(values) - (control != NULL);
+    if (control) SOW_TRY(set(&in->control, control, err));
+    for (size_t i = 0; i < sizeof separators / sizeof *separators && !in->separator; i++)
+        if (separates(values, separators[i])) SOW_TRY(set(&in->separator, separators[i], err));
+done:
+    sow_names_destroy(values);
+    return st;
+}
+
+static sow_status context_from_path(sow_inspection *in, sow_error *err)
+{
+    const char *base = sow_i_basename(in->path);
+    char plain[256], line[32];
+    normalise(plain, sizeof plain, base);
+    for (int i = 0; cell_lines[i]; i++) {
+        normalise(line, sizeof line, cell_lines[i]);
+        if (contains_word(plain, line)) return set(&in->context, cell_lines[i], err);
+    }
+    size_t n = strcspn(base, ".");
+    in->context = n ? sow_strndup(base, n) : sow_strdup(base);
+    return in->context ? SOW_OK : SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
+}
+
+/* Whole numbers from 0 into the hundreds are counts: log1p. */
+static const char *transform_for(const sow_inspect_column *c, const sow_i_frame *f, sow_index column)
+{
+    if (!(c->low >= 0) || !(c->high > 100)) return "none";
+    for (sow_index i = 0; i < f->n_rows; i++) {
+        double x = NAN;
+        if (sow_i_parse_number(&x, sow_i_frame_text(f, i, column, (char[40]){0})) && isfinite(x) && x != floor(x)) return "none";
+    }
+    return "log1p";
+}
+
+static sow_status guess_readout(sow_inspection *in, const sow_i_frame *f, int *score, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index n = 0, readout = find_readout(in, score);
+    for (sow_index i = 0; i < in->n_columns; i++) n += score[i] > 0;
+    int named = readout >= 0 && score[readout] > 45;
+    if (!in->perturbation_column || in->x_is_sparse) goto done;
+    if (in->x_is_dense && in->width > 1) {
+        SOW_TRY(set(&in->readout_kind, "profile", err));
+    } else if (n > 50 && !named) {
+        SOW_TRY(set(&in->readout_kind, "profile", err));
+    } else if (readout >= 0) {
+        SOW_TRY(set(&in->readout_kind, "scalar", err));
+        SOW_TRY(set(&in->readout_column, in->column[readout].name, err));
+        SOW_TRY(set(&in->transform, transform_for(&in->column[readout], f, readout), err));
+    }
+done:
+    return st;
+}
+
+sow_status sow_i_inspect_guess(sow_inspection *in, const sow_i_frame *f, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    int *score = NULL;
+    SOW_NEW(score, in->n_columns);
+    sow_index column = find_perturbation(in, f, score);
+    if (column >= 0) {
+        in->column[column].role = "perturbation";
+        SOW_TRY(set(&in->perturbation_column, in->column[column].name, err));
+        SOW_TRY(guess_labels(in, f, column, err));
+    }
+    mark(in, "significance", significance_hints, SOW_COLUMN_NUMBER, 0);
+    mark(in, "guide", guide_hints, SOW_COLUMN_STRING, 0);
+    mark(in, "replicate", replicate_hints, SOW_COLUMN_STRING, 1);
+    mark(in, "dose", dose_hints, SOW_COLUMN_STRING, 1);
+    column = find_context(in, score);
+    if (column >= 0) {
+        in->column[column].role = "context";
+        SOW_TRY(set(&in->context_column, in->column[column].name, err));
+    } else if (in->perturbation_column) {
+        SOW_TRY(context_from_path(in, err));
+    }
+    column = find_cells(in, score);
+    if (column >= 0) {
+        SOW_TRY(set(&in->cells_column, in->column[column].name, err));
+        mark(in, "cells", cells_hints, SOW_COLUMN_NUMBER, 0);
+        in->column[column].role = "cells";
+    }
+    SOW_TRY(guess_readout(in, f, score, err));
+done:
+    free(score);
+    return st;
+}
