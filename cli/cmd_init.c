@@ -20,21 +20,28 @@ static int write_out(const cli_args *args, const char *text, sow_error *err)
     return EXIT_DONE;
 }
 
+/* A campaign needs a screen: one row a perturbation, with a readout. */
+static sow_status guess_from(sow_config_guess *guess, sow_inspection **found, const char *file, sow_error *err)
+{
+    sow_status st = sow_inspect_file(found, file, err);
+    if (st != SOW_OK) return st;
+    sow_inspection_guess(guess, *found);
+    if (!guess->readout_kind || !guess->perturbation_column)
+        return SOW_ERROR(err, SOW_E_DATA, "%s: no campaign can be made from this file: %s", file,
+                         guess->readout_kind ? "no column looks like perturbations (sower inspect shows them)" : (*found)->summary);
+    return SOW_OK;
+}
+
 int cmd_init(const cli_args *args, const sow_env *env)
 {
     sow_error err = {0};
     sow_inspection *found = NULL;
+    sow_config_guess guess = {0};
     char *text = NULL;
     (void)env;
     sow_status st = SOW_OK;
-    const sow_config_guess *guess = NULL;
-    if (args->n_positional > 0) {
-        st = sow_inspect_file(&found, args->positional[0], &err);
-        if (st == SOW_OK) guess = sow_inspection_guess(found);
-        if (st == SOW_OK && !guess)
-            st = SOW_ERROR(&err, SOW_E_DATA, "%s: no campaign can be made from this file: %s", args->positional[0], sow_inspection_why_not(found));
-    }
-    if (st == SOW_OK) st = sow_config_template(&text, guess, &err);
+    if (args->n_positional > 0) st = guess_from(&guess, &found, args->positional[0], &err);
+    if (st == SOW_OK) st = sow_config_template(&text, args->n_positional > 0 ? &guess : NULL, &err);
     int code = st == SOW_OK ? write_out(args, text, &err) : cli_fail(&err);
     free(text);
     sow_inspection_destroy(found);

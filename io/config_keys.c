@@ -72,7 +72,7 @@ static const sow_i_key keys[] = {
     LATER("data.sources[].technical_batch", "it belongs to single-cell data"),
 
     GROUP("readout", 0, "What a measurement is."),
-    {"readout.kind", SOW_KEY_CHOICE, AT(readout.kind), .allowed = "scalar,profile", .unsupported = "cells",
+    {"readout.kind", SOW_KEY_CHOICE, AT(readout.kind), .example = "scalar", .allowed = "scalar,profile", .unsupported = "cells",
      .standard_is = "scalar when readout.column is given or the oracle is generative, else profile",
      .sentence = "scalar: one number a perturbation; profile: one response vector."},
     {"readout.column", SOW_KEY_TEXT, AT(readout.column), .example = "score", .sentence = "Scalar: the column with the number."},
@@ -204,6 +204,8 @@ static const sow_i_key keys[] = {
      .sentence = "Counted in each batch or over the campaign."},
     {"constraints.controls", SOW_KEY_TEXTS, LIST_AT(constraints.controls, constraints.n_controls), .standard = "[]",
      .example = "[GAPDH]", .sentence = "Positive controls: on every order sheet, never candidates."},
+    {"constraints.require_prior", SOW_KEY_BOOL, AT(constraints.require_prior), .standard = "false",
+     .sentence = "Only perturbations with a row in some prior of the model may be chosen or held out."},
 
     GROUP("design", 0, "What a measurement takes in the lab."),
     {"design.guides_per_target", SOW_KEY_INT, AT(design.guides_per_target), RANGE(1, 1000), .unit = "guides", .standard = "1",
