@@ -138,7 +138,7 @@ SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, cons
 
 /* threshold.c */
 /** Oriented value above which a candidate counts as a hit, as far as what is measured can say; NaN when it cannot. */
-SOW_MUST_CHECK sow_status sow_i_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var,
+SOW_MUST_CHECK sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var,
                                           sow_index n, sow_error *err);
 
 /* measure.c */

@@ -279,7 +279,7 @@ static sow_status view_moments(choice *x, sow_campaign *c, const sow_env *env, s
     const sow_i_training *t = &c->training;
     for (sow_index i = 0; i < t->n_target; i++)
         x->measured[i] = c->d == 1 ? sow_i_orientation(c) * t->y[i] : sqrt(sow_dot(c->d, &t->y[i * c->d], &t->y[i * c->d]));
-    SOW_TRY(sow_i_threshold(&x->view.threshold, c, t, x->mean, x->var, x->n, err));
+    SOW_TRY(sow_i_hit_threshold(&x->view.threshold, c, t, x->mean, x->var, x->n, err));
     x->view.n_measured = t->n_target;
     x->view.measured = x->measured;
     x->view.mean = x->mean;

@@ -121,28 +121,22 @@ static json_t *priors_json(const sow_campaign *c)
 
 /* ---- names by reason, at most 20 spelled out ---- */
 
-static char *list_names(const sow_campaign *c, int (*keep)(const sow_campaign *, sow_index, const char *), const char *why, sow_index *count)
-{
-    sow_text t = {0};
-    *count = 0;
-    for (sow_index q = 0; q < c->n; q++) {
-        if (!keep(c, q, why)) continue;
-        if (++*count <= 20) sow_text_printf(&t, "%s%s", *count > 1 ? ", " : "", sow_i_name(c, q));
-    }
-    if (*count > 20) sow_text_printf(&t, " ... and %lld more", (long long)(*count - 20));
-    if (!t.text) sow_text_append(&t, "");
-    return t.text;
-}
-
 static int kept_out(const sow_campaign *c, sow_index q, const char *why)
 {
     return c->why_not[q] && strcmp(c->why_not[q], why) == 0;
 }
 
-static int held(const sow_campaign *c, sow_index q, const char *why)
+static char *list_names(const sow_campaign *c, const char *why, sow_index *count)
 {
-    (void)why;
-    return c->held_out[q];
+    sow_text t = {0};
+    *count = 0;
+    for (sow_index q = 0; q < c->n; q++) {
+        if (!kept_out(c, q, why)) continue;
+        if (++*count <= 20) sow_text_printf(&t, "%s%s", *count > 1 ? ", " : "", sow_i_name(c, q));
+    }
+    if (*count > 20) sow_text_printf(&t, " ... and %lld more", (long long)(*count - 20));
+    if (!t.text) sow_text_append(&t, "");
+    return t.text;
 }
 
 static void add_dropped(json_t *rows, const char *what, const char *names, sow_index count)
@@ -161,7 +155,7 @@ static json_t *dropped_json(const sow_campaign *c)
             first = !kept_out(c, p, c->why_not[q]);
         if (!first) continue;
         sow_index count;
-        char *names = list_names(c, kept_out, c->why_not[q], &count);
+        char *names = list_names(c, c->why_not[q], &count);
         add_dropped(rows, c->why_not[q], names, count);
         free(names);
     }

@@ -64,7 +64,7 @@ done:
     return st;
 }
 
-sow_status sow_i_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var, sow_index n,
+sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var, sow_index n,
                            sow_error *err)
 {
     sow_status st = SOW_OK;
