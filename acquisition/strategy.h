@@ -18,14 +18,14 @@ extern "C" {
 typedef enum {
     SOW_NEED_PRIOR = 1 << 0,     /* geometry: features of candidates and labelled */
     SOW_NEED_MOMENTS = 1 << 1,   /* mean, var, noise of the candidates */
-    SOW_NEED_JOINT = 1 << 2,     /* posterior with covariance columns and draws */
+    SOW_NEED_JOINT = 1 << 2,     /* posterior with covariance columns and draws; beside MOMENTS it is used when there and may be NULL */
     SOW_NEED_REFERENCE = 1 << 3, /* values of a reference context */
     SOW_NEED_HITS = 1 << 4       /* an objective of kind hits (higher score = more wanted) */
 } sow_strategy_needs;
 
 typedef struct {
     sow_index n;                /* candidates */
-    const char *const *name;    /* [n], sorted */
+    const char *const *name;    /* [n], strictly ascending by strcmp; checked. May be NULL */
     sow_index dim;              /* of the prior representation; 0 = none */
     const double *features;     /* [n, dim], zeros where !has */
     const unsigned char *has;   /* [n] has a prior row; NULL = all */
@@ -34,7 +34,8 @@ typedef struct {
     const unsigned char *labelled_has;
     /* predictions, NULL unless needed; oriented so that larger is more wanted (the planner flips signs for `direction: low` and takes
      * |value| for `direction: both`) */
-    const double *mean, *var, *noise; /* [n]; var: variance of the noise-free value (profile: summed over components) */
+    const double *mean, *var, *noise; /* [n]; var: variance of the noise-free value (profile: summed over components); all-NaN var or noise
+                                       * counts as absent */
     const sow_posterior *posterior;   /* over the same n candidates; NULL unless needed and scalar */
     sow_index n_measured;             /* labelled with a value */
     const double *measured;           /* [n_measured] oriented values */
@@ -74,8 +75,9 @@ const sow_strategy *const *sow_strategies(sow_index *n);
 /** Row by name or alias; SOW_E_CONFIG with the nearest spelling and the command that lists them. */
 SOW_MUST_CHECK sow_status sow_strategy_find(const sow_strategy **out, const char *name, sow_error *err);
 
-/** Checked front door: needs met, batch <= n, finite input; after the choice: exactly `batch` distinct feasible candidates or
- *  SOW_E_CONFIG saying how many could be picked. picks [batch]. */
+/** Checked front door: needs met, batch <= n, names in order, finite input; after the choice: exactly `batch` distinct feasible candidates
+ *  or SOW_E_CONFIG saying how many could be picked. picks [batch], in the order of choice. The posterior's columns may be asked for from
+ *  several threads of `env` at once. The same view gives the same picks for any number of threads. */
 SOW_MUST_CHECK sow_status sow_strategy_pick(sow_pick *picks, sow_index batch, const sow_strategy *strategy, const sow_pool_view *view,
                                             const sow_strategy_options *options, const sow_env *env, sow_error *err);
 

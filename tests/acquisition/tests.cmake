@@ -1,0 +1,3 @@
+sow_add_test(acquisition/conformance)
+sow_add_test(acquisition/constraints)
+sow_add_test(acquisition/strategies)
