@@ -68,8 +68,8 @@ sow_status sow_i_frame_column(sow_index *out, const sow_i_frame *f, const char *
     if (f->h5ad) SOW_TRY(sow_names_add(names, "index", NULL, err));
     const char *near = sow_names_nearest(names, name);
     all = sow_i_quoted_names(names, 30);
-    SOW_FAIL(err, SOW_E_DATA, "%s%s: no column '%s' (%s)%s%s%s; the columns are %s", f->path, f->table ? ":1" : ": obs", name, purpose,
-             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", all ? all : "(out of memory)");
+    SOW_FAIL(err, SOW_E_DATA, "%s%s: no column '%s' (%s)%s%s%s columns are %s", f->path, f->table ? ":1" : ": obs", name, purpose,
+             near ? "; did you mean '" : "", near ? near : "", near ? "'? The" : "; the", all ? all : "(out of memory)");
 done:
     free(all);
     sow_names_destroy(names);

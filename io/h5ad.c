@@ -222,11 +222,19 @@ done:
     return st;
 }
 
+typedef struct {
+    sow_names *names;
+    sow_status st;
+    sow_error *err;
+} collected;
+
 static herr_t collect_link(hid_t group, const char *name, const H5L_info_t *info, void *user)
 {
+    collected *c = user;
     (void)group;
     (void)info;
-    return sow_names_add(user, name, NULL, NULL) == SOW_OK ? 0 : -1;
+    c->st = sow_names_add(c->names, name, NULL, c->err);
+    return c->st == SOW_OK ? 0 : -1;
 }
 
 /* Columns as column-order says, then any other by name. */
@@ -238,7 +246,10 @@ static sow_status list_columns(sow_names *names, hid_t frame, const char *at, so
     SOW_TRY(sow_i_h5_attribute_list(&order, &n, frame, "column-order", err));
     for (sow_index i = 0; i < n; i++)
         if (sow_i_h5_has(frame, order[i])) SOW_TRY(sow_names_add(names, order[i], NULL, err));
-    if (H5Literate(frame, H5_INDEX_NAME, H5_ITER_INC, NULL, collect_link, names) < 0)
+    collected c = {names, SOW_OK, err};
+    herr_t result = H5Literate(frame, H5_INDEX_NAME, H5_ITER_INC, NULL, collect_link, &c);
+    SOW_TRY(c.st);
+    if (result < 0)
         SOW_FAIL(err, SOW_E_DATA, "%s: damaged, its columns cannot be listed", at);
 done:
     sow_i_free_strings(order, n);

@@ -217,8 +217,8 @@ sow_status sow_table_column(sow_index *out, const sow_table *t, const char *name
     }
     const char *near = sow_names_nearest(t->columns, name);
     char *all = sow_i_quoted_names(t->columns, 30);
-    sow_status st = SOW_ERROR(err, SOW_E_DATA, "%s:1: no column '%s'%s%s%s; the columns are %s", t->path, name, near ? "; did you mean '" : "",
-                              near ? near : "", near ? "'?" : "", all ? all : "(out of memory)");
+    sow_status st = SOW_ERROR(err, SOW_E_DATA, "%s:1: no column '%s'%s%s%s columns are %s", t->path, name, near ? "; did you mean '" : "",
+                              near ? near : "", near ? "'? The" : "; the", all ? all : "(out of memory)");
     free(all);
     return st;
 }
