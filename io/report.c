@@ -54,8 +54,8 @@ static void write_body(sow_i_report *r)
     sow_text_append(&r->body, "</footer>");
 }
 
-/* The charts as JSON inside <script>: '<' never appears there as itself, so neither </script> nor <!-- can. */
-static void write_charts(sow_text *t, const char *json)
+/* JSON inside <script>: '<' never appears there as itself, so neither </script> nor <!-- can. */
+static void append_json(sow_text *t, const char *json)
 {
     for (const char *p = json, *end; *p; p = end) {
         end = p + strcspn(p, "<");
@@ -67,13 +67,31 @@ static void write_charts(sow_text *t, const char *json)
     }
 }
 
+/* The document for scripts to read: without the map's points, which the charts' data hold, and without what varies from run to run.
+ */
+static char *document_text(const json_t *doc)
+{
+    json_t *copy = json_deep_copy(doc), *facts = json_object_get(copy, "provenance");
+    json_object_del(json_object_get(copy, "map"), "points");
+    json_object_del(json_object_get(copy, "next"), "command");
+    for (size_t i = json_array_size(facts); i-- > 0;)
+        if (json_is_true(json_object_get(json_array_get(facts, i), "varies"))) json_array_remove(facts, i);
+    char *text = copy ? json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(copy);
+    return text;
+}
+
+typedef struct {
+    char *charts, *document;
+} json_texts;
+
 static void append_asset(sow_text *t, const unsigned char *asset)
 {
     sow_text_append(t, (const char *)asset);
 }
 
 /* What stands for {{slot}} in page.html. */
-static void fill_slot(sow_text *t, const char *slot, const sow_i_report *r, const char *charts)
+static void fill_slot(sow_text *t, const char *slot, const sow_i_report *r, const json_texts *texts)
 {
     if (strcmp(slot, "title") == 0) {
         sow_i_html(t, sow_i_string(r->doc, "name"));
@@ -81,7 +99,8 @@ static void fill_slot(sow_text *t, const char *slot, const sow_i_report *r, cons
     }
     if (strcmp(slot, "css") == 0) append_asset(t, sow_i_report_css);
     if (strcmp(slot, "body") == 0 && r->body.text) sow_text_append(t, r->body.text);
-    if (strcmp(slot, "data") == 0) write_charts(t, charts);
+    if (strcmp(slot, "data") == 0) append_json(t, texts->charts);
+    if (strcmp(slot, "document") == 0) append_json(t, texts->document);
     if (strcmp(slot, "vega") == 0) append_asset(t, sow_i_report_vega);
     if (strcmp(slot, "vega_lite") == 0) append_asset(t, sow_i_report_vega_lite);
     if (strcmp(slot, "vega_embed") == 0) append_asset(t, sow_i_report_vega_embed);
@@ -94,7 +113,7 @@ static void fill_slot(sow_text *t, const char *slot, const sow_i_report *r, cons
 }
 
 /* One pass over the template: what is filled in is never searched for slots. */
-static void fill_page(sow_text *t, const sow_i_report *r, const char *charts)
+static void fill_page(sow_text *t, const sow_i_report *r, const json_texts *texts)
 {
     const char *p = (const char *)sow_i_report_html;
     for (const char *open = strstr(p, "{{"); open; open = strstr(p, "{{")) {
@@ -104,7 +123,7 @@ static void fill_page(sow_text *t, const sow_i_report *r, const char *charts)
         size_t n = (size_t)(close - open) - 2;
         if (n < sizeof slot) memcpy(slot, open + 2, n);
         sow_text_printf(t, "%.*s", (int)(open - p), p);
-        fill_slot(t, slot, r, charts);
+        fill_slot(t, slot, r, texts);
         p = close + 2;
     }
     sow_text_append(t, p);
@@ -115,7 +134,7 @@ sow_status sow_report_write(const char *path, const char *json, sow_error *err)
     sow_status st = SOW_OK;
     sow_text page = {0};
     sow_i_report r = {.charts = json_array()};
-    char *charts = NULL;
+    json_texts texts = {0};
     json_error_t where;
     json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
     if (!doc && json_error_code(&where) == json_error_out_of_memory)
@@ -124,12 +143,15 @@ sow_status sow_report_write(const char *path, const char *json, sow_error *err)
     SOW_TRY(check_document(doc, err));
     r.doc = doc;
     write_body(&r);
-    charts = r.charts ? json_dumps(r.charts, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    if (r.failed || r.body.failed || !charts) SOW_FAIL(err, SOW_E_NOMEM, "out of memory composing '%s'", path);
-    fill_page(&page, &r, charts);
+    texts.charts = r.charts ? json_dumps(r.charts, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    texts.document = document_text(doc);
+    if (r.failed || r.body.failed || !texts.charts || !texts.document)
+        SOW_FAIL(err, SOW_E_NOMEM, "out of memory composing '%s'", path);
+    fill_page(&page, &r, &texts);
     SOW_TRY(sow_text_save(&page, path, err));
 done:
-    free(charts);
+    free(texts.charts);
+    free(texts.document);
     sow_text_clear(&page);
     sow_text_clear(&r.body);
     json_decref(r.charts);

@@ -8,18 +8,20 @@
  *  rounds     [{round, strategy, size, measured, failed, cost, weeks, hits_found}]   of that round alone, not summed up
  *  metrics    [{round, measured, model, context, metric, value, low, high}]   as metrics.csv; null for empty; `measured` summed up over rounds
  *  map        {x_label, y_label, points:[{x,y,perturbation,status:"free"|"measured"|"planned"|"held out"|"excluded",round,score,reason,value,hit}]}   picks in prior space
- *  hits       {definition, total, pool_size, found:[{round, measured, found, chance}] (summed up over rounds; chance in hits), list:[{perturbation, round, value}]}
+ *  hits       {definition, total, pool_size, found:[{round, measured, found, chance}] (summed up over rounds; chance: the recall random picks would have, as in metrics.csv), list:[{perturbation, round, value}]}
  *  bill       {currency, rows:[{round,item,quantity,unit,price,cost}], total, weeks}
- *  priors     [{name, kind, rows, dim, covered, pool_size, zero_rows, missing}]   missing: a count or a list of names
- *  dropped    [{what, names, count}]
+ *  priors     [{name, kind, rows, dim, covered, pool_size, zero_rows, missing}]   covered: of the pool
+ *  dropped    [{what, names, count}]   names, here and below: a list, or one text with commas (which may end in "... and 5 more")
  *  constraints [{rule, state}]
  *  learned    ["reactome: tanimoto, weight 0.61", ...]   what the model learned
  *  held_out   {count, names}
  *  provenance [{key, value}]   version, git, seed, digests; values that vary from run to run carry "varies": true and go to their own fold,
- *             between <!-- varies --> and <!-- /varies -->: the one part of the page that two runs of the same campaign may differ in
+ *             between lines <!-- varies --> and <!-- /varies -->. So does next.command, which names paths. The rest of the page is the same bytes
+ *             for two runs of the same campaign.
  *
  * A top-level key of another JSON type is refused by name; deeper inside, a value of another type reads as absent. The same document gives the
- * same bytes. */
+ * same bytes. For scripts, the document (but for the map's points and what varies) also stands in the page as JSON, keys sorted, in
+ * <script type="application/json" id="document">. */
 #ifndef SOWER_IO_REPORT_H
 #define SOWER_IO_REPORT_H
 

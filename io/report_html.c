@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMES_SHOWN = 60 }; /* longer lists go behind a fold */
+enum { NAMES_SHOWN = 60, TEXT_SHOWN = 500 }; /* longer lists go behind a fold */
 
 const char *sow_i_string(const json_t *object, const char *key)
 {
@@ -182,19 +182,18 @@ void sow_i_section_close(sow_text *t)
 
 void sow_i_html_names(sow_text *t, const json_t *names, const char *what)
 {
+    const char *text = json_string_value(names);
     size_t n = json_array_size(names);
-    if (!n) return;
-    if (n > NAMES_SHOWN) {
-        sow_text_append(t, "<details><summary>The ");
-        sow_i_html_number(t, (double)n);
-        sow_text_printf(t, " %s</summary>", what);
-    }
+    if (!n && !(text && *text)) return;
+    int fold = what && (n > NAMES_SHOWN || (text && strlen(text) > TEXT_SHOWN));
+    if (fold) sow_text_printf(t, "<details><summary>%s</summary>", what);
     sow_text_append(t, "<p class=\"names\">");
+    sow_i_html(t, text);
     for (size_t i = 0; i < n; i++) {
         if (i) sow_text_append(t, ", ");
         sow_i_html_value(t, json_array_get(names, i));
     }
-    sow_text_append(t, n > NAMES_SHOWN ? "</p></details>\n" : "</p>\n");
+    sow_text_append(t, fold ? "</p></details>\n" : "</p>\n");
 }
 
 void sow_i_put(sow_i_report *r, json_t *object, const char *key, json_t *value)

@@ -46,7 +46,8 @@ void sow_i_table_open(sow_text *t, const char *caption, const char *head, const 
 void sow_i_table_close(sow_text *t);
 void sow_i_section_open(sow_text *t, const char *id, const char *title);
 void sow_i_section_close(sow_text *t);
-/** Names after each other, behind a fold when there are many. `names` an array of strings; NULL is fine. */
+/** Names after each other, behind a fold when there are many: a list of strings or one text with commas; anything else writes nothing.
+ *  `what` is the fold's label, already HTML; NULL = never folded. */
 void sow_i_html_names(sow_text *t, const json_t *names, const char *what);
 
 /* --- charts --- */

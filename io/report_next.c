@@ -171,18 +171,20 @@ static void why_paragraph(sow_i_report *r, const json_t *next, double at)
     sow_text_append(&r->body, "</p>\n");
 }
 
+/* A command names paths, which are not the same in every run of a campaign. */
 static void command(sow_i_report *r, const char *before, const char *text)
 {
     if (!text) return;
-    sow_text_printf(&r->body, "<p>%s</p><pre class=\"command\"><code>", before);
+    sow_text_printf(&r->body, "<p>%s</p>\n<!-- varies -->\n<pre class=\"command\"><code>", before);
     sow_i_html(&r->body, text);
-    sow_text_append(&r->body, "</code></pre>\n");
+    sow_text_append(&r->body, "</code></pre>\n<!-- /varies -->\n");
 }
 
 static void planned_round(sow_i_report *r, const json_t *next, const json_t *picks)
 {
     double at;
     (void)sow_i_number(next, "round", &at);
+    const char *state = sow_i_string(r->doc, "state");
     const char *context = several_contexts(picks) ? NULL : sow_i_string(json_array_get(picks, 0), "context");
     sow_text_append(&r->body, "<p class=\"do\">Measure round ");
     sow_i_html_number(&r->body, at);
@@ -194,7 +196,8 @@ static void planned_round(sow_i_report *r, const json_t *next, const json_t *pic
     }
     sow_text_append(&r->body, ".</p>\n");
     why_paragraph(r, next, at);
-    command(r, "When the results are in, tell sower:", sow_i_string(next, "command"));
+    int people = state && strncmp(state, "waiting", 7) == 0;
+    command(r, people ? "When the results are in, tell sower:" : "To go on:", sow_i_string(next, "command"));
     picks_tables(r, picks);
 }
 
@@ -249,9 +252,9 @@ static void hits_sentence(sow_i_report *r, const json_t *hits, const json_t *las
         sow_i_html_number(t, pool);
     }
     sow_text_append(t, " candidates");
-    if (sow_i_number(last, "chance", &chance)) {
+    if (sow_i_number(last, "chance", &chance) && total > 0) {
         sow_text_append(t, "; picking at random would have found about ");
-        sow_i_html_about(t, chance);
+        sow_i_html_about(t, chance * total);
     }
     sow_text_append(t, ".");
 }

@@ -39,7 +39,6 @@ static void coverage_cell(sow_text *t, const json_t *prior)
 
 static void prior_row(sow_text *t, const json_t *prior)
 {
-    const json_t *missing = json_object_get(prior, "missing");
     sow_text_append(t, "<tr><th scope=\"row\">");
     sow_i_html_value(t, json_object_get(prior, "name"));
     sow_text_append(t, "</th>");
@@ -48,31 +47,19 @@ static void prior_row(sow_text *t, const json_t *prior)
     sow_i_cell_number(t, prior, "dim");
     coverage_cell(t, prior);
     sow_i_cell_number(t, prior, "zero_rows");
-    if (json_is_array(missing)) {
-        sow_text_append(t, "<td class=\"n\">");
-        sow_i_html_number(t, (double)json_array_size(missing));
-        sow_text_append(t, "</td>");
-    } else {
-        sow_i_cell_number(t, prior, "missing");
-    }
     sow_text_append(t, "</tr>\n");
 }
 
 /* Who is missing from which prior, by name. */
 static void missing_names(sow_i_report *r, const json_t *prior)
 {
-    const json_t *missing = sow_i_array(prior, "missing");
-    if (!missing) return;
+    const json_t *missing = json_object_get(prior, "missing");
+    if (!sow_i_array(prior, "missing") && !sow_i_string(prior, "missing")) return;
     sow_text_append(&r->body, "<details><summary>Without a row in ");
     sow_i_html_value(&r->body, json_object_get(prior, "name"));
-    sow_text_append(&r->body, ": ");
-    sow_i_html_number(&r->body, (double)json_array_size(missing));
-    sow_text_append(&r->body, "</summary><p class=\"names\">");
-    for (size_t i = 0; i < json_array_size(missing); i++) {
-        if (i) sow_text_append(&r->body, ", ");
-        sow_i_html_value(&r->body, json_array_get(missing, i));
-    }
-    sow_text_append(&r->body, "</p></details>\n");
+    sow_text_append(&r->body, "</summary>");
+    sow_i_html_names(&r->body, missing, NULL);
+    sow_text_append(&r->body, "</details>\n");
 }
 
 void sow_i_report_priors(sow_i_report *r)
@@ -84,7 +71,7 @@ void sow_i_report_priors(sow_i_report *r)
                                   "the pool where the model can "
                                   "fall back on the average.</p>\n");
         sow_i_table_open(&r->body, "Priors and how much of the pool they cover",
-                         "Prior|Kind|#Rows|#Dimensions|Pool covered|#All-zero rows|#Missing", NULL);
+                         "Prior|Kind|#Rows|#Dimensions|Pool covered|#All-zero rows", NULL);
         sow_text_append(&r->body, "<tbody>\n");
         for (size_t i = 0; i < json_array_size(priors); i++)
             prior_row(&r->body, json_array_get(priors, i));
@@ -100,14 +87,14 @@ void sow_i_report_priors(sow_i_report *r)
 
 static void dropped_line(sow_i_report *r, const json_t *row)
 {
-    const json_t *names = sow_i_array(row, "names");
+    const json_t *names = json_object_get(row, "names");
     double count;
     if (!sow_i_number(row, "count", &count)) count = (double)json_array_size(names);
     sow_text_append(&r->body, "<li><b>");
     sow_i_html_number(&r->body, count);
     sow_text_append(&r->body, "</b> · ");
     sow_i_html_value(&r->body, json_object_get(row, "what"));
-    sow_i_html_names(&r->body, names, "names");
+    sow_i_html_names(&r->body, names, "Their names");
     sow_text_append(&r->body, "</li>\n");
 }
 
@@ -145,7 +132,7 @@ void sow_i_report_constraints(sow_i_report *r)
 
 void sow_i_report_held_out(sow_i_report *r)
 {
-    const json_t *held_out = json_object_get(r->doc, "held_out"), *names = sow_i_array(held_out, "names");
+    const json_t *held_out = json_object_get(r->doc, "held_out"), *names = json_object_get(held_out, "names");
     double count;
     if (!sow_i_number(held_out, "count", &count)) count = (double)json_array_size(names);
     sow_i_section_open(&r->body, "heldout", "Held out");
@@ -155,7 +142,7 @@ void sow_i_report_held_out(sow_i_report *r)
         sow_text_append(
             &r->body,
             " kept aside to judge the model: never in the pool, never among the first ones measured, never in a fit.</p>\n");
-        sow_i_html_names(&r->body, names, "names");
+        sow_i_html_names(&r->body, names, "Their names");
     } else {
         sow_text_append(
             &r->body,

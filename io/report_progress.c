@@ -6,7 +6,7 @@
 
 /* --- hits --- */
 
-static void hits_chart(sow_i_report *r, const json_t *found)
+static void hits_chart(sow_i_report *r, const json_t *found, double total)
 {
     json_t *chart = sow_i_chart(r, "hits"), *rows = json_array();
     sow_text label = {0};
@@ -17,9 +17,11 @@ static void hits_chart(sow_i_report *r, const json_t *found)
         (void)sow_i_number(row, "round", &round_);
         (void)sow_i_number(row, "measured", &measured);
         (void)sow_i_number(row, "found", &hits);
-        int known = sow_i_number(row, "chance", &chance);
-        sow_i_push(r, rows, json_pack("[f,f,f,o]", measured, round_, hits, known ? json_real(chance) : json_null()));
-        sow_text_printf(&label, " At %.0f: %.0f found, %.1f by chance.", measured, hits, chance);
+        int known = sow_i_number(row, "chance", &chance) && total > 0;
+        sow_i_push(r, rows, json_pack("[f,f,f,o]", measured, round_, hits, known ? json_real(chance * total) : json_null()));
+        sow_text_printf(&label, " At %.0f: %.0f found", measured, hits);
+        if (known) sow_text_printf(&label, ", %.1f by chance", chance * total);
+        sow_text_append(&label, ".");
     }
     sow_i_put(r, chart, "rows", rows);
     if (label.failed) r->failed = 1;
@@ -49,8 +51,8 @@ static void hits_table(sow_i_report *r, const json_t *hits, const json_t *found)
         sow_i_cell_number(&r->body, row, "measured");
         sow_i_cell_number(&r->body, row, "found");
         sow_text_append(&r->body, "<td class=\"n\">");
-        if (sow_i_number(row, "chance", &n))
-            sow_i_html_about(&r->body, n);
+        if (sow_i_number(row, "chance", &n) && total > 0)
+            sow_i_html_about(&r->body, n * total);
         else
             sow_text_append(&r->body, "–");
         sow_text_append(&r->body, "</td><td class=\"n\">");
@@ -118,7 +120,9 @@ void sow_i_report_hits(sow_i_report *r)
     sow_i_section_open(&r->body, "hits", "Hits found");
     hits_definition(r, hits);
     if (found) {
-        hits_chart(r, found);
+        double total;
+        (void)sow_i_number(hits, "total", &total);
+        hits_chart(r, found, total);
         hits_table(r, hits, found);
         hits_list(r, sow_i_array(hits, "list"));
     } else {

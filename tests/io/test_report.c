@@ -153,8 +153,8 @@ Test(report, gives_each_chart_a_place_data_and_words)
 Test(report, puts_the_main_number_into_a_sentence)
 {
     char *page = own_part("{\"name\":\"x\",\"hits\":{\"total\":203,\"pool_size\":2034,\"found\":[{\"round\":0,\"measured\":100,"
-                          "\"found\":9,\"chance\":10},"
-                          "{\"round\":1,\"measured\":1500,\"found\":132,\"chance\":149.7}]}}");
+                          "\"found\":9,\"chance\":0.05},"
+                          "{\"round\":1,\"measured\":1500,\"found\":132,\"chance\":0.7375}]}}");
     HAS(page, "132 of 203 hits found (65%) by measuring 1,500 of 2,034 candidates; picking at random would have found about 150.");
     free(page);
 }
@@ -241,9 +241,9 @@ Test(report, lets_no_text_out_of_its_place)
     LACKS(page, "\x01");
     HAS(page, "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;&lt;!-- &quot; &#39; &amp; \\ é 日本 {{data}} \xEF\xBF\xBD");
     HAS(page, "\\u003c/script>\\u003cimg src=x"); /* in the charts' data */
-    cr_assert_eq(count(page, "<script"), 1);
-    cr_assert_eq(count(page, "</script"), 0); /* own_part() cuts at the one that ends the data */
-    cr_assert_eq(count(page, "<!--"), 2);     /* varies, /varies */
+    cr_assert_eq(count(page, "<script"), 2);
+    cr_assert_eq(count(page, "</script"), 1); /* own_part() cuts at the second */
+    cr_assert_eq(count(page, "<!--"), 4);     /* varies, /varies: command and provenance */
     free(json);
     free(page);
 }
@@ -277,30 +277,56 @@ Test(report, gives_the_same_bytes_for_the_same_document)
     free(second);
 }
 
-/* A page without what stands between the two marks. */
+/* A page without what stands between the marks. */
 static void cut_varying(char *page)
 {
-    char *from = strstr(page, "<!-- varies -->"), *to = strstr(page, "<!-- /varies -->");
-    cr_assert(from && to && from < to);
-    memmove(from, to, strlen(to) + 1);
+    for (char *from = strstr(page, "<!-- varies -->"); from; from = strstr(page, "<!-- varies -->")) {
+        char *to = strstr(from, "<!-- /varies -->");
+        cr_assert(to);
+        to += strlen("<!-- /varies -->");
+        memmove(from, to, strlen(to) + 1);
+    }
 }
 
 Test(report, keeps_what_varies_between_its_marks)
 {
-    const char *form = "{\"name\":\"x\",\"provenance\":[{\"key\":\"seed\",\"value\":20250101},{\"key\":\"host\",\"value\":\"%s\","
-                       "\"varies\":true}]}";
+    const char *form =
+        "{\"name\":\"x\",\"next\":{\"command\":\"sower plan %s.yaml\"},"
+        "\"provenance\":[{\"key\":\"seed\",\"value\":20250101},{\"key\":\"host\",\"value\":\"%s\",\"varies\":true}]}";
     char a[256], b[256];
-    snprintf(a, sizeof a, form, "one");
-    snprintf(b, sizeof b, form, "another");
+    snprintf(a, sizeof a, form, "here", "one");
+    snprintf(b, sizeof b, form, "there", "another");
     char *first = page_of(a), *second = page_of(b);
     HAS(first, "<td class=\"names\">20250101</td>");
     HAS(first, "<td class=\"names\">one</td>");
+    HAS(first, "\n<!-- varies -->\n<pre class=\"command\"><code>sower plan here.yaml</code></pre>\n<!-- /varies -->\n");
     cr_assert(strcmp(first, second) != 0);
     cut_varying(first);
     cut_varying(second);
+    HAS(first, "20250101");
     cr_assert(strcmp(first, second) == 0);
     free(first);
     free(second);
+}
+
+Test(report, keeps_the_document_for_scripts_without_the_map)
+{
+    char *page = own_part("{\"rounds\":[],\"name\":\"x\",\"bill\":{\"total\":3.25},\"map\":{\"points\":[{\"x\":1,\"y\":2}]},\"held_"
+                          "out\":{\"count\":1,\"names\":\"a\"}}");
+    HAS(page, "id=\"document\">{\"bill\":{\"total\":3.25},\"held_out\":{\"count\":1,\"names\":\"a\"},\"map\":{},\"name\":\"x\","
+              "\"rounds\":[]}");
+    free(page);
+}
+
+Test(report, takes_names_as_a_list_or_as_one_text)
+{
+    char *page = own_part("{\"name\":\"x\",\"dropped\":[{\"what\":\"few "
+                          "cells\",\"names\":[\"A\",\"B\"]},{\"what\":\"NaN\",\"names\":\"C, D ... and 5 more\",\"count\":7}],"
+                          "\"priors\":[{\"name\":\"p\",\"missing\":\"E, F\"}]}");
+    HAS(page, "<b>2</b> · few cells<p class=\"names\">A, B</p>");
+    HAS(page, "<b>7</b> · NaN<p class=\"names\">C, D ... and 5 more</p>");
+    HAS(page, "<summary>Without a row in p</summary><p class=\"names\">E, F</p>");
+    free(page);
 }
 
 Test(report, thins_only_the_free_points_of_a_large_map_and_says_so)
