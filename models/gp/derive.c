@@ -25,6 +25,7 @@ void sow_i_gp_priors_destroy(sow_gp_priors *s)
     for (sow_index p = s->n_given; p < s->n_priors; p++) sow_prior_clear(&s->prior[p]);
     free(s->prior);
     free(s->unit);
+    free(s->role);
     free(s);
 }
 
@@ -250,6 +251,34 @@ done:
     return st;
 }
 
+/* Take a prior in; sow_i_gp_priors_create has made room for all that can come. */
+static void append(sow_gp_priors *s, sow_prior *prior, sow_role role)
+{
+    s->prior[s->n_priors] = *prior;
+    s->unit[s->n_priors] = 1.0;
+    s->role[s->n_priors++] = role;
+    *prior = (sow_prior){0};
+}
+
+sow_status sow_i_gp_priors_append(sow_gp_priors *s, const char *name, sow_role role, const double *column, const unsigned char *has,
+                                  sow_index n_items, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_prior made = {.kind = SOW_PRIOR_DENSE, .n_items = n_items, .dim = 1};
+    SOW_NEW(made.x, n_items);
+    SOW_NEW(made.has, n_items);
+    made.name = sow_strdup(name);
+    if (!made.name) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    for (sow_index i = 0; i < n_items; i++) {
+        made.has[i] = has[i];
+        made.x[i] = has[i] ? column[i] : 0.0;
+    }
+    append(s, &made, role);
+done:
+    sow_prior_clear(&made);
+    return st;
+}
+
 /* Append the scores of priors first..last-1 as a DENSE prior; nothing when there are too few rows to speak of. */
 static sow_status append_scores(sow_gp_priors *s, const sow_prior_set *set, double **weight2, sow_index first, sow_index last, sow_index most,
                                 const char *name, const sow_env *env, sow_error *err)
@@ -269,9 +298,7 @@ static sow_status append_scores(sow_gp_priors *s, const sow_prior_set *set, doub
     job.scores = made.x;
     SOW_TRY(sow_parallel_for(sow_env_threads(env), (set->n_items + TILE - 1) / TILE, project_tile, &job, err));
     for (sow_index i = 0; i < set->n_items; i++) made.has[i] = (unsigned char)known(&job, i);
-    s->prior[s->n_priors] = made;
-    s->unit[s->n_priors++] = 1.0;
-    made = (sow_prior){0};
+    append(s, &made, SOW_ROLE_SCORES);
 done:
     sow_prior_clear(&made);
     free(job.projection);
@@ -309,10 +336,13 @@ sow_status sow_i_gp_priors_create(sow_gp_priors **out, const sow_prior_set *set,
     sow_index n = set ? set->n_priors : 0;
     *out = NULL;
     SOW_NEW(s, 1);
-    SOW_NEW(s->prior, 2 * n + 1);
-    SOW_NEW(s->unit, 2 * n + 1);
+    SOW_NEW(s->prior, 2 * n + 3);
+    SOW_NEW(s->unit, 2 * n + 3);
+    SOW_NEW(s->role, 2 * n + 3);
     for (sow_index p = 0; p < n; p++) {
-        s->prior[p] = set->priors[p];
+        const sow_prior *given = &set->priors[p];
+        s->prior[p] = *given;
+        s->role[p] = given->kind == SOW_PRIOR_SETS ? SOW_ROLE_SETS : given->dim <= SOW_LAYOUT_DIM ? SOW_ROLE_LAYOUT : SOW_ROLE_DENSE;
         SOW_TRY(rms_distance(&s->unit[p], set, &set->priors[p], err));
         s->n_given = s->n_priors = p + 1;
     }

@@ -15,11 +15,18 @@
 typedef enum {
     SOW_RELATION_DISTANCE, /* Euclidean; sets: sqrt(2 - 2 Tanimoto) */
     SOW_RELATION_COSINE,
+    SOW_RELATION_PRODUCT,  /* <a,b>: a linear term, whose variance grows with |a|^2 */
     SOW_RELATION_TANIMOTO  /* <a,b> / (|a|^2 + |b|^2 - <a,b>): positive semi-definite for sets and for real vectors */
 } sow_relation;
 
 /** The distance of two items of which one has no row: every kernel is 0 there, and no square of it overflows. */
 #define SOW_RELATION_FAR 1e100
+
+/** Whether a prior has a row for a perturbation; one past its catalogue has none. */
+static inline int sow_i_has(const sow_prior *prior, sow_index item)
+{
+    return item < prior->n_items && prior->has[item];
+}
 
 /** Items made ready to be related to others through every prior. */
 typedef struct {
@@ -39,7 +46,7 @@ void sow_i_items_destroy(sow_items *items);
 /** Inner products of all items with w others through one prior into dot [n, ldd], and the others' squared lengths into norm2 [w]. */
 SOW_MUST_CHECK sow_status sow_i_items_dot(const sow_items *items, sow_index prior, const sow_index *other, sow_index w, double *dot,
                                           sow_index ldd, double *norm2, sow_error *err);
-/** From inner products to a relation. Same perturbation: 0 or 1; a missing row on either side: FAR or 0. */
+/** From inner products to a relation, for two perturbations that both have a row. */
 double sow_i_relate(sow_relation relation, sow_prior_kind kind, double dot, double norm2_a, double norm2_b);
 
 /* ---- priors the process reads (derive.c) ---- */
@@ -47,23 +54,38 @@ double sow_i_relate(sow_relation relation, sow_prior_kind kind, double dot, doub
 /** A dense prior of at most this many columns is a layout: near is alike, far says nothing, and there is no origin for angles. */
 #define SOW_LAYOUT_DIM 3
 
-/** The given priors, then scores derived from them. */
+/** What a prior is to the process; decides its kernels. */
+typedef enum {
+    SOW_ROLE_SETS,
+    SOW_ROLE_LAYOUT,
+    SOW_ROLE_DENSE,
+    SOW_ROLE_SCORES,          /* kernel components of the given ones */
+    SOW_ROLE_REFERENCE_VALUE, /* standardised posterior mean in the reference: lets the target saturate */
+    SOW_ROLE_REFERENCE_CELLS, /* standardised log cells in the reference: undoes an adjustment that went too far */
+    SOW_ROLE_COUNT
+} sow_role;
+
+/** The given priors, then scores derived from them, then what the reference says. */
 typedef struct {
     sow_index n_priors, n_given;
     sow_prior *prior; /* [n_priors] given ones borrow their storage, derived ones own it */
     double *unit;     /* [n_priors] root mean squared distance of fit rows; 1 for derived scores */
+    sow_role *role;   /* [n_priors] */
 } sow_gp_priors;
 
 /** set NULL = none; derive 0 = only the given ones. */
 SOW_MUST_CHECK sow_status sow_i_gp_priors_create(sow_gp_priors **out, const sow_prior_set *set, int derive, const sow_env *env,
                                                  sow_error *err);
 void sow_i_gp_priors_destroy(sow_gp_priors *priors);
+/** Append one column [n_items] (borrowed for the call) under a role. */
+SOW_MUST_CHECK sow_status sow_i_gp_priors_append(sow_gp_priors *priors, const char *name, sow_role role, const double *column,
+                                                 const unsigned char *has, sow_index n_items, sow_error *err);
 
 /* ---- kernels (kernel.c) ---- */
 
 typedef enum { SOW_SHAPE_FIXED, SOW_SHAPE_RBF, SOW_SHAPE_EXPONENTIAL, SOW_SHAPE_MATERN32 } sow_shape;
 
-/** amplitude * shape(relation / length): a correlation of 1 with itself, 0 with items unknown to the prior. */
+/** amplitude * shape(relation / length): a correlation of 1 with itself (but for PRODUCT), 0 with items unknown to the prior. */
 typedef struct {
     sow_index prior;
     sow_relation relation;
@@ -80,8 +102,20 @@ typedef struct {
     double constant;                 /* variance of the constant mean */
 } sow_kernel;
 
-/** Components for every prior, by the name of a kernel option. */
-SOW_MUST_CHECK sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_gp_priors *priors, sow_error *err);
+/** Gaussian priors of log parameters: medians and standard deviations of the logs, in units of the values' variance. */
+typedef struct {
+    double amplitude[SOW_ROLE_COUNT]; /* per component; 0 = the role is left out */
+    double amplitude_sd, length_sd;
+    double s0, s0_sd, s1, s1_sd; /* noise variances */
+    double constant;
+} sow_kernel_prior;
+/** For values standardised by themselves. */
+extern const sow_kernel_prior sow_i_kernel_prior_plain;
+
+/** Components for every prior, by the name of a kernel option. `lengths` (may be NULL) is a fitted kernel over the same given priors, whose
+ *  lengths replace the medians. */
+SOW_MUST_CHECK sow_status sow_i_kernel_create(sow_kernel **out, const char *choice, const sow_gp_priors *priors,
+                                              const sow_kernel_prior *prior, const sow_kernel *lengths, sow_error *err);
 void sow_i_kernel_destroy(sow_kernel *kernel);
 
 double sow_i_shape_value(sow_shape shape, double r);
@@ -91,8 +125,8 @@ double sow_i_shape_slope(sow_shape shape, double r, double value);
 /** Covariance of all items with w others into k [n, ldk], scratch-free for the caller. Cost O(n w (sum of dims + components)). */
 SOW_MUST_CHECK sow_status sow_i_kernel_block(const sow_kernel *kernel, const sow_items *items, const sow_index *other, sow_index w,
                                              double *k, sow_index ldk, sow_error *err);
-/** Variance of any item: the sum of amplitudes and the constant. */
-double sow_i_kernel_variance(const sow_kernel *kernel);
+/** Variance of an item: the sum of amplitudes and the constant. */
+double sow_i_kernel_variance(const sow_kernel *kernel, const sow_prior *priors, sow_index item);
 /** Noise variance of a measurement whose typical/actual number of cells is `ratio`. */
 double sow_i_kernel_noise(const sow_kernel *kernel, double ratio);
 
@@ -101,13 +135,17 @@ double sow_i_kernel_noise(const sow_kernel *kernel, double ratio);
 /** Negative log posterior of theta for k outputs that share the kernel. */
 typedef struct sow_likelihood sow_likelihood;
 
-/** z [n, k] standardised values, ratio [n] typical/actual cells. items and kernel are borrowed while it lives. Memory about
- *  (components + relations + 2) n^2 doubles. */
+/** z [n, k] standardised values, ratio [n] typical/actual cells, fixed [n, n] a covariance added as it is (NULL = none; borrowed). items and
+ *  kernel are borrowed while it lives. Memory about (components + relations + 2) n^2 doubles. */
 SOW_MUST_CHECK sow_status sow_i_likelihood_create(sow_likelihood **out, const sow_kernel *kernel, const sow_items *items, const double *z,
-                                                  sow_index k, const double *ratio, const sow_env *env, sow_error *err);
+                                                  sow_index k, const double *ratio, const double *fixed, const sow_env *env,
+                                                  sow_error *err);
 void sow_i_likelihood_destroy(sow_likelihood *l);
 /** f and, when gradient is not NULL, its gradient [n_theta]. Not positive definite: *f = INFINITY and SOW_OK. An objective of sow_i_lbfgs. */
 SOW_MUST_CHECK sow_status sow_i_likelihood_value(void *likelihood, const double *theta, double *f, double *gradient, sow_error *err);
+
+/** Minimise over the kernel's theta (in steps of its prior's standard deviations), from where it is. *f = the value reached. */
+SOW_MUST_CHECK sow_status sow_i_likelihood_fit(sow_likelihood *l, sow_kernel *kernel, sow_index iterations, double *f, sow_error *err);
 
 /* ---- optimiser (lbfgs.c) ---- */
 
@@ -121,23 +159,58 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_i_lbfgs(double *x, sow_index n, sow_objective objective, void *user, sow_index iterations, double tolerance,
                                       sow_lbfgs_result *result, sow_error *err);
 
+/* ---- reference contexts (reference.c) ---- */
+
+/** What the other contexts say: a process of their own whose posterior is the target's prior. In units of the reference's standard deviation. */
+typedef struct {
+    sow_kernel *kernel;   /* smooth part; s0^2 is what is a perturbation's own */
+    sow_items *items;     /* perturbations measured there, ascending */
+    double *l, *alpha;    /* [n, n], [n] */
+    double rho_smooth, rho_own, tau2;
+    int mean_only;        /* transfer "mean": no covariance is handed on */
+    sow_index n_items;    /* of the catalogue */
+    double *smooth, *own; /* [n_items] posterior means of the two parts */
+} sow_reference;
+
+/** z [n] standardised values of the items (ascending), ratio [n]; kernel and items are taken on success. */
+SOW_MUST_CHECK sow_status sow_i_reference_create(sow_reference **out, sow_kernel **kernel, sow_items **items, const double *z,
+                                                 const double *ratio, sow_index n_items, const sow_env *env, sow_error *err);
+void sow_i_reference_destroy(sow_reference *r);
+/** rho_smooth * smooth + rho_own * own of an item: the mean the target starts from. */
+double sow_i_reference_mean(const sow_reference *r, sow_index item);
+/** Whitened cross-covariances h [w, n] of w items with the reference's values: their inner products are what the reference explains. */
+SOW_MUST_CHECK sow_status sow_i_reference_whiten(const sow_reference *r, const sow_index *item, sow_index w, double *h, sow_error *err);
+/** Add the posterior covariance of items (with rows ha [n, .]) and w others (hb) to k [n, ldk]. */
+SOW_MUST_CHECK sow_status sow_i_reference_add(const sow_reference *r, const sow_items *items, const double *ha, const sow_index *other,
+                                              sow_index w, const double *hb, double *k, sow_index ldk, sow_error *err);
+/** Its diagonal for one item with row h. */
+double sow_i_reference_variance(const sow_reference *r, sow_index item, const double *h);
+
 /* ---- conditioning (condition.c) ---- */
 
-/** The process given values: K + noise = L L', alpha = K^-1 z. */
+/** The process given values: K + noise = L L', alpha = K^-1 (z - the reference's mean). */
 typedef struct {
-    const sow_kernel *kernel; /* borrowed */
-    const sow_items *items;   /* borrowed */
+    const sow_kernel *kernel;       /* borrowed */
+    const sow_items *items;         /* borrowed */
+    const sow_reference *reference; /* borrowed; NULL = none */
     sow_index n, k;
+    double *h;     /* [n, reference] */
     double *l;     /* [n, n] */
     double *alpha; /* [n, k] */
 } sow_conditional;
 
-SOW_MUST_CHECK sow_status sow_i_condition(sow_conditional *out, const sow_kernel *kernel, const sow_items *items, const double *z,
-                                          sow_index k, const double *ratio, const sow_env *env, sow_error *err);
+/** z [n, k]; k == 1 with a reference. */
+SOW_MUST_CHECK sow_status sow_i_condition(sow_conditional *out, const sow_kernel *kernel, const sow_items *items,
+                                          const sow_reference *reference, const double *z, sow_index k, const double *ratio,
+                                          const sow_env *env, sow_error *err);
 void sow_i_conditional_clear(sow_conditional *c);
-/** K(items, other) [n, m], in tiles of columns. */
-SOW_MUST_CHECK sow_status sow_i_covariance(double *k, const sow_kernel *kernel, const sow_items *items, const sow_index *other, sow_index m,
-                                           const sow_env *env, sow_error *err);
+/** Prior covariance of items with others [n, m], in tiles of columns; ha, hb rows of sow_i_reference_whiten (NULL without a reference). */
+SOW_MUST_CHECK sow_status sow_i_covariance(double *k, const sow_kernel *kernel, const sow_items *items, const sow_reference *reference,
+                                           const double *ha, const sow_index *other, sow_index m, const double *hb, const sow_env *env,
+                                           sow_error *err);
+/** h [m, reference's n] of m items, in tiles. */
+SOW_MUST_CHECK sow_status sow_i_whiten_all(double *h, const sow_reference *reference, const sow_index *item, sow_index m, const sow_env *env,
+                                           sow_error *err);
 /** Cholesky factor l of k [n, n] with 1e-6 on the diagonal, ten times more (at most 1e-2) until it exists. */
 SOW_MUST_CHECK sow_status sow_i_factor_with_jitter(double *l, const double *k, sow_index n, const sow_env *env, sow_error *err);
 /** mean [m, k], var [m] (may be NULL) of the noise-free process at m others; v [m, n] (may be NULL) receives (L^-1 K(X, other))'. */
@@ -146,18 +219,53 @@ SOW_MUST_CHECK sow_status sow_i_conditional_at(const sow_conditional *c, const s
 
 /* ---- the fitted model (gp.c), shared with posterior.c ---- */
 
+/** One explanation of the values. A model with a reference has two, with and without it, weighted by their evidence. */
+typedef struct {
+    sow_kernel *kernel;
+    const sow_reference *reference; /* borrowed from the model */
+    sow_conditional conditional;
+    double weight, objective;
+} sow_arm;
+
+enum { SOW_ARMS = 2 };
+
 typedef struct {
     sow_model base;
     sow_gp_priors *priors;
-    sow_kernel *kernel;
     sow_items *items;
-    sow_conditional conditional;
+    sow_reference *reference;
+    sow_index n_arms;
+    sow_arm arm[SOW_ARMS];
     double centre, scale;  /* y = centre + scale * z */
     double typical_cells;  /* median of the known cells of the measured items; NaN = none known */
 } sow_gp;
 
 /** typical/actual cells: the factor of s1^2; 1 where unknown. */
 double sow_i_gp_ratio(double typical_cells, double cells);
+/** Variance a measurement of query item i with its cells would add, response units. */
+double sow_i_gp_noise(const sow_gp *g, const sow_query *q, sow_index i);
+/** Learn everything a scalar model holds (fit.c); g is zeroed but for its base. */
+SOW_MUST_CHECK sow_status sow_i_gp_fit_scalar(sow_gp *g, const sow_training *t, const sow_model_options *o, const sow_env *env,
+                                              sow_error *err);
+
+/** Values of the other contexts, one a perturbation (transfer.c). */
+typedef struct {
+    sow_index n;
+    sow_index *item;   /* [n] ascending */
+    double *z;         /* [n] mean over contexts of the standardised values, standardised again */
+    double *cells;     /* [n] summed; NaN unknown */
+    double *ratio;     /* [n] typical/actual */
+    double scale;      /* mean standard deviation of the contexts */
+} sow_elsewhere;
+SOW_MUST_CHECK sow_status sow_i_elsewhere(sow_elsewhere *out, const sow_training *t, sow_error *err);
+void sow_i_elsewhere_clear(sow_elsewhere *e);
+/** Fit the reference process and append what it says to the priors. */
+SOW_MUST_CHECK sow_status sow_i_gp_learn_reference(sow_gp *g, const sow_elsewhere *elsewhere, const sow_training *t,
+                                                   const sow_model_options *o, const sow_env *env, sow_error *err);
+/** Maximise the marginal likelihood of `kernel` on at most SOW_LEARN_FROM of the items, evenly spread. reference may be NULL. */
+#define SOW_LEARN_FROM 700
+SOW_MUST_CHECK sow_status sow_i_gp_learn(sow_kernel *kernel, const sow_items *items, const sow_reference *reference, const double *z,
+                                         const double *ratio, sow_index iterations, double *objective, const sow_env *env, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_gp_posterior(sow_posterior **out, const sow_model *model, const sow_query *query, const sow_env *env,
                                              sow_error *err);
 

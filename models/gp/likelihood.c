@@ -25,6 +25,7 @@ struct sow_likelihood {
     sow_index *relation_of; /* [n_components] */
     double **value;         /* [n_components][n, n] correlations at theta */
     double *z, *ratio;      /* [n, k], [n] */
+    const double *fixed;    /* [n, n] or NULL */
     double *matrix, *inverse; /* [n, n] K then its factor; K^-1 */
     double *alpha;          /* [n, k] */
     double *partial;        /* [tiles, n_theta] */
@@ -75,9 +76,9 @@ static sow_status relate_tile(void *user, sow_index tile, sow_error *err)
         for (sow_index j = 0; j < w && first + j <= i; j++) {
             sow_index a = items->item[i], b = items->item[first + j];
             double *r = job->out + i * n + first + j;
-            if (a == b)
+            if (a == b && c->relation != SOW_RELATION_PRODUCT)
                 *r = distance ? 0 : 1;
-            else if (!prior->has[a] || !prior->has[b])
+            else if (!sow_i_has(prior, a) || !sow_i_has(prior, b))
                 *r = distance ? SOW_RELATION_FAR : 0;
             else
                 *r = sow_i_relate(c->relation, prior->kind, dot[i * w + j], items->norm2[c->prior][i], norm2[j]);
@@ -113,7 +114,7 @@ done:
 }
 
 sow_status sow_i_likelihood_create(sow_likelihood **out, const sow_kernel *kernel, const sow_items *items, const double *z, sow_index k,
-                                   const double *ratio, const sow_env *env, sow_error *err)
+                                   const double *ratio, const double *fixed, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_likelihood *l = NULL;
@@ -123,6 +124,7 @@ sow_status sow_i_likelihood_create(sow_likelihood **out, const sow_kernel *kerne
     l->kernel = kernel;
     l->items = items;
     l->env = env;
+    l->fixed = fixed;
     l->n = n;
     l->k = k;
     l->tiles = (n + ROWS - 1) / ROWS;
@@ -160,7 +162,7 @@ static sow_status fill_tile(void *user, sow_index tile, sow_error *err)
     (void)err;
     for (sow_index i = tile * ROWS; i < last; i++) {
         double *row = l->matrix + i * n;
-        for (sow_index j = 0; j <= i; j++) row[j] = l->kernel->constant;
+        for (sow_index j = 0; j <= i; j++) row[j] = l->kernel->constant + (l->fixed ? l->fixed[i * n + j] : 0.0);
         for (sow_index c = 0; c < l->kernel->n_components; c++) {
             const sow_component *component = &l->kernel->component[c];
             const double *r = l->relation[l->relation_of[c]] + i * n;
@@ -261,5 +263,43 @@ sow_status sow_i_likelihood_value(void *likelihood, const double *theta, double 
     *f = 0.5 * fit + 0.5 * (double)k * (sow_cholesky_logdet(n, l->matrix, n) + (double)n * log(2 * 3.14159265358979323846));
     *f += log_prior(l->kernel, theta, gradient);
 done:
+    return st;
+}
+
+/* ---- fit ---- */
+
+typedef struct {
+    sow_likelihood *l;
+    double *theta; /* [n_theta] */
+} whitened;
+
+/* In units of each parameter's prior standard deviation the prior is a unit sphere, and a good first guess of the curvature. */
+static sow_status whitened_value(void *user, const double *u, double *f, double *gradient, sow_error *err)
+{
+    whitened *w = user;
+    const sow_kernel *k = w->l->kernel;
+    for (sow_index p = 0; p < k->n_theta; p++) w->theta[p] = k->prior_mean[p] + k->prior_sd[p] * u[p];
+    sow_status st = sow_i_likelihood_value(w->l, w->theta, f, gradient, err);
+    for (sow_index p = 0; p < k->n_theta && gradient; p++) gradient[p] *= k->prior_sd[p];
+    return st;
+}
+
+sow_status sow_i_likelihood_fit(sow_likelihood *l, sow_kernel *kernel, sow_index iterations, double *f, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    whitened w = {.l = l};
+    double *u = NULL;
+    sow_lbfgs_result result;
+    SOW_NEW(w.theta, kernel->n_theta);
+    SOW_NEW(u, kernel->n_theta);
+    for (sow_index p = 0; p < kernel->n_theta; p++) u[p] = (kernel->theta[p] - kernel->prior_mean[p]) / kernel->prior_sd[p];
+    SOW_TRY(sow_i_lbfgs(u, kernel->n_theta, whitened_value, &w, iterations, 1e-5, &result, err));
+    for (sow_index p = 0; p < kernel->n_theta; p++) kernel->theta[p] = kernel->prior_mean[p] + kernel->prior_sd[p] * u[p];
+    *f = result.value;
+    sow_log(l->env, SOW_LOG_DEBUG, "gp: %lld items, %lld iterations, %lld evaluations, objective %.4f", (long long)l->n,
+            (long long)result.iterations, (long long)result.evaluations, result.value);
+done:
+    free(w.theta);
+    free(u);
     return st;
 }

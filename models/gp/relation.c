@@ -31,6 +31,7 @@ static sow_status gather_dense(sow_items *s, sow_index p, sow_error *err)
     sow_index dim = prior->dim;
     SOW_NEW(s->x[p], s->n * dim);
     for (sow_index i = 0; i < s->n; i++) {
+        if (!sow_i_has(prior, s->item[i])) continue;
         memcpy(s->x[p] + i * dim, prior->x + s->item[i] * dim, (size_t)dim * sizeof(double));
         s->norm2[p][i] = sow_dot(dim, s->x[p] + i * dim, s->x[p] + i * dim);
     }
@@ -43,6 +44,9 @@ static double weight_of(const sow_items *s, sow_index p, sow_index set)
     return s->weight2 && s->weight2[p] ? s->weight2[p][set] : 1.0;
 }
 
+static sow_index set_from(const sow_prior *prior, sow_index item) { return sow_i_has(prior, item) ? prior->start[item] : 0; }
+static sow_index set_to(const sow_prior *prior, sow_index item) { return sow_i_has(prior, item) ? prior->start[item + 1] : 0; }
+
 static sow_status invert_sets(sow_items *s, sow_index p, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -51,7 +55,7 @@ static sow_status invert_sets(sow_items *s, sow_index p, sow_error *err)
     SOW_NEW(s->start[p], prior->dim + 2);
     start = s->start[p];
     for (sow_index i = 0; i < s->n; i++) {
-        sow_index a = s->item[i], from = prior->start[a], to = prior->start[a + 1];
+        sow_index from = set_from(prior, s->item[i]), to = set_to(prior, s->item[i]);
         total += to - from;
         for (sow_index k = from; k < to; k++) {
             s->norm2[p][i] += weight_of(s, p, prior->member[k]);
@@ -61,7 +65,7 @@ static sow_status invert_sets(sow_items *s, sow_index p, sow_error *err)
     for (sow_index g = 0; g < prior->dim; g++) start[g + 2] += start[g + 1];
     SOW_NEW(s->posting[p], total);
     for (sow_index i = 0; i < s->n; i++)
-        for (sow_index k = prior->start[s->item[i]]; k < prior->start[s->item[i] + 1]; k++)
+        for (sow_index k = set_from(prior, s->item[i]); k < set_to(prior, s->item[i]); k++)
             s->posting[p][start[prior->member[k] + 1]++] = i;
 done:
     return st;
@@ -104,6 +108,8 @@ static sow_status dot_dense(const sow_items *s, sow_index p, const sow_index *ot
     double *x = NULL;
     SOW_NEW(x, w * dim);
     for (sow_index j = 0; j < w; j++) {
+        norm2[j] = 0;
+        if (!sow_i_has(prior, other[j])) continue;
         memcpy(x + j * dim, prior->x + other[j] * dim, (size_t)dim * sizeof *x);
         norm2[j] = sow_dot(dim, x + j * dim, x + j * dim);
     }
@@ -118,7 +124,7 @@ static void dot_sets(const sow_items *s, sow_index p, const sow_index *other, so
     const sow_prior *prior = s->priors + p;
     for (sow_index i = 0; i < s->n; i++) memset(dot + i * ldd, 0, (size_t)w * sizeof *dot);
     for (sow_index j = 0; j < w; j++) {
-        sow_index from = prior->start[other[j]], to = prior->start[other[j] + 1];
+        sow_index from = set_from(prior, other[j]), to = set_to(prior, other[j]);
         norm2[j] = 0;
         for (sow_index k = from; k < to; k++) {
             const sow_index *span = s->start[p] + prior->member[k];
@@ -142,6 +148,7 @@ double sow_i_relate(sow_relation relation, sow_prior_kind kind, double dot, doub
     double whole = a + b - dot, product = a * b;
     switch (relation) {
     case SOW_RELATION_TANIMOTO: return whole > 0 ? dot / whole : 0.0;
+    case SOW_RELATION_PRODUCT: return dot;
     case SOW_RELATION_COSINE: return product > 0 ? dot / sqrt(product) : 0.0;
     case SOW_RELATION_DISTANCE: break;
     }
