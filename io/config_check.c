@@ -174,6 +174,8 @@ static void check_prior(sow_i_reader *r, const sow_config *c, const sow_i_node *
 {
     const sow_prior_spec *p = &c->priors[i];
     char at[60];
+    const sow_i_node *entry = sow_i_node_item(sow_i_node_child(root, "priors"), i);
+    if (!entry || entry->kind != SOW_NODE_MAPPING) return; /* already reported */
     snprintf(at, sizeof at, "priors[%lld]", (long long)i);
     for (sow_index j = 0; j < i; j++)
         if (same(p->name, c->priors[j].name)) {

@@ -64,7 +64,7 @@ sow_status sow_config_reference(char **out, sow_error *err)
         int top = !strchr(keys[i].path, '.'), group = keys[i].type == SOW_KEY_MAPPING || keys[i].type == SOW_KEY_LIST;
         if (keys[i].type == SOW_KEY_UNSUPPORTED) continue;
         if (top && group) {
-            sow_text_printf(&t, "\n## %s\n\n%s\n", keys[i].path, keys[i].sentence);
+            sow_text_printf(&t, "\n## %s\n\n%s%s\n", keys[i].path, keys[i].sentence, keys[i].flags & SOW_KEY_REQUIRED ? " Required." : "");
             in_table = 0;
         }
         if (!in_table) {

@@ -369,7 +369,7 @@ static void fill_group(filler *f, const char *path, const char *where, const sow
             fill_value(f, &keys[i], child, inside, base);
             continue;
         }
-        if (node && (keys[i].flags & SOW_KEY_REQUIRED)) report_missing(f, &keys[i], where, node);
+        if (node && (keys[i].flags & SOW_KEY_REQUIRED)) report_missing(f, &keys[i], where, child ? child : node);
         if (keys[i].type != SOW_KEY_UNSUPPORTED) fill_default(f, &keys[i], base);
     }
 }

@@ -177,11 +177,18 @@ static const sow_i_key *lone_child(const sow_i_key *group)
     return group->shorthand && children == 1 ? child : NULL;
 }
 
+/* What stands in a commented line: the default, or an example where the default is nothing, a list without entries or words. */
+static const char *shown_value(const sow_i_key *key)
+{
+    if (key->standard && !key->standard_is && !(key->example && strcmp(key->standard, "[]") == 0)) return key->standard;
+    return key->example ? key->example : key->standard;
+}
+
 static void write_leaf(writer *w, const sow_i_key *key, const sow_i_key *named, place p, int *dash)
 {
     char *value = filled_value(w, key);
     if (!value && p.comment < 0) p.comment = p.indent;
-    write_line(w, &p, sow_i_key_name(named), value ? value : key->standard_is || !key->standard ? key->example : key->standard, key);
+    write_line(w, &p, sow_i_key_name(named), value ? value : shown_value(key), key);
     *dash = p.dash;
     free(value);
 }

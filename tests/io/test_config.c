@@ -1,0 +1,703 @@
+#include "io/config.h"
+
+#include "core/cost.h"
+#include "core/memory.h"
+#include "io/config_keys.h"
+#include "io/file.h"
+#include "scratch.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+TestSuite(config, .init = scratch_create, .fini = scratch_remove);
+TestSuite(config_problem, .init = scratch_create, .fini = scratch_remove);
+TestSuite(config_set, .init = scratch_create, .fini = scratch_remove);
+TestSuite(config_template, .init = scratch_create, .fini = scratch_remove);
+
+/* The smallest campaigns that are right: with data, and without. */
+#define REPLAY                                                                                                                     \
+    "sower: 1\n"                                                                                                                   \
+    "data: {sources: [{file: s.csv, context: K562, perturbation: gene, cells: n}]}\n"                                              \
+    "readout: {column: score}\n"                                                                                                   \
+    "oracle: {kind: replay}\n"                                                                                                     \
+    "rounds: {initial: {size: 5}, batches: [4, 4]}\n"
+#define GENERATIVE                                                                                                                 \
+    "sower: 1\n"                                                                                                                   \
+    "oracle: {kind: generative}\n"                                                                                                 \
+    "rounds: {initial: {size: 5}}\n"
+
+static const char whole[] = "sower: 1\n"
+                            "name: thp1-eccite\n"
+                            "seed: 8\n"
+                            "data:\n"
+                            "  sources:\n"
+                            "    - file: ../data/a.csv.gz\n"
+                            "      role: target                # target | reference\n"
+                            "      context: THP-1\n"
+                            "      perturbation: {column: gene, separator: \"+\", control: non-targeting, dose: {column: dose}}\n"
+                            "      replicate: {column: replicate}\n"
+                            "      cells: n_cells\n"
+                            "      technical_batch: null\n"
+                            "      values: response\n"
+                            "    - {file: /abs/b.h5ad, role: reference, context: {column: line}, contexts: [A, B], perturbation: gene,\n"
+                            "       variance: v, cells: {column: n}, duplicates: error}\n"
+                            "readout: {kind: scalar, column: \"n DE\", transform: log1p, adjust_for: [log(cells)]}\n"
+                            "priors:\n"
+                            "  - {name: reactome, file: p.gmt.gz, min_set_size: 3, max_set_size: 500}\n"
+                            "  - {name: umap, file: u.tsv, key: gene, columns: [x, y], shuffle: true}\n"
+                            "  - {name: emb, file: e.npy, names: e.txt}\n"
+                            "  - {name: ref, context: A}\n"
+                            "model: {kind: gp, prior: [reactome, umap], prior_dims: 32, kernel: rbf, transfer: mean, iterations: 9, components: 7}\n"
+                            "objective: {kind: hits, column: \"pos|fdr\", below: 0.05, direction: low}\n"
+                            "acquisition: {strategy: ucb, beta: 2.5, representation: prior}\n"
+                            "rounds: {initial: {size: 5, strategy: k-center}, batches: [4, 4, 4]}\n"
+                            "oracle: {kind: replay, held_out: {count: 40}}\n"
+                            "constraints:\n"
+                            "  include: [STAT1]\n"
+                            "  exclude: {names: [SPI1], reason: \"too few cells\"}\n"
+                            "  quota: [{prior: reactome, set: \"Interferon Signaling\", at_most: 3}, {names: [X, Y], at_least: 1, per: campaign}]\n"
+                            "  controls: GAPDH\n"
+                            "design: {guides_per_target: 4, cells_per_perturbation: 300, control_share: 0.08, moi: 0.4, reads_per_cell: 2e4,\n"
+                            "         guides: {file: g.csv, target: gene, id: [a, b], sequence: [c, d]}}\n"
+                            "costs: {currency: EUR, per_round: 2000, per_perturbation: 1, per_guide: 15, per_cell: 0.086,\n"
+                            "        per_million_reads: 0.374, weeks_per_round: 4}\n";
+
+static sow_config *read_or_die(const char *text, const char *set)
+{
+    sow_error err = {0};
+    sow_config *c = NULL;
+    char *problems = NULL;
+    sow_status st = sow_config_read(&c, &problems, scratch_write("campaign.yaml", text), set ? &set : NULL, set != NULL, &err);
+    cr_assert_eq(st, SOW_OK, "%s\n%s", err.message, problems ? problems : "");
+    return c;
+}
+
+Test(config, reads_every_key_into_its_place)
+{
+    sow_config *c = read_or_die(whole, NULL);
+    char a_path[200];
+    snprintf(a_path, sizeof a_path, "%s/../data/a.csv.gz", scratch);
+    cr_expect_str_eq(c->name, "thp1-eccite");
+    cr_expect(c->version == 1 && c->seed == 8 && c->n_sources == 2);
+    const sow_source *a = &c->sources[0], *b = &c->sources[1];
+    cr_expect_str_eq(a->file, a_path);
+    cr_expect_str_eq(a->context, "THP-1");
+    cr_expect_null(a->context_column);
+    cr_expect_str_eq(a->perturbation_column, "gene");
+    cr_expect_str_eq(a->separator, "+");
+    cr_expect_str_eq(a->control, "non-targeting");
+    cr_expect_str_eq(a->dose_column, "dose");
+    cr_expect_str_eq(a->replicate_column, "replicate");
+    cr_expect_str_eq(a->cells_column, "n_cells");
+    cr_expect(a->role == SOW_ROLE_TARGET && a->duplicates_allowed == 1);
+    cr_expect_str_eq(b->file, "/abs/b.h5ad");
+    cr_expect_str_eq(b->context_column, "line");
+    cr_expect_str_eq(b->variance_column, "v");
+    cr_expect(b->role == SOW_ROLE_REFERENCE && b->duplicates_allowed == 0 && b->n_keep_contexts == 2);
+    cr_expect_str_eq(b->keep_contexts[1], "B");
+    cr_expect(c->readout.kind == SOW_READOUT_SCALAR && c->readout.n_adjust == 1);
+    cr_expect_str_eq(c->readout.hit_column, "pos|fdr");
+    cr_expect(c->n_priors == 4 && c->priors[0].min_set_size == 3 && c->priors[1].min_set_size == 2 && c->priors[1].shuffle == 1);
+    cr_expect_str_eq(c->priors[1].columns[1], "y");
+    cr_expect_str_eq(c->priors[3].context, "A");
+    cr_expect(c->model.n_use == 2 && c->model.prior_dims == 32 && c->model.iterations == 9 && c->model.components == 7);
+    cr_expect_str_eq(c->model.transfer, "mean");
+    cr_expect(isnan(c->objective.top) && c->objective.below == 0.05 && isnan(c->objective.above));
+    cr_expect_str_eq(c->acquisition.strategy, "ucb");
+    cr_expect_eq(c->acquisition.beta, 2.5);
+    cr_expect(c->rounds.initial_size == 5 && c->rounds.n_batches == 3 && c->rounds.batches[2] == 4);
+    cr_expect(c->oracle.held_count == 40 && isnan(c->oracle.held_fraction) && !c->oracle.held_list);
+    cr_expect(c->constraints.n_exclude == 1 && c->constraints.n_quota == 2 && c->constraints.n_controls == 1);
+    cr_expect_str_eq(c->constraints.exclude[0].reason, "too few cells");
+    cr_expect(c->constraints.quota[0].at_most == 3 && c->constraints.quota[0].at_least == 0);
+    cr_expect(c->constraints.quota[1].at_most == -1 && c->constraints.quota[1].at_least == 1);
+    cr_expect_str_eq(c->constraints.quota[0].per, "batch");
+    cr_expect_str_eq(c->constraints.quota[1].per, "campaign");
+    cr_expect(c->design.guides_per_target == 4 && c->design.reads_per_cell == 20000);
+    cr_expect(c->guides.n_id == 2 && c->guides.n_sequence == 2);
+    cr_expect_str_eq(c->costs.currency, "EUR");
+    cr_expect_eq(c->costs.per_million_reads, 0.374);
+    sow_config_destroy(c);
+    sow_config_destroy(NULL);
+}
+
+Test(config, fills_in_the_documented_defaults)
+{
+    sow_config *c = read_or_die(GENERATIVE, NULL);
+    const sow_design design = SOW_DESIGN_INIT;
+    const sow_costs costs = SOW_COSTS_INIT;
+    cr_expect_str_eq(c->name, "campaign", "from the file's name");
+    cr_expect_eq(c->seed, 1);
+    cr_expect_str_eq(c->model.kind, "gp");
+    cr_expect(c->model.prior_dims == 64 && c->model.neighbours == 10 && c->model.iterations == 60 && c->model.components == 30);
+    cr_expect_str_eq(c->objective.kind, "learn");
+    cr_expect_eq(c->objective.top, 0.1);
+    cr_expect_str_eq(c->acquisition.strategy, "random");
+    cr_expect(c->acquisition.beta == 1 && c->acquisition.starts == 10);
+    cr_expect_str_eq(c->rounds.initial_strategy, "random");
+    cr_expect_eq(c->rounds.n_batches, 0);
+    cr_expect(isnan(c->oracle.held_fraction) && c->oracle.held_count == -1);
+    cr_expect(c->oracle.perturbations == 400 && c->oracle.modules == 24 && c->oracle.cells == 100 && c->oracle.informativeness == 0.7);
+    cr_expect_eq(c->readout.kind, SOW_READOUT_SCALAR);
+    cr_expect_str_eq(c->readout.transform, "none");
+    cr_expect(c->design.guides_per_target == design.guides_per_target && c->design.moi == design.moi);
+    cr_expect(c->design.cells_per_perturbation == design.cells_per_perturbation && c->design.control_share == design.control_share);
+    cr_expect_str_eq(c->costs.currency, costs.currency);
+    cr_expect_eq(c->costs.per_round, costs.per_round);
+    sow_config_destroy(c);
+}
+
+Test(config, takes_a_readout_without_a_column_as_a_profile)
+{
+    sow_config *c = read_or_die("sower: 1\ndata: {sources: [{file: s.h5ad, context: {column: c}, perturbation: p}]}\n"
+                                "oracle: {kind: lab, held_out: {list: h.txt}}\nrounds: {initial: {size: 1}}\n", NULL);
+    cr_assert_eq(c->readout.kind, SOW_READOUT_PROFILE);
+    cr_assert(strstr(c->oracle.held_list, "/h.txt"));
+    sow_config_destroy(c);
+}
+
+Test(config, makes_a_folder_name_of_any_file_name)
+{
+    sow_error err = {0};
+    sow_config *c = NULL;
+    cr_assert_eq(sow_config_read(&c, NULL, scratch_write("my screen (2).v1.yaml", GENERATIVE), NULL, 0, &err), SOW_OK, "%s", err.message);
+    cr_assert_str_eq(c->name, "my-screen--2-.v1");
+    sow_config_destroy(c);
+}
+
+/* ---- problems */
+
+static char *problems_of(const char *text, const char *const *sets, sow_index n_sets)
+{
+    sow_error err = {0};
+    sow_config *c = NULL;
+    char *problems = NULL;
+    cr_assert_eq(sow_config_read(&c, &problems, scratch_write("c.yaml", text), sets, n_sets, &err), SOW_E_CONFIG, "accepted:\n%s", text);
+    cr_assert_null(c);
+    cr_assert_not_null(problems);
+    cr_assert_eq(strncmp(problems, err.message, strcspn(problems, "\n")), 0, "err holds the first");
+    return problems;
+}
+
+/* The text has exactly this problem (without the folder in front). */
+static void expect_problem(const char *text, const char *expected)
+{
+    char *problems = problems_of(text, NULL, 0), line[600];
+    snprintf(line, sizeof line, "%s/%s", scratch, expected);
+    cr_expect_str_eq(problems, line);
+    free(problems);
+}
+
+static void expect_words(const char *text, const char *words)
+{
+    char *problems = problems_of(text, NULL, 0);
+    cr_expect(strstr(problems, words), "'%s' does not say '%s'", problems, words);
+    free(problems);
+}
+
+Test(config_problem, unknown_key_says_where_what_is_near_and_what_is_allowed)
+{
+    expect_problem(REPLAY "acquisition:\n  stratgy: ucb\n",
+                   "c.yaml:7:3: unknown key 'stratgy' in acquisition; did you mean 'strategy'? (allowed: strategy, beta, starts, representation)");
+    expect_problem(REPLAY "zebra: 1\n", "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, priors, "
+                                        "model, objective, acquisition, rounds, oracle, constraints, design, costs)");
+    expect_words("sower: 1\ndata:\n  sources:\n  - {file: a, context: b, perturbation: {column: c}}\n  - {file: a, contxt: b, perturbation: c}\n",
+                 "c.yaml:5:15: unknown key 'contxt' in data.sources[1]; did you mean 'context'?");
+}
+
+Test(config_problem, unknown_word_says_what_is_near_and_what_is_allowed)
+{
+    expect_problem(REPLAY "acquisition:\n  strategy: kmean\n",
+                   "c.yaml:7:13: unknown strategy 'kmean' in acquisition; did you mean 'kmeans'? (allowed: random, kmeans, core-set, "
+                   "max-variance, greedy, ucb, ei, thompson, reference, probability-of-hit, lookahead)");
+    expect_words(REPLAY "acquisition: {strategy: corset}\n", "did you mean 'coreset'?");
+    expect_words(REPLAY "model: {kind: gpp}\n", "unknown kind 'gpp' in model");
+    expect_words("sower: 1\nrounds: {initial: {size: 1}}\noracle: {kind: replya}\n", "did you mean 'replay'? (allowed: replay, generative, lab)");
+}
+
+Test(config_problem, wrong_type_says_what_is_wanted_and_what_is_there)
+{
+    expect_problem(REPLAY "seed: many\n", "c.yaml:6:7: seed must be a whole number >= 0, not 'many'");
+    expect_problem(REPLAY "seed: \"8\"\n", "c.yaml:6:7: seed must be a whole number >= 0, not '8' in quotes");
+    expect_problem(REPLAY "seed: 2.5\n", "c.yaml:6:7: seed must be a whole number >= 0, not '2.5'");
+    expect_problem(REPLAY "seed: 99999999999999999999\n", "c.yaml:6:7: seed must be a whole number >= 0, not '99999999999999999999'");
+    expect_problem(REPLAY "seed: [1]\n", "c.yaml:6:7: seed must be a whole number >= 0, not a list");
+    expect_problem(REPLAY "model: 3\n", "c.yaml:6:8: model must be a mapping of keys, not '3'");
+    expect_problem(REPLAY "priors: {name: a}\n", "c.yaml:6:9: priors must be a list of mappings, not a mapping");
+    expect_problem(REPLAY "priors:\n  -\n", "c.yaml:7:4: priors[0] must be a mapping of keys, not nothing");
+    expect_words(REPLAY "priors: [{name: p, file: f.gmt, shuffle: maybe}]\n", "priors[0].shuffle must be true or false, not 'maybe'");
+    expect_problem(REPLAY "constraints: {include: {a: b}}\n", "c.yaml:6:24: constraints.include must be a list of names, not a mapping");
+    expect_problem(REPLAY "constraints: {include: [A, [B]]}\n", "c.yaml:6:28: each of constraints.include must be text, not a list");
+    expect_problem(REPLAY "costs: {currency: Doubloons}\n", "c.yaml:6:19: costs.currency must be text of 1 to 7 bytes, not 'Doubloons'");
+    expect_problem(REPLAY "name: \"\"\n", "c.yaml:6:7: name must be text, not ''");
+    expect_words("- 1\n", "c.yaml:1:1: a campaign file is a mapping of keys");
+}
+
+Test(config_problem, out_of_range_says_the_range)
+{
+    expect_problem(REPLAY "seed: -1\n", "c.yaml:6:7: seed must be a whole number >= 0, not '-1'");
+    expect_problem(REPLAY "objective: {kind: hits, top: 1}\n", "c.yaml:6:30: objective.top must be a number in (0, 1), not '1'");
+    expect_problem(REPLAY "objective: {kind: hits, top: 0}\n", "c.yaml:6:30: objective.top must be a number in (0, 1), not '0'");
+    expect_problem(REPLAY "design: {control_share: 1.0}\n", "c.yaml:6:25: design.control_share must be a number in [0, 1), not '1.0'");
+    expect_problem(REPLAY "design: {moi: nan}\n", "c.yaml:6:15: design.moi must be a number > 0, not 'nan'");
+    expect_problem(REPLAY "design: {moi: 1e999}\n", "c.yaml:6:15: design.moi must be a number > 0, not '1e999'");
+    expect_words("sower: 2\n", "c.yaml:1:8: sower must be a whole number equal to 1, not '2'");
+    expect_words("rounds: {initial: {size: 0}, batches: [4, 0]}\n", "rounds.initial.size must be a whole number >= 1, not '0'");
+    expect_words("rounds: {initial: {size: 0}, batches: [4, 0]}\n", "c.yaml:1:43: each of rounds.batches must be a whole number >= 1, not '0'");
+}
+
+Test(config_problem, missing_keys_are_named_with_what_they_are)
+{
+    expect_problem("sower: 1\noracle: {kind: generative}\n",
+                   "c.yaml:1:1: key 'rounds' is missing in the campaign file: a mapping of keys (How many perturbations in each round)");
+    expect_problem("sower: 1\noracle: {kind: generative}\nrounds: {batches: [2]}\n",
+                   "c.yaml:3:9: key 'initial' is missing in rounds: a mapping of keys (Round 0, chosen before anything is known)");
+    expect_words("sower: 1\ndata: {sources: [{role: target}]}\n", "c.yaml:2:18: key 'perturbation' is missing in data.sources[0]");
+    expect_words("sower: 1\ndata: {sources: []}\n", "c.yaml:2:17: data.sources must not be empty");
+    expect_words("sower: 1\ndata: {sources: [{file: a, context: {}, perturbation: c}]}\n", "data.sources[0].context needs a name, or {column: COLUMN}");
+    expect_words("sower: 1\ndesign: {guides: {file: g.csv, id: [a], sequence: []}}\n", "key 'target' is missing in design.guides");
+}
+
+Test(config_problem, doubled_keys_name_the_first_line)
+{
+    expect_problem(REPLAY "seed: 1\nseed: 2\n", "c.yaml:7:1: key 'seed' is given twice (first in line 6); keep one");
+    expect_words(REPLAY "model: {kind: gp, kind: knn}\n", "c.yaml:6:19: key 'kind' is given twice");
+}
+
+Test(config_problem, keys_of_later_versions_are_refused_by_name)
+{
+    expect_problem(REPLAY "features: {log1p: true}\n",
+                   "c.yaml:6:1: 'features' is not supported by this version: it belongs to the readout 'cells'");
+    expect_words("readout: {kind: cells}\n", "readout.kind 'cells' is not supported by this version (allowed: scalar, profile)");
+    expect_words("data: {sources: [{file: a, context: b, perturbation: {column: c, guide: g}, values: counts, technical_batch: t}]}\n",
+                 "'data.sources[0].perturbation.guide' is not supported by this version");
+    expect_words("data: {sources: [{file: a, context: b, perturbation: c, values: counts, technical_batch: t}]}\n",
+                 "data.sources[0].values 'counts' is not supported by this version (allowed: response)");
+    expect_words("data: {sources: [{file: a, context: b, perturbation: c, technical_batch: t}]}\n",
+                 "'data.sources[0].technical_batch' is not supported by this version");
+    expect_problem(REPLAY "model: {kind: morph}\n",
+                   "c.yaml:6:15: model.kind 'morph' is not supported by this version (allowed: train-mean, two-way, linear, knn, gp)");
+    expect_problem(REPLAY "acquisition: {representation: learned}\n",
+                   "c.yaml:6:31: acquisition.representation 'learned' is not supported by this version (allowed: prior)");
+}
+
+Test(config_problem, broken_yaml_is_located)
+{
+    expect_problem("sower: 1\n\tname: x\n", "c.yaml:2:1: a TAB indents this line; YAML allows only spaces there");
+    expect_words("sower: [1\n", "c.yaml:2:1: not valid YAML: ");
+    expect_words("sower: 1\n  name: x\n", "c.yaml:2:7: not valid YAML: mapping values are not allowed in this context");
+    expect_problem("", "c.yaml:1:1: the file is empty; `sower init` writes a campaign to start from");
+    expect_problem("# only a comment\n", "c.yaml:1:1: the file is empty; `sower init` writes a campaign to start from");
+    expect_words("sower: 1\nname: \"\xff\xfe\"\n", "c.yaml:2:8: not UTF-8 text");
+    expect_problem("sower: 1\n---\nsower: 1\n", "c.yaml:2:1: a second document (---) starts here; a file holds one");
+    expect_problem("name: &n x\n", "c.yaml:1:7: anchors (&) and aliases (*) are not supported; write the value out");
+    expect_problem("name: *n\n", "c.yaml:1:7: anchors (&) and aliases (*) are not supported; write the value out");
+    expect_problem("seed: !!int 3\n", "c.yaml:1:7: tags (!) are not supported; write the plain value");
+    expect_problem("[a, b]: 3\n", "c.yaml:1:1: a key must be a plain word");
+    expect_problem("name: \"a\\0b\"\n", "c.yaml:1:7: a NUL character in text");
+    char deep[200] = "a: ";
+    memset(deep + 3, '[', 150);
+    expect_words(deep, "nested too deeply");
+}
+
+Test(config_problem, all_of_a_file_come_at_once_in_its_order)
+{
+    char *problems = problems_of("sower: 2\nseed: x\nmodel:\n  kind: gpp\n  colour: red\nrounds: {initial: {size: 0}}\noracle: {kind: generative}\nseed: 3\n",
+                                 NULL, 0);
+    int lines = 1, last = 0;
+    for (const char *p = problems; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+        int line = atoi(p + strlen(scratch) + strlen("/c.yaml:"));
+        cr_expect_geq(line, last);
+        last = line;
+        lines += strchr(p, '\n') != NULL;
+    }
+    cr_expect_eq(lines, 6, "%s", problems);
+    free(problems);
+}
+
+Test(config_problem, a_file_that_is_not_there_is_said_so)
+{
+    sow_error err = {0};
+    sow_config *c = NULL;
+    cr_assert_eq(sow_config_read(&c, NULL, scratch_path("absent.yaml"), NULL, 0, &err), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "absent.yaml: no such file"), "%s", err.message);
+    cr_assert_eq(sow_config_read(&c, NULL, scratch, NULL, 0, &err), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "a folder"), "%s", err.message);
+}
+
+#define SOURCE "{file: s.csv, context: K562, perturbation: gene}"
+#define HEAD "sower: 1\nrounds: {initial: {size: 5}, batches: [5]}\n"
+
+Test(config_problem, oracle_and_sources_must_fit)
+{
+    expect_problem(HEAD "oracle: {kind: replay}\nreadout: {column: y}\n",
+                   "c.yaml:3:16: oracle.kind 'replay' needs `data.sources` with at least one source of role target");
+    expect_words(HEAD "oracle: {kind: lab}\ndata:\nreadout: {column: y}\n", "oracle.kind 'lab' needs `data.sources`");
+    expect_problem(HEAD "oracle: {kind: lab}\nreadout: {column: y}\ndata: {sources: [{file: s.csv, role: reference, context: K562, perturbation: gene}]}\n",
+                   "c.yaml:5:17: no source has role target; the campaign has nothing to plan for");
+    expect_problem(HEAD "oracle: {kind: generative}\ndata: {sources: [" SOURCE "]}\n",
+                   "c.yaml:4:7: the generative oracle makes its own data; remove `data`, or choose oracle.kind replay or lab");
+    expect_problem(GENERATIVE "readout: {column: y}\n", "c.yaml:4:19: the generative oracle has no columns; remove readout.column");
+    expect_problem(GENERATIVE "readout: {kind: profile}\n", "c.yaml:4:17: the generative oracle has a scalar readout");
+    expect_problem(HEAD "oracle: {kind: generative, perturbations: 10, modules: 11}\n",
+                   "c.yaml:3:56: oracle.modules (11) must not exceed oracle.perturbations (10)");
+    expect_words(HEAD "readout: {column: y}\ndata: {sources: [" SOURCE "]}\noracle: {kind: replay, failure_rate: 0.1}\n",
+                 "c.yaml:5:38: oracle.failure_rate is for the generative oracle; this one is 'replay'");
+}
+
+Test(config_problem, sources_and_readout_must_fit)
+{
+    expect_words("data: {sources: [{file: s.csv, context: {name: A, column: b}, perturbation: gene}]}\n",
+                 "data.sources[0].context has a name and a column; keep one");
+    expect_words("data: {sources: [{file: s.csv, context: A, contexts: [A], perturbation: gene}]}\n",
+                 "c.yaml:1:54: data.sources[0].contexts chooses among the values of context.column, which is not given");
+    expect_words(HEAD "oracle: {kind: replay}\nreadout: {kind: scalar}\ndata: {sources: [" SOURCE "]}\n",
+                 "c.yaml:4:10: a scalar readout needs readout.column");
+    expect_words(HEAD "oracle: {kind: replay}\nreadout: {kind: profile, column: y}\ndata: {sources: [" SOURCE "]}\n",
+                 "c.yaml:4:34: a profile readout is the whole row");
+    expect_words(HEAD "oracle: {kind: replay}\nreadout: {column: y, adjust_for: [log(cells)]}\ndata: {sources: [" SOURCE "]}\n",
+                 "c.yaml:4:34: adjusting for log(cells) needs data.sources[0].cells");
+}
+
+Test(config_problem, objectives_must_say_what_a_hit_is)
+{
+    expect_problem(REPLAY "objective: {kind: hits, column: fdr}\n",
+                   "c.yaml:6:33: objective.column needs a bound: objective.below or objective.above");
+    expect_words(REPLAY "objective: {kind: hits, column: fdr, below: 1, top: 0.1}\n", "hits are either the top share or a column's values");
+    expect_problem(REPLAY "objective: {kind: hits, above: 1}\n", "c.yaml:6:32: a bound needs objective.column, the column it is for");
+    expect_words(REPLAY "objective: {kind: hits, column: c, above: 2, below: 1}\n", "no value is above 2 and below 1");
+    expect_words(GENERATIVE "objective: {kind: hits, column: c, above: 2}\n", "the generative oracle has no columns; use objective.top");
+    expect_words(HEAD "oracle: {kind: replay}\nobjective: {kind: hits}\ndata: {sources: [" SOURCE "]}\n",
+                 "c.yaml:4:19: the objective 'hits' by top share needs a scalar readout");
+}
+
+Test(config_problem, strategies_must_have_what_they_need)
+{
+    expect_problem(REPLAY "acquisition: {strategy: ucb}\n", "c.yaml:6:25: strategy 'ucb' looks for hits and needs objective: {kind: hits}");
+    expect_words(REPLAY "acquisition: {strategy: ts}\n", "strategy 'ts' looks for hits");
+    expect_problem(REPLAY "acquisition: {strategy: coreset}\n",
+                   "c.yaml:6:25: strategy 'coreset' measures distances between priors and needs `priors:`");
+    expect_problem(REPLAY "acquisition: {strategy: reference}\n", "c.yaml:6:25: strategy 'reference' needs a source with role reference");
+    expect_problem(REPLAY "model: {kind: knn}\n", "c.yaml:6:15: model 'knn' learns from priors and needs `priors:`");
+}
+
+Test(config_problem, held_out_takes_one_way)
+{
+    expect_words("oracle: {kind: replay, held_out: {fraction: 0.2, count: 4}}\n", "c.yaml:1:34: oracle.held_out takes one of fraction, count and list");
+    expect_words("oracle: {kind: replay, held_out: {fraction: 1}}\n", "oracle.held_out.fraction must be a number in [0, 1), not '1'");
+}
+
+Test(config_problem, priors_and_their_names_must_fit)
+{
+    expect_words("priors: [{name: a, file: x.gmt}, {name: a, file: y.gmt}]\n", "c.yaml:1:41: two priors are named 'a'; names must differ");
+    expect_words("priors: [{name: a}]\n", "c.yaml:1:10: priors[0] needs either a file or a context");
+    expect_words("priors: [{name: a, file: x.gmt, context: K562}]\n", "priors[0] needs either a file or a context");
+    expect_words("priors: [{name: a, file: x.npy}]\n", "priors[0] is an .npy file and needs `names`");
+    expect_words("priors: [{name: a, file: x.csv, names: n.txt}]\n", "`names` is for .npy files");
+    expect_words("priors: [{name: a, file: x.gmt, min_set_size: 9, max_set_size: 3}]\n", "max_set_size 3 is below min_set_size 9");
+    expect_words("priors: [{name: reactome, file: x.gmt}]\nmodel: {prior: [reactom]}\n",
+                 "c.yaml:2:17: no prior is named 'reactom'; did you mean 'reactome'?");
+    expect_words("model: {prior: [reactome]}\n", "no prior is named 'reactome' (there are none)");
+    expect_words("priors: [{name: reactome, file: x.gmt}]\nconstraints: {quota: [{prior: other, set: S, at_most: 1}]}\n",
+                 "c.yaml:2:31: no prior is named 'other'");
+}
+
+Test(config_problem, constraints_must_not_contradict_themselves)
+{
+    expect_words(REPLAY "constraints: {quota: [{names: [A]}]}\n", "constraints.quota[0] needs at_most or at_least");
+    expect_words(REPLAY "constraints: {quota: [{at_most: 3}]}\n", "constraints.quota[0] needs prior and set, or names");
+    expect_words(REPLAY "constraints: {quota: [{prior: p, at_most: 3}]}\n", "constraints.quota[0] needs prior and set, or names");
+    expect_words(REPLAY "constraints: {quota: [{prior: p, set: s, names: [A], at_most: 3}]}\n", "takes prior and set, or names, not both");
+    expect_words(REPLAY "constraints: {quota: [{names: [A], at_most: 1, at_least: 2}]}\n", "at_least 2 is above at_most 1");
+    expect_problem(REPLAY "constraints:\n  include: [A, B]\n  exclude: {names: [B], reason: r}\n",
+                   "c.yaml:8:12: 'B' is both in constraints.include and in constraints.exclude; take it out of one");
+    expect_words(REPLAY "constraints: {include: [A], exclude: [{names: [C]}, {names: [A]}]}\n", "c.yaml:6:53: 'A' is both");
+    expect_words(REPLAY "constraints: {include: [A], controls: [A]}\n", "which are never candidates");
+    expect_words(REPLAY "constraints: {exclude: {reason: r}}\n", "constraints.exclude needs names or a file");
+    expect_words(REPLAY "design: {guides: {file: g, target: t, id: [a, b], sequence: [c]}}\n", "2 id columns and 1 sequence columns");
+    expect_words(REPLAY "name: a/b\n", "name 'a/b' becomes a folder");
+}
+
+/* ---- --set */
+
+Test(config_set, replaces_adds_and_creates)
+{
+    sow_config *c = read_or_die(REPLAY, "seed=77");
+    cr_expect_eq(c->seed, 77);
+    sow_config_destroy(c);
+    c = read_or_die(REPLAY, "acquisition.starts=3");
+    cr_expect_eq(c->acquisition.starts, 3, "the mapping was not in the file");
+    sow_config_destroy(c);
+    c = read_or_die(REPLAY, "rounds.batches=[1, 2, 3]");
+    cr_expect(c->rounds.n_batches == 3 && c->rounds.batches[2] == 3);
+    sow_config_destroy(c);
+    c = read_or_die(REPLAY, "rounds.batches[1]=9");
+    cr_expect(c->rounds.n_batches == 2 && c->rounds.batches[1] == 9);
+    sow_config_destroy(c);
+    c = read_or_die(REPLAY, "data.sources[0].file=/other.csv");
+    cr_expect_str_eq(c->sources[0].file, "/other.csv");
+    sow_config_destroy(c);
+    c = read_or_die(REPLAY, "data.sources[0].perturbation.control=non-targeting");
+    cr_expect_str_eq(c->sources[0].control, "non-targeting");
+    cr_expect_str_eq(c->sources[0].perturbation_column, "gene", "the shorthand became a mapping");
+    sow_config_destroy(c);
+    c = read_or_die(whole, "priors[0].shuffle=true");
+    cr_expect_eq(c->priors[0].shuffle, 1);
+    sow_config_destroy(c);
+    c = read_or_die(whole, "constraints.exclude[1]={names: [ZZZ], reason: why not}");
+    cr_expect_eq(c->constraints.n_exclude, 2, "the mapping became a list");
+    cr_expect_str_eq(c->constraints.exclude[0].names[0], "SPI1");
+    cr_expect_str_eq(c->constraints.exclude[1].reason, "why not");
+    sow_config_destroy(c);
+    c = read_or_die(whole, "constraints.controls[1]=ACTB");
+    cr_expect(c->constraints.n_controls == 2 && strcmp(c->constraints.controls[1], "ACTB") == 0);
+    sow_config_destroy(c);
+    c = read_or_die(whole, "oracle.held_out=");
+    cr_expect_eq(c->oracle.held_count, -1, "nothing is null");
+    sow_config_destroy(c);
+}
+
+static void expect_set_problem(const char *set, const char *expected)
+{
+    char *problems = problems_of(REPLAY, &set, 1);
+    cr_expect_str_eq(problems, expected);
+    free(problems);
+}
+
+Test(config_set, problems_are_named_after_the_option)
+{
+    expect_set_problem("acquisition.stratgy=x", "--set acquisition.stratgy=x: unknown key 'stratgy' in acquisition; did you mean 'strategy'? "
+                                                "(allowed: strategy, beta, starts, representation)");
+    expect_set_problem("acquisition.beta=-1", "--set acquisition.beta=-1: acquisition.beta must be a number >= 0, not '-1'");
+    expect_set_problem("seed", "--set seed: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
+    expect_set_problem("=2", "--set =2: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
+    expect_set_problem("data.sources[5].file=x", "--set data.sources[5].file=x: 'data.sources' has 1 entries; the next one is [1]");
+    expect_set_problem("data.sources[x].file=x", "--set data.sources[x].file=x: an index is a whole number from 0 in brackets, as in priors[0]");
+    expect_set_problem("data.sources.file=x", "--set data.sources.file=x: 'data.sources' has no keys of its own; say which entry, as in [0]");
+    expect_set_problem("sower.x=1", "--set sower.x=1: 'sower' has no keys of its own");
+    expect_set_problem("sower[0]=1", "--set sower[0]=1: 'sower' is not a list");
+    expect_set_problem("data.sources[0]x=1", "--set data.sources[0]x=1: after an index comes '.', '[' or '='");
+    expect_set_problem("seed=[1", "--set seed=[1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence");
+    expect_set_problem("rounds.initial.size=", "--set rounds.initial.size=: key 'size' is missing in rounds.initial: a whole number >= 1 (Its size)");
+}
+
+Test(config_set, problems_come_after_the_files)
+{
+    const char *sets[] = {"model.kind=gpp", "seed=x"};
+    char *problems = problems_of(REPLAY "zebra: 1\n", sets, 2);
+    const char *file = strstr(problems, "c.yaml:6:1: unknown key 'zebra'"), *set = strstr(problems, "--set model.kind=gpp:");
+    cr_assert(file && set && file < set, "%s", problems);
+    cr_assert(strstr(problems, "--set seed=x: seed must be"), "%s", problems);
+    free(problems);
+}
+
+/* ---- what is written */
+
+static char *effective_or_die(const char *text)
+{
+    sow_error err = {0};
+    sow_config *c = read_or_die(text, NULL);
+    char *json = NULL;
+    cr_assert_eq(sow_config_effective(&json, c, &err), SOW_OK, "%s", err.message);
+    sow_config_destroy(c);
+    return json;
+}
+
+Test(config, prints_what_is_in_force_with_paths_as_written)
+{
+    char *json = effective_or_die(whole);
+    static const char *const expected[] = {"\"file\": \"../data/a.csv.gz\"", "\"at_most\": 3", "\"at_most\": null", "\"per_cell\": 0.086",
+                                           "\"shuffle\": true", "\"kind\": \"scalar\"", "\"role\": \"reference\"", "\"fraction\": null",
+                                           "\"currency\": \"EUR\"", "\"seed\": 8", "\"duplicates\": \"error\"", "\"values\": \"response\""};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        cr_expect(strstr(json, expected[i]), "no %s in\n%s", expected[i], json);
+    cr_expect_not(strstr(json, scratch), "the folder must not show");
+    cr_expect(strstr(json, "\"acquisition\"") < strstr(json, "\"constraints\""), "sorted");
+    free(json);
+}
+
+Test(config, prints_the_same_for_a_file_that_spells_out_the_defaults)
+{
+    char *a = effective_or_die(GENERATIVE);
+    char *b = effective_or_die(GENERATIVE "name: campaign\nseed: 1\nmodel: {kind: gp, kernel: auto}\nobjective: {top: 0.1}\npriors: []\ncosts:\n");
+    cr_assert_str_eq(a, b);
+    free(a);
+    free(b);
+}
+
+Test(config, documentation_page_is_the_tables)
+{
+    sow_error err = {0};
+    char *page = NULL;
+    cr_assert_eq(sow_config_reference(&page, &err), SOW_OK, "%s", err.message);
+    if (getenv("SOWER_WRITE_DOCS")) cr_assert_eq(sow_file_write_atomic(SOWER_SOURCE_DIR "/docs/config.md", page, strlen(page), &err), SOW_OK);
+    cr_assert_str_eq(scratch_read(SOWER_SOURCE_DIR "/docs/config.md"), page,
+                     "docs/config.md is not the table's: run this test once with SOWER_WRITE_DOCS=1");
+    free(page);
+}
+
+Test(config, every_key_has_a_sentence_and_a_value_to_show)
+{
+    sow_index n = 0;
+    const sow_i_key *keys = sow_i_keys(&n);
+    cr_assert_gt(n, 90);
+    for (sow_index i = 0; i < n; i++) {
+        int group = keys[i].type == SOW_KEY_MAPPING || keys[i].type == SOW_KEY_LIST;
+        cr_expect(keys[i].sentence && *keys[i].sentence, "%s", keys[i].path);
+        cr_expect(group || keys[i].type == SOW_KEY_UNSUPPORTED || keys[i].standard || keys[i].example, "%s has nothing to show", keys[i].path);
+        cr_expect_eq(sow_i_key_find(keys[i].path), &keys[i], "%s is there twice", keys[i].path);
+    }
+}
+
+Test(config, tells_the_values_of_an_enumerated_key)
+{
+    cr_expect_str_eq(sow_config_allowed("oracle.kind", 0), "replay,generative,lab");
+    cr_expect_str_eq(sow_config_allowed("oracle.kind", 1), "");
+    cr_expect(strstr(sow_config_allowed("acquisition.strategy", 1), "k-center"));
+    cr_expect_null(sow_config_allowed("seed", 0));
+    cr_expect_null(sow_config_allowed("zebra", 0));
+}
+
+static char *template_or_die(const sow_config_guess *guess)
+{
+    sow_error err = {0};
+    char *text = NULL;
+    cr_assert_eq(sow_config_template(&text, guess, &err), SOW_OK, "%s", err.message);
+    return text;
+}
+
+Test(config_template, without_data_is_a_simulated_campaign_that_parses)
+{
+    char *text = template_or_die(NULL);
+    sow_config *c = read_or_die(text, NULL);
+    cr_assert_str_eq(c->oracle.kind, "generative");
+    cr_assert_str_eq(c->objective.kind, "hits");
+    cr_assert_gt(c->rounds.n_batches, 0);
+    sow_config_destroy(c);
+    free(text);
+}
+
+Test(config_template, carries_what_was_found_in_the_data)
+{
+    sow_config_guess g = {.file = "my \"data\": x.csv", .readout_kind = "scalar", .perturbation_column = "gene # 1", .control = "non-targeting",
+                          .separator = "+", .context_column = "null", .readout_column = "Number of DEGs\t(a|b)", .transform = "log1p",
+                          .cells_column = "~", .n_perturbations = 2000};
+    char *text = template_or_die(&g);
+    sow_config *c = read_or_die(text, NULL);
+    cr_assert(strstr(c->sources[0].file, "/my \"data\": x.csv"));
+    cr_assert_str_eq(c->sources[0].perturbation_column, "gene # 1");
+    cr_assert_str_eq(c->sources[0].context_column, "null");
+    cr_assert_str_eq(c->sources[0].cells_column, "~");
+    cr_assert_str_eq(c->sources[0].separator, "+");
+    cr_assert_str_eq(c->readout.column, "Number of DEGs\t(a|b)");
+    cr_assert_str_eq(c->readout.transform, "log1p");
+    cr_assert_eq(c->rounds.initial_size, 100);
+    cr_assert_eq(c->rounds.n_batches, 3);
+    cr_assert_eq(c->oracle.held_fraction, 0.2);
+    sow_config_destroy(c);
+    free(text);
+}
+
+Test(config_template, fits_screens_of_any_size_and_kind)
+{
+    static const sow_index sizes[] = {1, 2, 3, 9, 10, 86, 135, 20000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        sow_config_guess g = {.file = "s.h5ad", .readout_kind = "profile", .perturbation_column = "perturbation", .n_perturbations = sizes[i]};
+        char *text = template_or_die(&g);
+        sow_config *c = read_or_die(text, NULL);
+        sow_index total = c->rounds.initial_size, held = isnan(c->oracle.held_fraction) ? 0 : (sow_index)ceil(0.2 * (double)sizes[i]);
+        for (sow_index r = 0; r < c->rounds.n_batches; r++)
+            total += c->rounds.batches[r];
+        cr_assert_leq(total, sizes[i] - held, "%lld", (long long)sizes[i]);
+        sow_config_destroy(c);
+        free(text);
+    }
+}
+
+Test(config_template, shows_every_key_and_stays_readable_when_all_are_switched_on)
+{
+    sow_index n = 0;
+    const sow_i_key *keys = sow_i_keys(&n);
+    char *text = template_or_die(NULL), *problems = NULL, *on = sow_strdup(text);
+    for (sow_index i = 0; i < n; i++) {
+        char line[80];
+        snprintf(line, sizeof line, "%s:", sow_i_key_name(&keys[i]));
+        cr_expect(keys[i].type == SOW_KEY_UNSUPPORTED || strstr(text, line), "no %s", keys[i].path);
+    }
+    /* take every "# " that starts a line away: only rules between keys may complain, never the table */
+    char *to = on;
+    for (const char *p = text + strlen("# A sower"); *p;) {
+        if (strncmp(p, "\n", 1) == 0) {
+            *to++ = *p++;
+            while (*p == ' ')
+                *to++ = *p++;
+            if (strncmp(p, "# Keys", 6) != 0 && strncmp(p, "# ", 2) == 0) p += 2;
+        } else {
+            p++;
+            if (to != on) *to++ = p[-1];
+        }
+    }
+    *to = '\0';
+    sow_config *c = NULL;
+    cr_assert_eq(sow_config_read(&c, &problems, scratch_write("on.yaml", on), NULL, 0, NULL), SOW_E_CONFIG);
+    cr_expect_not(strstr(problems, "unknown"), "%s", problems);
+    cr_expect_not(strstr(problems, "must be"), "%s", problems);
+    cr_expect_not(strstr(problems, "not valid YAML"), "%s", problems);
+    cr_expect_not(strstr(problems, "missing"), "%s", problems);
+    free(problems);
+    free(on);
+    free(text);
+}
+
+Test(config, survives_every_failing_allocation, .timeout = 60)
+{
+    const char *path = scratch_write("c.yaml", whole), *set = "constraints.exclude[1]={names: [ZZZ]}";
+    sow_status st = SOW_E_NOMEM;
+    for (int i = 0; st != SOW_OK; i++) {
+        sow_config *c = NULL;
+        char *problems = NULL;
+        sow_memory_fail_after(i);
+        st = sow_config_read(&c, &problems, path, &set, 1, NULL);
+        sow_memory_fail_after(-1);
+        cr_assert(st == SOW_OK || st == SOW_E_NOMEM, "allocation %d: %s", i, problems ? problems : "");
+        free(problems);
+        sow_config_destroy(c);
+        cr_assert_lt(i, 20000);
+    }
+}
+
+Test(config_problem, survives_every_failing_allocation, .timeout = 60)
+{
+    const char *path = scratch_write("c.yaml", "sower: 2\nseed: x\nmodel: {kind: gpp, colour: red}\nrounds: {initial: {size: 0}}\n");
+    for (int i = 0; i < 400; i++) {
+        sow_config *c = NULL;
+        char *problems = NULL;
+        sow_memory_fail_after(i);
+        sow_status st = sow_config_read(&c, &problems, path, NULL, 0, NULL);
+        sow_memory_fail_after(-1);
+        cr_assert(st == SOW_E_CONFIG || st == SOW_E_NOMEM);
+        free(problems);
+        cr_assert_null(c);
+    }
+}
+
+Test(config, written_pages_survive_failing_allocations)
+{
+    sow_config *c = read_or_die(whole, NULL);
+    sow_config_guess g = {.file = "s.csv", .readout_kind = "scalar", .perturbation_column = "g", .readout_column = "y", .n_perturbations = 30};
+    for (int i = 0; i < 300; i++) {
+        char *a = NULL, *b = NULL, *d = NULL;
+        sow_memory_fail_after(i);
+        sow_status st = sow_config_reference(&a, NULL);
+        sow_memory_fail_after(i);
+        sow_status st2 = sow_config_template(&b, &g, NULL);
+        sow_memory_fail_after(i);
+        sow_status st3 = sow_config_effective(&d, c, NULL);
+        sow_memory_fail_after(-1);
+        cr_assert((st == SOW_OK) == (a != NULL) && (st2 == SOW_OK) == (b != NULL) && (st3 == SOW_OK) == (d != NULL));
+        free(a);
+        free(b);
+        free(d);
+    }
+    sow_config_destroy(c);
+}
