@@ -160,12 +160,12 @@ static void value_cell(sow_text *t, const json_t *row)
     double value, low, high;
     sow_text_append(t, "<td class=\"n\">");
     if (row && sow_i_number(row, "value", &value)) {
-        sow_i_html_number(t, value);
+        sow_i_html_metric(t, value);
         if (sow_i_number(row, "low", &low) && sow_i_number(row, "high", &high)) {
             sow_text_append(t, "<span class=\"ci\">");
-            sow_i_html_number(t, low);
+            sow_i_html_metric(t, low);
             sow_text_append(t, " to ");
-            sow_i_html_number(t, high);
+            sow_i_html_metric(t, high);
             sow_text_append(t, "</span>");
         }
     } else {

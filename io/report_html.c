@@ -87,6 +87,14 @@ void sow_i_html_number(sow_text *t, double x)
     }
 }
 
+void sow_i_html_metric(sow_text *t, double x)
+{
+    if (x == floor(x) && fabs(x) > 0 && fabs(x) < 100)
+        grouped(t, x, fabs(x) < 10 ? 2 : 1);
+    else
+        sow_i_html_number(t, x);
+}
+
 void sow_i_html_about(sow_text *t, double x)
 {
     grouped(t, x, fabs(x) < 9.95 ? 1 : 0);

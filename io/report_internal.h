@@ -34,6 +34,8 @@ void sow_i_html_about(sow_text *t, double x);   /* an expected count: 66, 4.2 */
 void sow_i_html_money(sow_text *t, double x);   /* 1,234.50 */
 void sow_i_html_price(sow_text *t, double x);   /* 15.00, 0.086: two to four decimals */
 void sow_i_html_percent(sow_text *t, double share); /* 31%, 0.8% */
+/** The same for a value that is no count: 1.00, not 1. */
+void sow_i_html_metric(sow_text *t, double x);
 /** "1 perturbation", "12,000 perturbations". */
 void sow_i_html_count(sow_text *t, double n, const char *one, const char *many);
 /** String, number or yes/no; an n-dash for null, lists and objects. */

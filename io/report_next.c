@@ -263,12 +263,12 @@ static void value_with_interval(sow_text *t, const json_t *row)
 {
     double value, low, high;
     (void)sow_i_number(row, "value", &value);
-    sow_i_html_number(t, value);
+    sow_i_html_metric(t, value);
     if (sow_i_number(row, "low", &low) && sow_i_number(row, "high", &high)) {
         sow_text_append(t, " (");
-        sow_i_html_number(t, low);
+        sow_i_html_metric(t, low);
         sow_text_append(t, " to ");
-        sow_i_html_number(t, high);
+        sow_i_html_metric(t, high);
         sow_text_append(t, ")");
     }
 }

@@ -80,7 +80,7 @@ void sow_i_report_priors(sow_i_report *r)
         for (size_t i = 0; i < json_array_size(priors); i++)
             missing_names(r, json_array_get(priors, i));
     } else {
-        sow_text_append(&r->body, "<p class=\"note\">The campaign uses no prior knowledge (<code>priors:</code> is empty).</p>\n");
+        sow_text_append(&r->body, "<p class=\"note\">The campaign file names no priors (<code>priors:</code>).</p>\n");
     }
     sow_i_section_close(&r->body);
 }

@@ -212,7 +212,7 @@ Test(report, says_in_a_sentence_what_is_missing)
     HAS(page, "No map:");
     HAS(page, "No round has been planned yet.");
     HAS(page, "No bill:");
-    HAS(page, "The campaign uses no prior knowledge");
+    HAS(page, "The campaign file names no priors");
     HAS(page, "Nothing was dropped from the data.");
     HAS(page, "The campaign sets no rules");
     HAS(page, "No perturbation is held out");
