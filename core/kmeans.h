@@ -13,7 +13,8 @@ extern "C" {
 typedef struct {
     sow_index max_iterations; /* 300 */
     double tolerance;         /* 1e-4: stop when the summed squared centre shift <= tolerance * mean column variance */
-    sow_index starts;         /* 10 k-means++ starts, lowest inertia kept; ignored with given centres */
+    sow_index starts;         /* 10 k-means++ starts, lowest inertia kept; ignored with given centres. With more than 40 rows a cluster they
+                               * are compared after 8 iterations on a random sample of that size and only the best is finished on all rows */
 } sow_kmeans_options;
 #define SOW_KMEANS_OPTIONS_INIT {300, 1e-4, 10}
 
@@ -25,7 +26,8 @@ typedef struct {
 } sow_kmeans_result;
 
 /** x [n,d]; weight [n] or NULL; init [k,d] given centres or NULL (k-means++ from rng). SOW_E_ARG when k > n or k < 1. An emptied cluster is
- *  given the point farthest from its centre. Cost n k d an iteration, tiled over fixed blocks of rows. Caller clears the result. */
+ *  given the point farthest from its centre. Cost at most n k d an iteration, less as rows settle; tiled over fixed blocks of rows. Memory
+ *  n d doubles and, up to 64 million, n k floats. Caller clears the result. */
 SOW_MUST_CHECK sow_status sow_kmeans(sow_kmeans_result *out, const double *x, sow_index n, sow_index d, sow_index k, const double *weight,
                                      const double *init, const sow_kmeans_options *options, sow_rng *rng, const sow_env *env,
                                      sow_error *err);
