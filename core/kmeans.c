@@ -1,8 +1,8 @@
 /* k-means: checks, starts and the choice between them. The iteration itself is in kmeans_lloyd.c.
  *
  * Starts by k-means++ (Arthur & Vassilvitskii 2007): each further centre is a row drawn in proportion to weight x squared distance to the
- * nearest centre so far. With many rows a cluster the starts are tried on a random sample of the rows; a start is judged by where a few
- * iterations take it, and only the best is worth finishing on all rows. */
+ * nearest centre so far. A start is judged by where a few iterations take it, on a random sample when there are many rows, and only the best
+ * is worth finishing on all of them. */
 #include "core/kmeans.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "core/linalg.h"
 #include "core/memory.h"
 
-enum { SEED_BLOCK = 1024, CENTRE_CHUNK = 32, SAMPLE_PER_CLUSTER = 40, SAMPLE_MIN = 2000, SAMPLE_ITERATIONS = 8 };
+enum { SEED_BLOCK = 1024, CENTRE_CHUNK = 32, SAMPLE_PER_CLUSTER = 10, SAMPLE_MIN = 4000, TRIAL_ITERATIONS = 8 };
 
 static const double product_slack = 1e-12; /* relative; distances from products this close are compared again by the direct sum */
 
@@ -112,16 +112,16 @@ done:
 static sow_status choose_start(sow_i_kmeans *p, const sow_kmeans_options *options, double tolerance, sow_rng *rng, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_kmeans sample = {0};
+    sow_i_kmeans sample = {0}, *trial = p;
     double *weight = NULL, *centres = NULL;
-    sow_index m = SAMPLE_PER_CLUSTER * p->k, most = options->max_iterations;
-    if (m < SAMPLE_MIN) m = SAMPLE_MIN;
+    const sow_index most = options->max_iterations < TRIAL_ITERATIONS ? options->max_iterations : TRIAL_ITERATIONS;
+    const sow_index m = SAMPLE_PER_CLUSTER * p->k > SAMPLE_MIN ? SAMPLE_PER_CLUSTER * p->k : SAMPLE_MIN;
     SOW_NEW(centres, p->k * p->d);
-    if (p->n > m) SOW_TRY(draw_sample(&sample, &weight, p, m, rng, err));
-    if (p->n > m && sample.k == p->k)
-        SOW_TRY(best_start(centres, &sample, options->starts, most < SAMPLE_ITERATIONS ? most : SAMPLE_ITERATIONS, tolerance, rng, err));
-    else
-        SOW_TRY(best_start(centres, p, options->starts, most, tolerance, rng, err));
+    if (p->n > m) {
+        SOW_TRY(draw_sample(&sample, &weight, p, m, rng, err));
+        if (sample.k == p->k) trial = &sample;
+    }
+    SOW_TRY(best_start(centres, trial, options->starts, most, tolerance, rng, err));
     memcpy(p->centres, centres, (size_t)(p->k * p->d) * sizeof *centres);
 done:
     sow_i_kmeans_clear(&sample);

@@ -13,8 +13,8 @@ extern "C" {
 typedef struct {
     sow_index max_iterations; /* 300 */
     double tolerance;         /* 1e-4: stop when the summed squared centre shift <= tolerance * mean column variance */
-    sow_index starts;         /* 10 k-means++ starts, lowest inertia kept; ignored with given centres. With more than 40 rows a cluster they
-                               * are compared after 8 iterations on a random sample of that size and only the best is finished on all rows */
+    sow_index starts;         /* 10 k-means++ starts; ignored with given centres. They are compared by inertia after 8 iterations, on a
+                               * random sample of max(4000, 10 k) rows when there are more, and the best is finished on all rows */
 } sow_kmeans_options;
 #define SOW_KMEANS_OPTIONS_INIT {300, 1e-4, 10}
 

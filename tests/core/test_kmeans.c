@@ -109,6 +109,24 @@ Test(kmeans, finds_separated_clusters_from_its_own_starts)
     sow_kmeans_clear(&r);
 }
 
+/* Every label is a nearest centre by the plain sum, and the inertia is theirs. */
+static void check_direct(const sow_kmeans_result *r, const double *x, const double *weight)
+{
+    double total = 0;
+    for (sow_index i = 0; i < r->n; i++) {
+        double least = INFINITY, own = 0;
+        for (sow_index c = 0; c < r->k; c++) {
+            double sum = 0;
+            for (sow_index j = 0; j < r->d; j++) sum += pow(x[i * r->d + j] - r->centres[c * r->d + j], 2);
+            if (sum < least) least = sum;
+            if (c == r->labels[i]) own = sum;
+        }
+        cr_assert(own <= least + 1e-9);
+        total += (weight ? weight[i] : 1) * own;
+    }
+    cr_assert(fabs(total - r->inertia) <= 1e-9 * total);
+}
+
 Test(kmeans, agrees_with_a_direct_nearest_centre_search)
 {
     enum { N = 700, D = 5, K = 40 };
@@ -118,19 +136,40 @@ Test(kmeans, agrees_with_a_direct_nearest_centre_search)
     sow_kmeans_result r;
     sow_rng rng = sow_rng_make(3, SOW_RNG_TEST, 0, 4);
     cr_assert_eq(sow_kmeans(&r, x, N, D, K, NULL, NULL, &defaults, &rng, NULL, NULL), SOW_OK);
-    double total = 0;
-    for (int i = 0; i < N; i++) {
-        double least = INFINITY, own = 0;
-        for (int c = 0; c < K; c++) {
-            double sum = 0;
-            for (int j = 0; j < D; j++) sum += pow(x[i * D + j] - r.centres[c * D + j], 2);
-            if (sum < least) least = sum;
-            if (c == r.labels[i]) own = sum;
-        }
-        cr_assert(own <= least + 1e-9);
-        total += own;
-    }
-    cr_assert(fabs(total - r.inertia) <= 1e-9 * total);
+    check_direct(&r, x, NULL);
+    sow_kmeans_clear(&r);
+}
+
+Test(kmeans, agrees_with_a_direct_search_when_starts_are_tried_on_a_sample)
+{
+    enum { N = 6000, D = 4, K = 12 };
+    double *x = malloc(sizeof *x * N * D), *weight = malloc(sizeof *x * N);
+    fill_normal(x, N * D, 12);
+    for (int i = 0; i < N; i++) weight[i] = i % 3;
+    sow_kmeans_result r, one;
+    sow_rng rng = sow_rng_make(3, SOW_RNG_TEST, 0, 12), same = rng;
+    cr_assert_eq(sow_kmeans(&r, x, N, D, K, weight, NULL, &defaults, &rng, NULL, NULL), SOW_OK);
+    check_direct(&r, x, weight);
+    const sow_kmeans_options single = {300, 1e-4, 1};
+    cr_assert_eq(sow_kmeans(&one, x, N, D, K, weight, NULL, &single, &same, NULL, NULL), SOW_OK);
+    check_direct(&one, x, weight);
+    cr_assert(r.inertia < 1.02 * one.inertia, "ten starts %g, one %g", r.inertia, one.inertia);
+    sow_kmeans_clear(&r);
+    sow_kmeans_clear(&one);
+    free(x);
+    free(weight);
+}
+
+Test(kmeans, takes_every_row_when_few_have_a_weight)
+{
+    enum { N = 4500 };
+    double x[N], weight[N] = {0};
+    fill_normal(x, N, 13);
+    weight[3] = weight[900] = weight[2400] = 1;
+    sow_kmeans_result r;
+    sow_rng rng = sow_rng_make(3, SOW_RNG_TEST, 0, 13);
+    cr_assert_eq(sow_kmeans(&r, x, N, 1, 5, weight, NULL, &defaults, &rng, NULL, NULL), SOW_OK);
+    cr_assert(r.inertia <= 1e-20, "three rows of weight, five centres: %g", r.inertia);
     sow_kmeans_clear(&r);
 }
 
@@ -180,7 +219,7 @@ Test(kmeans, ignores_rows_of_weight_zero)
 
 Test(kmeans, gives_the_same_bits_for_any_number_of_threads)
 {
-    enum { N = 1500, D = 20, K = 30 };
+    enum { N = 4500, D = 10, K = 30 };
     double *x = malloc(sizeof *x * N * D);
     fill_normal(x, N * D, 8);
     sow_threads *two = NULL;
