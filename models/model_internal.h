@@ -16,5 +16,7 @@ void sow_i_row_moments(double *mean, double *var, const double *y, sow_index d, 
 /** Fill mean, var and noise of item i ([d] each, the last two may be NULL); var_i NULL = NaN; noise 0 where a variance is known. */
 void sow_i_write_item(double *mean, double *var, double *noise, sow_index i, sow_index d, const double *mean_i, const double *var_i);
 
+/** Of a fitted two-way model: mean of perturbation p over the contexts other than c into out [d]; how many rows it rests on (0: out is 0). */
+sow_index sow_i_two_way_elsewhere(const sow_model *model, sow_index p, sow_index c, double *out);
 
 #endif

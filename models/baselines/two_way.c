@@ -72,6 +72,11 @@ static sow_index elsewhere(const two_way *m, sow_index p, sow_index c, sow_index
     return n;
 }
 
+sow_index sow_i_two_way_elsewhere(const sow_model *model, sow_index p, sow_index c, double *out)
+{
+    return elsewhere((const two_way *)model, p, c, model->n_features, out);
+}
+
 /* shift and residual variance of context c from its rows [n]. */
 static void fit_context(two_way *m, const sow_training *t, sow_index c, const sow_index *rows, sow_index n, double *other)
 {

@@ -260,18 +260,18 @@ static void append(sow_gp_priors *s, sow_prior *prior, sow_role role)
     *prior = (sow_prior){0};
 }
 
-sow_status sow_i_gp_priors_append(sow_gp_priors *s, const char *name, sow_role role, const double *column, const unsigned char *has,
-                                  sow_index n_items, sow_error *err)
+sow_status sow_i_gp_priors_append(sow_gp_priors *s, const char *name, sow_role role, const double *x, sow_index dim,
+                                  const unsigned char *has, sow_index n_items, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_prior made = {.kind = SOW_PRIOR_DENSE, .n_items = n_items, .dim = 1};
-    SOW_NEW(made.x, n_items);
+    sow_prior made = {.kind = SOW_PRIOR_DENSE, .n_items = n_items, .dim = dim};
+    SOW_NEW(made.x, n_items * dim);
     SOW_NEW(made.has, n_items);
     made.name = sow_strdup(name);
     if (!made.name) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     for (sow_index i = 0; i < n_items; i++) {
         made.has[i] = has[i];
-        made.x[i] = has[i] ? column[i] : 0.0;
+        if (has[i]) memcpy(made.x + i * dim, x + i * dim, (size_t)dim * sizeof *x);
     }
     append(s, &made, role);
 done:

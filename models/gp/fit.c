@@ -24,19 +24,13 @@ static const sow_kernel_prior without_reference = {
 
 /* ---- rows ---- */
 
-/* What is learned from, in an order that does not depend on how it was given. */
-typedef struct {
-    sow_index n;
-    sow_index *row, *item;
-    double *z, *ratio;
-} sample;
-
-static void sample_clear(sample *s)
+void sow_i_sample_clear(sow_sample *s)
 {
     free(s->row);
     free(s->item);
     free(s->z);
     free(s->ratio);
+    *s = (sow_sample){0};
 }
 
 typedef struct {
@@ -56,7 +50,7 @@ double sow_i_gp_ratio(double typical_cells, double cells)
     return isfinite(typical_cells) && isfinite(cells) ? typical_cells / cells : 1.0;
 }
 
-static sow_status median_cells(double *out, const sow_training *t, const sample *s, sow_error *err)
+static sow_status median_cells(double *out, const sow_training *t, const sow_sample *s, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *known = NULL;
@@ -71,9 +65,10 @@ done:
     return st;
 }
 
-static sow_status take_sample(sample *s, sow_gp *g, const sow_training *t, sow_error *err)
+sow_status sow_i_sample(sow_sample *out, sow_gp *g, const sow_training *t, sow_error *err)
 {
     sow_status st = SOW_OK;
+    sow_sample sample = {0}, *s = &sample;
     row_key *keys = NULL;
     SOW_NEW(s->row, t->n);
     s->n = sow_i_target_rows(t, s->row);
@@ -90,13 +85,16 @@ static sow_status take_sample(sample *s, sow_gp *g, const sow_training *t, sow_e
     SOW_TRY(median_cells(&g->typical_cells, t, s, err));
     for (sow_index i = 0; i < s->n; i++)
         s->ratio[i] = sow_i_gp_ratio(g->typical_cells, t->cells ? t->cells[s->row[i]] : (double)NAN);
+    *out = sample;
+    sample = (sow_sample){0};
 done:
+    sow_i_sample_clear(&sample);
     free(keys);
     return st;
 }
 
 /* Values in standard units. With a reference its unit is taken, unless the two are clearly not on one scale. */
-static void standardise(sow_gp *g, sample *s, const sow_training *t, double reference_scale)
+static void standardise(sow_gp *g, sow_sample *s, const sow_training *t, double reference_scale)
 {
     double sd;
     for (sow_index i = 0; i < s->n; i++) s->z[i] = t->y[s->row[i]];
@@ -123,8 +121,8 @@ done:
     return st;
 }
 
-sow_status sow_i_gp_learn(sow_kernel *kernel, const sow_items *items, const sow_reference *reference, const double *z, const double *ratio,
-                          sow_index iterations, double *objective, const sow_env *env, sow_error *err)
+sow_status sow_i_gp_learn(sow_kernel *kernel, const sow_items *items, const sow_reference *reference, const double *z, sow_index k,
+                          const double *ratio, sow_index iterations, double *objective, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index n = items->n, m = n < SOW_LEARN_FROM ? n : SOW_LEARN_FROM, *item = NULL;
@@ -132,12 +130,12 @@ sow_status sow_i_gp_learn(sow_kernel *kernel, const sow_items *items, const sow_
     sow_items *few = NULL;
     sow_likelihood *l = NULL;
     SOW_NEW(item, m);
-    SOW_NEW(few_z, m);
+    SOW_NEW(few_z, m * k);
     SOW_NEW(few_ratio, m);
     for (sow_index i = 0; i < m; i++) {
         sow_index from = i * n / m;
         item[i] = items->item[from];
-        few_z[i] = z[from];
+        memcpy(few_z + i * k, z + from * k, (size_t)k * sizeof *z);
         few_ratio[i] = ratio[from];
     }
     SOW_TRY(sow_i_items_create(&few, items->priors, items->n_priors, NULL, item, m, err));
@@ -145,7 +143,7 @@ sow_status sow_i_gp_learn(sow_kernel *kernel, const sow_items *items, const sow_
         SOW_NEW(fixed, m * m);
         SOW_TRY(reference_part(fixed, few_z, few, reference, env, err));
     }
-    SOW_TRY(sow_i_likelihood_create(&l, kernel, few, few_z, 1, few_ratio, fixed, env, err));
+    SOW_TRY(sow_i_likelihood_create(&l, kernel, few, few_z, k, few_ratio, fixed, env, err));
     SOW_TRY(sow_i_likelihood_fit(l, kernel, iterations, objective, err));
 done:
     free(item);
@@ -157,7 +155,7 @@ done:
     return st;
 }
 
-static sow_status fit_arm(sow_gp *g, const sow_kernel_prior *belief, const sow_reference *reference, const sample *s,
+static sow_status fit_arm(sow_gp *g, const sow_kernel_prior *belief, const sow_reference *reference, const sow_sample *s,
                           const sow_model_options *o, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -165,7 +163,7 @@ static sow_status fit_arm(sow_gp *g, const sow_kernel_prior *belief, const sow_r
     arm->reference = reference;
     arm->weight = 1;
     SOW_TRY(sow_i_kernel_create(&arm->kernel, o->kernel, g->priors, belief, g->reference ? g->reference->kernel : NULL, err));
-    SOW_TRY(sow_i_gp_learn(arm->kernel, g->items, reference, s->z, s->ratio, o->iterations, &arm->objective, env, err));
+    SOW_TRY(sow_i_gp_learn(arm->kernel, g->items, reference, s->z, 1, s->ratio, o->iterations, &arm->objective, env, err));
     SOW_TRY(sow_i_condition(&arm->conditional, arm->kernel, g->items, reference, s->z, 1, s->ratio, env, err));
 done:
     return st;
@@ -190,10 +188,10 @@ static int wants_reference(const sow_training *t, const sow_model_options *o)
 sow_status sow_i_gp_fit_scalar(sow_gp *g, const sow_training *t, const sow_model_options *o, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sample s = {0};
+    sow_sample s = {0};
     sow_elsewhere elsewhere = {0};
     int use;
-    SOW_TRY(take_sample(&s, g, t, err));
+    SOW_TRY(sow_i_sample(&s, g, t, err));
     SOW_TRY(sow_i_gp_priors_create(&g->priors, t->priors, strcmp(o->kernel, "auto") == 0, env, err));
     if (wants_reference(t, o)) SOW_TRY(sow_i_elsewhere(&elsewhere, t, err));
     use = elsewhere.n >= FEWEST_ELSEWHERE && elsewhere.scale > 0;
@@ -208,7 +206,7 @@ sow_status sow_i_gp_fit_scalar(sow_gp *g, const sow_training *t, const sow_model
     }
     weigh(g);
 done:
-    sample_clear(&s);
+    sow_i_sample_clear(&s);
     sow_i_elsewhere_clear(&elsewhere);
     return st;
 }

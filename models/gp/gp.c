@@ -15,6 +15,7 @@ static void destroy(sow_model *model)
         sow_i_conditional_clear(&g->arm[a].conditional);
         sow_i_kernel_destroy(g->arm[a].kernel);
     }
+    sow_i_gp_profile_destroy(g->profile);
     sow_i_reference_destroy(g->reference);
     sow_i_items_destroy(g->items);
     sow_i_gp_priors_destroy(g->priors);
@@ -28,7 +29,7 @@ static sow_status fit(sow_model **out, const sow_training *t, const sow_model_op
     SOW_TRY(sow_progress(env, "fitting gp", 0, err));
     SOW_NEW(g, 1);
     g->base.n_features = t->n_features;
-    SOW_TRY(sow_i_gp_fit_scalar(g, t, options, env, err));
+    SOW_TRY(t->n_features == 1 ? sow_i_gp_fit_scalar(g, t, options, env, err) : sow_i_gp_fit_profile(g, t, options, env, err));
     SOW_TRY(sow_progress(env, "fitting gp", 1, err));
     *out = &g->base;
     g = NULL;
@@ -63,6 +64,7 @@ static sow_status predict(const sow_model *model, const sow_query *q, double *me
     sow_status st = SOW_OK;
     const sow_gp *g = (const sow_gp *)model;
     double *m = NULL, *v = NULL;
+    if (g->profile) return sow_i_gp_predict_profile(g, q, mean, var, noise, env, err);
     SOW_NEW(m, q->n);
     SOW_NEW(v, q->n);
     SOW_TRY(sow_i_conditional_at(&g->arm[0].conditional, q->perturbation, q->n, mean, var, NULL, env, err));
@@ -128,7 +130,7 @@ static char *describe(const sow_model *model)
 const sow_model_class sow_i_gp = {
     .name = "gp",
     .summary = "Gaussian process over the priors and the other contexts, kernels and noise by marginal likelihood",
-    .caps = SOW_CAP_SCALAR | SOW_CAP_VARIANCE | SOW_CAP_JOINT | SOW_CAP_CONTEXTS,
+    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_VARIANCE | SOW_CAP_JOINT | SOW_CAP_CONTEXTS,
     .fit = fit,
     .predict = predict,
     .posterior = sow_i_gp_posterior,

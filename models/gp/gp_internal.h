@@ -61,6 +61,7 @@ typedef enum {
     SOW_ROLE_DENSE,
     SOW_ROLE_SCORES,          /* kernel components of the given ones */
     SOW_ROLE_REFERENCE_VALUE, /* standardised posterior mean in the reference: lets the target saturate */
+    SOW_ROLE_RESPONSE,        /* profiles: the response in other contexts */
     SOW_ROLE_REFERENCE_CELLS, /* standardised log cells in the reference: undoes an adjustment that went too far */
     SOW_ROLE_COUNT
 } sow_role;
@@ -77,8 +78,9 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_i_gp_priors_create(sow_gp_priors **out, const sow_prior_set *set, int derive, const sow_env *env,
                                                  sow_error *err);
 void sow_i_gp_priors_destroy(sow_gp_priors *priors);
-/** Append one column [n_items] (borrowed for the call) under a role. */
-SOW_MUST_CHECK sow_status sow_i_gp_priors_append(sow_gp_priors *priors, const char *name, sow_role role, const double *column,
+/** Append columns x [n_items, dim] (copied) under a role; at most SOW_PRIORS_APPENDED times. Its unit is 1. */
+#define SOW_PRIORS_APPENDED 2
+SOW_MUST_CHECK sow_status sow_i_gp_priors_append(sow_gp_priors *priors, const char *name, sow_role role, const double *x, sow_index dim,
                                                  const unsigned char *has, sow_index n_items, sow_error *err);
 
 /* ---- kernels (kernel.c) ---- */
@@ -229,6 +231,8 @@ typedef struct {
 
 enum { SOW_ARMS = 2 };
 
+typedef struct sow_gp_profile sow_gp_profile; /* profile.c */
+
 typedef struct {
     sow_model base;
     sow_gp_priors *priors;
@@ -236,6 +240,7 @@ typedef struct {
     sow_reference *reference;
     sow_index n_arms;
     sow_arm arm[SOW_ARMS];
+    sow_gp_profile *profile; /* NULL for a scalar; then one arm whose outputs are response components */
     double centre, scale;  /* y = centre + scale * z */
     double typical_cells;  /* median of the known cells of the measured items; NaN = none known */
 } sow_gp;
@@ -247,6 +252,22 @@ double sow_i_gp_noise(const sow_gp *g, const sow_query *q, sow_index i);
 /** Learn everything a scalar model holds (fit.c); g is zeroed but for its base. */
 SOW_MUST_CHECK sow_status sow_i_gp_fit_scalar(sow_gp *g, const sow_training *t, const sow_model_options *o, const sow_env *env,
                                               sow_error *err);
+
+SOW_MUST_CHECK sow_status sow_i_gp_fit_profile(sow_gp *g, const sow_training *t, const sow_model_options *o, const sow_env *env,
+                                               sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_gp_predict_profile(const sow_gp *g, const sow_query *q, double *mean, double *var, double *noise,
+                                                   const sow_env *env, sow_error *err);
+void sow_i_gp_profile_destroy(sow_gp_profile *p);
+
+/** The rows of the target context (all rows when it has none), by perturbation, context and row: an order that does not depend on how they
+ *  were given. Sets g->typical_cells. Caller clears. */
+typedef struct {
+    sow_index n;
+    sow_index *row, *item; /* [n] */
+    double *z, *ratio;     /* [n] values, still 0; typical/actual cells */
+} sow_sample;
+SOW_MUST_CHECK sow_status sow_i_sample(sow_sample *out, sow_gp *g, const sow_training *t, sow_error *err);
+void sow_i_sample_clear(sow_sample *s);
 
 /** Values of the other contexts, one a perturbation (transfer.c). */
 typedef struct {
@@ -262,10 +283,12 @@ void sow_i_elsewhere_clear(sow_elsewhere *e);
 /** Fit the reference process and append what it says to the priors. */
 SOW_MUST_CHECK sow_status sow_i_gp_learn_reference(sow_gp *g, const sow_elsewhere *elsewhere, const sow_training *t,
                                                    const sow_model_options *o, const sow_env *env, sow_error *err);
-/** Maximise the marginal likelihood of `kernel` on at most SOW_LEARN_FROM of the items, evenly spread. reference may be NULL. */
+/** Maximise the marginal likelihood of `kernel` for z [n, k] on at most SOW_LEARN_FROM of the items, evenly spread. reference may be NULL,
+ *  else k == 1. */
 #define SOW_LEARN_FROM 700
 SOW_MUST_CHECK sow_status sow_i_gp_learn(sow_kernel *kernel, const sow_items *items, const sow_reference *reference, const double *z,
-                                         const double *ratio, sow_index iterations, double *objective, const sow_env *env, sow_error *err);
+                                         sow_index k, const double *ratio, sow_index iterations, double *objective, const sow_env *env,
+                                         sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_gp_posterior(sow_posterior **out, const sow_model *model, const sow_query *query, const sow_env *env,
                                              sow_error *err);
 

@@ -51,7 +51,8 @@ void sow_i_kernel_destroy(sow_kernel *kernel)
 /* ---- choice of components ---- */
 
 const sow_kernel_prior sow_i_kernel_prior_plain = {
-    .amplitude = {[SOW_ROLE_SETS] = 0.3, [SOW_ROLE_LAYOUT] = 0.15, [SOW_ROLE_DENSE] = 0.15, [SOW_ROLE_SCORES] = 0.15},
+    .amplitude = {[SOW_ROLE_SETS] = 0.3, [SOW_ROLE_LAYOUT] = 0.15, [SOW_ROLE_DENSE] = 0.15, [SOW_ROLE_SCORES] = 0.15,
+                  [SOW_ROLE_RESPONSE] = 0.15},
     .amplitude_sd = 0.5,
     .length_sd = 0.5,
     .s0 = 0.4,
@@ -80,6 +81,7 @@ static int recipes_auto(recipe *out, sow_role role, sow_index dim)
     case SOW_ROLE_SETS: out[0] = (recipe){SOW_RELATION_TANIMOTO, SOW_SHAPE_FIXED, 0}; return 1;
     case SOW_ROLE_LAYOUT: out[0] = (recipe){SOW_RELATION_DISTANCE, SOW_SHAPE_EXPONENTIAL, rough_length(dim)}; return 1;
     case SOW_ROLE_DENSE:
+    case SOW_ROLE_RESPONSE:
         out[0] = (recipe){SOW_RELATION_COSINE, SOW_SHAPE_FIXED, 0};
         out[1] = (recipe){SOW_RELATION_DISTANCE, SOW_SHAPE_RBF, smooth_length(dim)};
         return 2;
@@ -95,7 +97,7 @@ static int recipes_auto(recipe *out, sow_role role, sow_index dim)
 static int recipes_of(recipe *out, const char *choice, sow_role role, sow_index dim)
 {
     if (role == SOW_ROLE_SETS) dim = 64; /* of a distance between sets: as between many dimensions */
-    if (role > SOW_ROLE_DENSE || strcmp(choice, "auto") == 0) return recipes_auto(out, role, dim);
+    if (role >= SOW_ROLE_SCORES || strcmp(choice, "auto") == 0) return recipes_auto(out, role, dim);
     if (strcmp(choice, "tanimoto") == 0)
         out[0] = (recipe){SOW_RELATION_TANIMOTO, SOW_SHAPE_FIXED, 0};
     else if (strcmp(choice, "linear") == 0)

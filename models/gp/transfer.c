@@ -138,7 +138,7 @@ static sow_status append_value(sow_gp *g, const sow_elsewhere *e, sow_error *err
     for (sow_index i = 0; i < r->n_items; i++) value[i] = r->smooth[i] + r->own[i];
     for (sow_index i = 0; i < e->n; i++) over[i] = value[e->item[i]];
     standardise_by(value, r->n_items, over, e->n);
-    SOW_TRY(sow_i_gp_priors_append(g->priors, "reference value", SOW_ROLE_REFERENCE_VALUE, value, has, r->n_items, err));
+    SOW_TRY(sow_i_gp_priors_append(g->priors, "reference value", SOW_ROLE_REFERENCE_VALUE, value, 1, has, r->n_items, err));
 done:
     free(value);
     free(over);
@@ -162,7 +162,7 @@ static sow_status append_cells(sow_gp *g, const sow_elsewhere *e, sow_error *err
     }
     if (n < 2) goto done;
     standardise_by(value, n_items, over, n);
-    SOW_TRY(sow_i_gp_priors_append(g->priors, "reference cells", SOW_ROLE_REFERENCE_CELLS, value, has, n_items, err));
+    SOW_TRY(sow_i_gp_priors_append(g->priors, "reference cells", SOW_ROLE_REFERENCE_CELLS, value, 1, has, n_items, err));
 done:
     free(value);
     free(over);
@@ -184,7 +184,7 @@ sow_status sow_i_gp_learn_reference(sow_gp *g, const sow_elsewhere *e, const sow
     belief.constant = 0; /* its values have mean 0 */
     SOW_TRY(sow_i_kernel_create(&kernel, o->kernel, g->priors, &belief, NULL, err));
     SOW_TRY(sow_i_items_create(&items, g->priors->prior, g->priors->n_priors, NULL, e->item, e->n, err));
-    SOW_TRY(sow_i_gp_learn(kernel, items, NULL, e->z, e->ratio, o->iterations, &objective, env, err));
+    SOW_TRY(sow_i_gp_learn(kernel, items, NULL, e->z, 1, e->ratio, o->iterations, &objective, env, err));
     SOW_TRY(sow_i_reference_create(&g->reference, &kernel, &items, e->z, e->ratio, n_items, env, err));
     g->reference->mean_only = strcmp(o->transfer, "mean") == 0;
     SOW_TRY(append_value(g, e, err));

@@ -1,0 +1,215 @@
+/* Profiles: a process on what an additive model of perturbation and context leaves.
+ *
+ * With other contexts the two-way model gives every item a mean in all d features (without them: the mean of the context). The residuals of
+ * the target's measured items are projected on the frozen response components w_j [k, d]; the scores, each divided by its own standard deviation
+ * u_j, are k outputs of one process (one kernel and noise, the sum of their marginal likelihoods). Its kernels look at the priors and, when there
+ * are other contexts, at what the perturbation did there. Back in d features, with latent variance v(x) and noise n(x) of the process:
+ *
+ *   mean_f = two-way_f + sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
+ *
+ * where discarded_f is the residuals' variance outside the components. No array is larger than items x features. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/linalg.h"
+#include "core/memory.h"
+#include "core/pca.h"
+#include "models/gp/gp_internal.h"
+#include "models/model_internal.h"
+
+struct sow_gp_profile {
+    sow_model *additive;      /* two-way or train-mean, for the mean */
+    sow_index k, d;
+    const double *components; /* [k, d] of the response space */
+    sow_pca own;              /* fitted here when the caller has no response space */
+    double *unit;             /* [k] */
+    double *spread;           /* [d] sum_j u_j^2 w_jf^2 */
+    double *discarded;        /* [d] */
+};
+
+void sow_i_gp_profile_destroy(sow_gp_profile *p)
+{
+    if (!p) return;
+    sow_model_destroy(p->additive);
+    sow_pca_clear(&p->own);
+    free(p->unit);
+    free(p->spread);
+    free(p->discarded);
+    free(p);
+}
+
+static int has_elsewhere(const sow_training *t)
+{
+    for (sow_index i = 0; i < t->n; i++)
+        if (t->context[i] != t->target) return 1;
+    return 0;
+}
+
+static sow_status fit_additive(sow_gp_profile *p, const sow_training *t, const sow_model_options *o, const sow_env *env, sow_error *err)
+{
+    int transfer = has_elsewhere(t) && strcmp(o->transfer, "none") != 0;
+    return sow_model_fit(&p->additive, transfer ? &sow_i_two_way : &sow_i_train_mean, t, o, env, err);
+}
+
+/* The response space: the caller's, or components of the target's own rows. */
+static sow_status choose_components(sow_gp_profile *p, const sow_training *t, const sow_model_options *o, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_pca *space = t->response;
+    p->d = t->n_features;
+    if (!space && t->n >= 2) {
+        SOW_TRY(sow_pca_fit(&p->own, t->y, t->n, p->d, NULL, o->components, env, err));
+        space = &p->own;
+    }
+    p->k = space ? space->n_components : 0;
+    if (p->k > o->components) p->k = o->components;
+    p->components = space ? space->components : NULL;
+done:
+    return st;
+}
+
+/* Residuals e [n, d] of the sample under the additive model. */
+static sow_status residuals(double *e, const sow_gp_profile *p, const sow_training *t, const sow_sample *s, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index d = p->d, *context = NULL;
+    SOW_NEW(context, s->n);
+    for (sow_index i = 0; i < s->n; i++) context[i] = t->context[s->row[i]];
+    sow_query q = {.n = s->n, .perturbation = s->item, .context = context};
+    SOW_TRY(sow_model_predict(p->additive, &q, e, NULL, NULL, env, err));
+    for (sow_index i = 0; i < s->n; i++)
+        for (sow_index f = 0; f < d; f++) e[i * d + f] = t->y[s->row[i] * d + f] - e[i * d + f];
+done:
+    free(context);
+    return st;
+}
+
+/* Scores z [n, k] of the residuals in units u, what they span, and what is left of e (which is used up). The shift has cost one degree of
+ * freedom. */
+static sow_status project(sow_gp_profile *p, double *z, double *e, sow_index n, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index k = p->k, d = p->d;
+    double freedom = n > 1 ? (double)(n - 1) : 1.0;
+    SOW_TRY(sow_gemm(sow_env_threads(env), 0, 1, n, k, d, 1, e, d, p->components, d, 0, z, k, err));
+    SOW_TRY(sow_gemm(sow_env_threads(env), 0, 0, n, d, k, -1, z, k, p->components, d, 1, e, d, err));
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index f = 0; f < d; f++) p->discarded[f] += e[i * d + f] * e[i * d + f] / freedom;
+    for (sow_index j = 0; j < k; j++) {
+        double ss = 0;
+        for (sow_index i = 0; i < n; i++) ss += z[i * k + j] * z[i * k + j];
+        p->unit[j] = ss > 0 ? sqrt(ss / freedom) : 1.0; /* the additive model's mean is 0 already */
+        for (sow_index i = 0; i < n; i++) z[i * k + j] /= p->unit[j];
+        for (sow_index f = 0; f < d; f++) p->spread[f] += p->unit[j] * p->unit[j] * p->components[j * d + f] * p->components[j * d + f];
+    }
+    for (sow_index f = 0; f < d; f++) p->discarded[f] = fmax(p->discarded[f], 1e-12);
+done:
+    return st;
+}
+
+/* What every perturbation did elsewhere, as scores: a prior of its own. */
+static sow_status append_response(sow_gp *g, const sow_training *t, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_gp_profile *p = g->profile;
+    sow_index n_items = t->priors ? t->priors->n_items : 0, n = 0, k = p->k, d = p->d;
+    double *x = NULL, *y = NULL, *scores = NULL, total = 0;
+    unsigned char *has = NULL;
+    if (p->additive->class_ != &sow_i_two_way || k == 0) goto done;
+    for (sow_index i = 0; i < t->n; i++)
+        if (t->perturbation[i] >= n_items) n_items = t->perturbation[i] + 1;
+    SOW_NEW(x, n_items * k);
+    SOW_NEW(y, d);
+    SOW_NEW(scores, k);
+    SOW_NEW(has, n_items);
+    for (sow_index i = 0; i < n_items; i++) {
+        has[i] = sow_i_two_way_elsewhere(p->additive, i, t->target, y) > 0;
+        if (!has[i]) continue;
+        n++;
+        sow_gemv(0, k, d, 1, p->components, d, y, 0, x + i * k);
+        sow_axpy(k, 1, x + i * k, scores);
+    }
+    for (sow_index i = 0; i < n_items; i++) {
+        if (!has[i]) continue;
+        sow_axpy(k, -1.0 / (double)n, scores, x + i * k);
+        total += sow_dot(k, x + i * k, x + i * k) / (double)n;
+    }
+    for (sow_index i = 0; i < n_items * k && total > 0; i++) x[i] /= sqrt(2 * total); /* root mean squared distance 1 */
+    if (n >= 2) SOW_TRY(sow_i_gp_priors_append(g->priors, "response elsewhere", SOW_ROLE_RESPONSE, x, k, has, n_items, err));
+done:
+    free(x);
+    free(y);
+    free(scores);
+    free(has);
+    return st;
+}
+
+static sow_status learn(sow_gp *g, const sow_sample *s, const double *z, const sow_model_options *o, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_kernel_prior belief = sow_i_kernel_prior_plain;
+    sow_arm *arm = &g->arm[g->n_arms++];
+    arm->weight = 1;
+    belief.constant = 1.0 / (double)s->n; /* how well n items tell the additive model's shift */
+    SOW_TRY(sow_i_items_create(&g->items, g->priors->prior, g->priors->n_priors, NULL, s->item, s->n, err));
+    SOW_TRY(sow_i_kernel_create(&arm->kernel, o->kernel, g->priors, &belief, NULL, err));
+    if (g->profile->k > 0)
+        SOW_TRY(sow_i_gp_learn(arm->kernel, g->items, NULL, z, g->profile->k, s->ratio, o->iterations, &arm->objective, env, err));
+    SOW_TRY(sow_i_condition(&arm->conditional, arm->kernel, g->items, NULL, z, g->profile->k, s->ratio, env, err));
+done:
+    return st;
+}
+
+sow_status sow_i_gp_fit_profile(sow_gp *g, const sow_training *t, const sow_model_options *o, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_sample s = {0};
+    sow_gp_profile *p = NULL;
+    double *e = NULL, *z = NULL;
+    SOW_NEW(p, 1);
+    g->profile = p;
+    g->scale = 1;
+    SOW_TRY(sow_i_sample(&s, g, t, err));
+    SOW_TRY(sow_i_gp_priors_create(&g->priors, t->priors, strcmp(o->kernel, "auto") == 0, env, err));
+    SOW_TRY(fit_additive(p, t, o, env, err));
+    SOW_TRY(choose_components(p, t, o, env, err));
+    SOW_NEW(p->unit, p->k);
+    SOW_NEW(p->spread, p->d);
+    SOW_NEW(p->discarded, p->d);
+    SOW_NEW(e, s.n * p->d);
+    SOW_NEW(z, s.n * p->k);
+    SOW_TRY(residuals(e, p, t, &s, env, err));
+    SOW_TRY(project(p, z, e, s.n, env, err));
+    SOW_TRY(append_response(g, t, err));
+    SOW_TRY(learn(g, &s, z, o, env, err));
+done:
+    sow_i_sample_clear(&s);
+    free(e);
+    free(z);
+    return st;
+}
+
+sow_status sow_i_gp_predict_profile(const sow_gp *g, const sow_query *q, double *mean, double *var, double *noise, const sow_env *env,
+                                    sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_gp_profile *p = g->profile;
+    sow_index k = p->k, d = p->d;
+    double *m = NULL, *v = NULL;
+    SOW_NEW(m, q->n * k);
+    SOW_NEW(v, q->n);
+    SOW_TRY(sow_model_predict(p->additive, q, mean, NULL, NULL, env, err));
+    SOW_TRY(sow_i_conditional_at(&g->arm[0].conditional, q->perturbation, q->n, m, v, NULL, env, err));
+    for (sow_index i = 0; i < q->n * k; i++) m[i] *= p->unit[i % k];
+    if (k > 0) SOW_TRY(sow_gemm(sow_env_threads(env), 0, 0, q->n, d, k, 1, m, k, p->components, d, 1, mean, d, err));
+    for (sow_index i = 0; i < q->n; i++) {
+        double n = sow_i_gp_noise(g, q, i);
+        for (sow_index f = 0; f < d && var; f++) var[i * d + f] = v[i] * p->spread[f];
+        for (sow_index f = 0; f < d && noise; f++) noise[i * d + f] = n * p->spread[f] + p->discarded[f];
+    }
+done:
+    free(m);
+    free(v);
+    return st;
+}
