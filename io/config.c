@@ -71,8 +71,8 @@ static void add_at(sow_i_reader *r, const char *set, long line, long column, con
         return;
     }
     vsnprintf(what, (size_t)n + 1, format, args);
-    add_problem(r, set ? sow_format("--set %s: %s", set, what) : sow_format("%s:%ld:%ld: %s", r->path, line, column, what), set != NULL,
-                line, column);
+    add_problem(r, set ? sow_format("--set %s: %s", set, what) : sow_format("%s:%ld:%ld: %s", r->path, line, column, what),
+                set != NULL, line, column);
     free(what);
 }
 
@@ -187,14 +187,17 @@ static void read_tree(sow_i_reader *r, sow_config *config, const char *text, siz
     }
     for (sow_index i = 0; i < n_sets && !r->failed; i++) {
         const char *set = sow_i_arena_text(r->arena, sets[i], strlen(sets[i]));
-        if (set) sow_i_config_set(r, root, set);
-        else r->failed = 1;
+        if (set)
+            sow_i_config_set(r, root, set);
+        else
+            r->failed = 1;
     }
     if (!r->failed) sow_i_config_fill(r, config, root);
     if (!r->failed) sow_i_config_check(r, config, root);
 }
 
-sow_status sow_config_read(sow_config **out, char **problems, const char *path, const char *const *sets, sow_index n_sets, sow_error *err)
+sow_status sow_config_read(sow_config **out, char **problems, const char *path, const char *const *sets, sow_index n_sets,
+                           sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_config *c = NULL;

@@ -54,7 +54,8 @@ static void check_name(sow_i_reader *r, sow_config *c, const sow_i_node *root)
     }
     size_t ok = strspn(c->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
     if (c->name[ok] || c->name[0] == '.')
-        sow_i_problem_at_path(r, root, "name", "name '%s' becomes a folder: letters, digits, - _ and dots only, no dot first", c->name);
+        sow_i_problem_at_path(r, root, "name", "name '%s' becomes a folder: letters, digits, - _ and dots only, no dot first",
+                              c->name);
 }
 
 static void check_source(sow_i_reader *r, const sow_config *c, const sow_i_node *root, sow_index i)
@@ -80,10 +81,11 @@ static void check_sources(sow_i_reader *r, const sow_config *c, const sow_i_node
     }
     if (is_generative(c)) {
         if (c->n_sources)
-            sow_i_problem_at_path(r, root, "data", "the generative oracle makes its own data; remove `data`, or choose oracle.kind replay or lab");
+            sow_i_problem_at_path(r, root, "data",
+                                  "the generative oracle makes its own data; remove `data`, or choose oracle.kind replay or lab");
     } else if (c->oracle.kind && sow_i_node_is_null(sow_i_node_child(root, "data"))) {
-        sow_i_problem_at_path(r, root, "oracle.kind", "oracle.kind '%s' needs `data.sources` with at least one source of role target",
-                              c->oracle.kind);
+        sow_i_problem_at_path(r, root, "oracle.kind",
+                              "oracle.kind '%s' needs `data.sources` with at least one source of role target", c->oracle.kind);
     } else if (c->n_sources && targets == 0) {
         sow_i_problem_at_path(r, root, "data.sources", "no source has role target; the campaign has nothing to plan for");
     }
@@ -94,21 +96,26 @@ static void check_readout(sow_i_reader *r, sow_config *c, const sow_i_node *root
     sow_readout_spec *s = &c->readout;
     if (!given(root, "readout", "kind")) s->kind = s->column || is_generative(c) ? SOW_READOUT_SCALAR : SOW_READOUT_PROFILE;
     if (is_generative(c)) {
-        if (s->kind != SOW_READOUT_SCALAR) sow_i_problem_at_path(r, root, "readout.kind", "the generative oracle has a scalar readout");
-        if (s->column) sow_i_problem_at_path(r, root, "readout.column", "the generative oracle has no columns; remove readout.column");
+        if (s->kind != SOW_READOUT_SCALAR)
+            sow_i_problem_at_path(r, root, "readout.kind", "the generative oracle has a scalar readout");
+        if (s->column)
+            sow_i_problem_at_path(r, root, "readout.column", "the generative oracle has no columns; remove readout.column");
         return;
     }
     const sow_i_node *kind = sow_i_node_child(sow_i_node_child(root, "readout"), "kind");
-    if (kind && (kind->kind != SOW_NODE_SCALAR || sow_i_word_position("scalar,profile", kind->text) < 0)) return; /* already reported */
+    if (kind && (kind->kind != SOW_NODE_SCALAR || sow_i_word_position("scalar,profile", kind->text) < 0))
+        return; /* already reported */
     if (s->kind == SOW_READOUT_SCALAR && !s->column)
         sow_i_problem_at_path(r, root, "readout", "a scalar readout needs readout.column, the column with the number");
     if (s->kind == SOW_READOUT_PROFILE && s->column)
-        sow_i_problem_at_path(r, root, "readout.column", "a profile readout is the whole row; remove readout.column, or choose kind scalar");
+        sow_i_problem_at_path(r, root, "readout.column",
+                              "a profile readout is the whole row; remove readout.column, or choose kind scalar");
     for (sow_index i = 0; i < s->n_adjust; i++) {
         if (!same(s->adjust_for[i], "cells") && !same(s->adjust_for[i], "log(cells)")) continue;
         for (sow_index j = 0; j < c->n_sources; j++)
             if (!c->sources[j].cells_column)
-                sow_i_problem_at_path(r, root, "readout.adjust_for", "adjusting for %s needs data.sources[%lld].cells, the column with cell numbers",
+                sow_i_problem_at_path(r, root, "readout.adjust_for",
+                                      "adjusting for %s needs data.sources[%lld].cells, the column with cell numbers",
                                       s->adjust_for[i], (long long)j);
     }
 }
@@ -117,9 +124,14 @@ static void check_objective(sow_i_reader *r, sow_config *c, const sow_i_node *ro
 {
     int bounds = !isnan(c->objective.below) + !isnan(c->objective.above), top = given(root, "objective", "top");
     if (c->objective.column) {
-        if (bounds == 0) sow_i_problem_at_path(r, root, "objective.column", "objective.column needs a bound: objective.below or objective.above");
-        if (top) sow_i_problem_at_path(r, root, "objective.top", "hits are either the top share or a column's values; remove objective.top or objective.column");
-        if (is_generative(c)) sow_i_problem_at_path(r, root, "objective.column", "the generative oracle has no columns; use objective.top");
+        if (bounds == 0)
+            sow_i_problem_at_path(r, root, "objective.column",
+                                  "objective.column needs a bound: objective.below or objective.above");
+        if (top)
+            sow_i_problem_at_path(r, root, "objective.top",
+                                  "hits are either the top share or a column's values; remove objective.top or objective.column");
+        if (is_generative(c))
+            sow_i_problem_at_path(r, root, "objective.column", "the generative oracle has no columns; use objective.top");
     } else if (bounds) {
         sow_i_problem_at_path(r, root, isnan(c->objective.below) ? "objective.above" : "objective.below",
                               "a bound needs objective.column, the column it is for");
@@ -127,9 +139,11 @@ static void check_objective(sow_i_reader *r, sow_config *c, const sow_i_node *ro
         c->objective.top = 0.1;
     }
     if (c->objective.below <= c->objective.above && bounds == 2)
-        sow_i_problem_at_path(r, root, "objective.below", "no value is above %g and below %g", c->objective.above, c->objective.below);
+        sow_i_problem_at_path(r, root, "objective.below", "no value is above %g and below %g", c->objective.above,
+                              c->objective.below);
     if (same(c->objective.kind, "hits") && c->readout.kind == SOW_READOUT_PROFILE && !c->objective.column)
-        sow_i_problem_at_path(r, root, "objective.kind", "the objective 'hits' by top share needs a scalar readout (readout.column)");
+        sow_i_problem_at_path(r, root, "objective.kind",
+                              "the objective 'hits' by top share needs a scalar readout (readout.column)");
     c->readout.hit_column = c->objective.column;
 }
 
@@ -139,15 +153,15 @@ static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_nod
     int references = 0;
     for (sow_index i = 0; i < c->n_sources; i++)
         references += c->sources[i].role == SOW_ROLE_REFERENCE;
-    if (sow_i_word_position(sow_i_hit_strategies, strategy) >= 0) {
+    if (sow_i_spelling_position(sow_i_hit_strategies, strategy) >= 0) {
         if (!same(c->objective.kind, "hits"))
             sow_i_problem_at_path(r, root, path, "strategy '%s' looks for hits and needs objective: {kind: hits}", strategy);
         if (c->readout.kind != SOW_READOUT_SCALAR)
             sow_i_problem_at_path(r, root, path, "strategy '%s' needs a scalar readout (readout.column)", strategy);
     }
-    if (sow_i_word_position(sow_i_prior_strategies, strategy) >= 0 && c->n_priors == 0 && !is_generative(c))
+    if (sow_i_spelling_position(sow_i_prior_strategies, strategy) >= 0 && c->n_priors == 0 && !is_generative(c))
         sow_i_problem_at_path(r, root, path, "strategy '%s' measures distances between priors and needs `priors:`", strategy);
-    if (strcmp(strategy, "reference") == 0 && !references)
+    if (sow_i_spelling_position("reference,by-reference", strategy) >= 0 && !references)
         sow_i_problem_at_path(r, root, path, "strategy 'reference' needs a source with role reference");
 }
 
@@ -161,7 +175,8 @@ static void check_held_out(sow_i_reader *r, const sow_config *c, const sow_i_nod
                                   (long long)c->oracle.modules, (long long)c->oracle.perturbations);
         return;
     }
-    static const char *const only[] = {"failure_rate", "perturbations", "modules", "prior_dims", "cells", "informativeness", "noise_per_cell"};
+    static const char *const only[] = {"failure_rate", "perturbations",   "modules",       "prior_dims",
+                                       "cells",        "informativeness", "noise_per_cell"};
     for (size_t i = 0; i < sizeof only / sizeof *only && c->oracle.kind; i++) {
         char path[60];
         snprintf(path, sizeof path, "oracle.%s", only[i]);
@@ -186,7 +201,8 @@ static void check_prior(sow_i_reader *r, const sow_config *c, const sow_i_node *
     if (!p->file == !p->context) sow_i_problem_at_path(r, root, at, "%s needs either a file or a context", at);
     size_t n = p->file ? strlen(p->file) : 0;
     int npy = n > 4 && strcmp(p->file + n - 4, ".npy") == 0;
-    if (npy && !p->names) sow_i_problem_at_path(r, root, at, "%s is an .npy file and needs `names`, a file with the name of each row", at);
+    if (npy && !p->names)
+        sow_i_problem_at_path(r, root, at, "%s is an .npy file and needs `names`, a file with the name of each row", at);
     if (!npy && p->names) sow_i_problem_at_path(r, root, at, "%s: `names` is for .npy files", at);
     if (p->max_set_size && p->max_set_size < p->min_set_size)
         sow_i_problem_at_path(r, root, at, "%s: max_set_size %lld is below min_set_size %lld", at, (long long)p->max_set_size,
@@ -203,7 +219,10 @@ static void check_prior_name(sow_i_reader *r, const sow_config *c, const sow_i_n
     if (is_generative(c)) names[n++] = "simulated";
     if (!name || among(names, n, name)) return;
     const char *near = sow_nearest_of(names, n, name);
-    sow_i_problem_at_path(r, root, path, "no prior is named '%s'%s%s%s", name, near ? "; did you mean '" : n ? "" : " (there are none)",
+    sow_i_problem_at_path(r, root, path, "no prior is named '%s'%s%s%s", name,
+                          near ? "; did you mean '"
+                          : n  ? ""
+                               : " (there are none)",
                           near ? near : "", near ? "'?" : "");
 }
 
@@ -224,11 +243,14 @@ static void check_quota(sow_i_reader *r, const sow_config *c, const sow_i_node *
     char at[60], prior[70];
     snprintf(at, sizeof at, "constraints.quota[%lld]", (long long)i);
     snprintf(prior, sizeof prior, "%s.prior", at);
-    if ((q->prior || q->set) && q->n_names) sow_i_problem_at_path(r, root, at, "%s takes prior and set, or names, not both", at);
-    else if (!q->n_names && !(q->prior && q->set)) sow_i_problem_at_path(r, root, at, "%s needs prior and set, or names", at);
+    if ((q->prior || q->set) && q->n_names)
+        sow_i_problem_at_path(r, root, at, "%s takes prior and set, or names, not both", at);
+    else if (!q->n_names && !(q->prior && q->set))
+        sow_i_problem_at_path(r, root, at, "%s needs prior and set, or names", at);
     if (q->at_most < 0 && q->at_least == 0) sow_i_problem_at_path(r, root, at, "%s needs at_most or at_least", at);
     if (q->at_most >= 0 && q->at_least > q->at_most)
-        sow_i_problem_at_path(r, root, at, "%s: at_least %lld is above at_most %lld", at, (long long)q->at_least, (long long)q->at_most);
+        sow_i_problem_at_path(r, root, at, "%s: at_least %lld is above at_most %lld", at, (long long)q->at_least,
+                              (long long)q->at_most);
     check_prior_name(r, c, root, prior, q->prior);
 }
 
@@ -241,8 +263,8 @@ static void check_constraints(sow_i_reader *r, const sow_config *c, const sow_i_
         if (!e->n_names == !e->file) sow_i_problem_at_path(r, root, at, "constraints.exclude needs names or a file, one of them");
         for (sow_index j = 0; j < e->n_names; j++)
             if (among(c->constraints.include, c->constraints.n_include, e->names[j]))
-                sow_i_problem_at_path(r, root, at, "'%s' is both in constraints.include and in constraints.exclude; take it out of one",
-                                      e->names[j]);
+                sow_i_problem_at_path(
+                    r, root, at, "'%s' is both in constraints.include and in constraints.exclude; take it out of one", e->names[j]);
     }
     for (sow_index j = 0; j < c->constraints.n_controls; j++)
         if (among(c->constraints.include, c->constraints.n_include, c->constraints.controls[j]))
@@ -267,6 +289,7 @@ void sow_i_config_check(sow_i_reader *r, sow_config *c, const sow_i_node *root)
     check_held_out(r, c, root);
     check_constraints(r, c, root);
     if (c->guides.file && c->guides.n_id != c->guides.n_sequence)
-        sow_i_problem_at_path(r, root, "design.guides.sequence", "design.guides has %lld id columns and %lld sequence columns; they go in pairs",
+        sow_i_problem_at_path(r, root, "design.guides.sequence",
+                              "design.guides has %lld id columns and %lld sequence columns; they go in pairs",
                               (long long)c->guides.n_id, (long long)c->guides.n_sequence);
 }

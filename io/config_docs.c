@@ -9,14 +9,16 @@
 static const char introduction[] =
     "# The campaign file\n"
     "\n"
-    "This page is written from the table in `io/config_keys.c`; a test keeps the two equal. `sower init` writes a commented file with\n"
+    "This page is written from the table in `io/config_keys.c`; a test keeps the two equal. `sower init` writes a commented file "
+    "with\n"
     "every key, `sower check` reads one and tells what it found.\n"
     "\n"
     "- The file is YAML (UTF-8, indented with spaces). Anchors, aliases, tags and a second document are refused.\n"
     "- A key that is left out, or is `null`, takes its default. `[]` after a key marks a list of mappings.\n"
     "- Where a list of names or numbers is expected, one value alone is a list of one. Numbers are written without quotes.\n"
     "- A file name is relative to the folder of the campaign file.\n"
-    "- An unknown key, a wrong type, a value out of range or a key given twice is reported as `file:line:column` with what is allowed and the\n"
+    "- An unknown key, a wrong type, a value out of range or a key given twice is reported as `file:line:column` with what is "
+    "allowed and the\n"
     "  nearest spelling; all problems at once, exit code 2, nothing written.\n"
     "- `--set key.path=value` replaces or adds one value from the command line and is checked the same way: `--set seed=2`,\n"
     "  `--set data.sources[0].role=reference`, `--set \"rounds.batches=[4, 4]\"`. `[n]` with n the present length adds an entry.\n";
@@ -30,8 +32,10 @@ static void append_cell(sow_text *t, const char *s)
 static void append_allowed(sow_text *t, const sow_i_key *key)
 {
     char *allows = sow_i_key_allows(key), *aliases = key->aliases ? sow_i_words(key->aliases) : NULL;
-    if (!allows || (key->aliases && !aliases)) t->failed = 1;
-    else append_cell(t, allows);
+    if (!allows || (key->aliases && !aliases))
+        t->failed = 1;
+    else
+        append_cell(t, allows);
     if (key->unit) sow_text_printf(t, " (%s)", key->unit);
     if (aliases) sow_text_printf(t, "; also %s", aliases);
     free(allows);
@@ -43,10 +47,14 @@ static void append_row(sow_text *t, const sow_i_key *key)
     sow_text_printf(t, "| `%s` | ", key->path);
     append_allowed(t, key);
     sow_text_append(t, " | ");
-    if (key->flags & SOW_KEY_REQUIRED) sow_text_append(t, strchr(key->path, '.') ? "required with its group" : "required");
-    else if (key->standard_is) append_cell(t, key->standard_is);
-    else if (key->standard) sow_text_printf(t, "`%s`", key->standard);
-    else sow_text_append(t, "not given");
+    if (key->flags & SOW_KEY_REQUIRED)
+        sow_text_append(t, strchr(key->path, '.') ? "required with its group" : "required");
+    else if (key->standard_is)
+        append_cell(t, key->standard_is);
+    else if (key->standard)
+        sow_text_printf(t, "`%s`", key->standard);
+    else
+        sow_text_append(t, "not given");
     sow_text_append(t, " | ");
     append_cell(t, key->sentence);
     sow_text_append(t, " |\n");
@@ -64,7 +72,8 @@ sow_status sow_config_reference(char **out, sow_error *err)
         int top = !strchr(keys[i].path, '.'), group = keys[i].type == SOW_KEY_MAPPING || keys[i].type == SOW_KEY_LIST;
         if (keys[i].type == SOW_KEY_UNSUPPORTED) continue;
         if (top && group) {
-            sow_text_printf(&t, "\n## %s\n\n%s%s\n", keys[i].path, keys[i].sentence, keys[i].flags & SOW_KEY_REQUIRED ? " Required." : "");
+            sow_text_printf(&t, "\n## %s\n\n%s%s\n", keys[i].path, keys[i].sentence,
+                            keys[i].flags & SOW_KEY_REQUIRED ? " Required." : "");
             in_table = 0;
         }
         if (!in_table) {

@@ -12,7 +12,7 @@ typedef struct {
     /* file paths: what the configuration holds (resolved) and what the file says */
     struct {
         const char *resolved, *written;
-    } *path;
+    } * path;
     sow_index n_paths, path_capacity;
 } sow_i_arena;
 SOW_MUST_CHECK sow_status sow_i_arena_create(sow_i_arena **out, sow_error *err);

@@ -2,27 +2,40 @@
 
 #include "io/config.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
-#define AT(member) .offset = offsetof(sow_config, member)
-#define LIST_AT(member, n_member) .offset = offsetof(sow_config, member), .offset_n = offsetof(sow_config, n_member)
-#define IN(type_, member) .offset = offsetof(type_, member)
+#define AT(member)                       .offset = offsetof(sow_config, member)
+#define LIST_AT(member, n_member)        .offset = offsetof(sow_config, member), .offset_n = offsetof(sow_config, n_member)
+#define IN(type_, member)                .offset = offsetof(type_, member)
 #define LIST_IN(type_, member, n_member) .offset = offsetof(type_, member), .offset_n = offsetof(type_, n_member)
-#define FROM(lowest) .min = (lowest), .max = INFINITY
-#define RANGE(lowest, highest) .min = (lowest), .max = (highest)
-#define ANY .min = -INFINITY, .max = INFINITY
-#define GROUP(path_, flags_, sentence_) {.path = path_, .type = SOW_KEY_MAPPING, .flags = flags_, .sentence = sentence_}
-#define LATER(path_, sentence_) {.path = path_, .type = SOW_KEY_UNSUPPORTED, .sentence = sentence_}
+#define FROM(lowest)                     .min = (lowest), .max = INFINITY
+#define RANGE(lowest, highest)           .min = (lowest), .max = (highest)
+#define ANY                              .min = -INFINITY, .max = INFINITY
+#define GROUP(path_, flags_, sentence_)                                                                                            \
+    {                                                                                                                              \
+        .path = path_, .type = SOW_KEY_MAPPING, .flags = flags_, .sentence = sentence_                                             \
+    }
+#define LATER(path_, sentence_)                                                                                                    \
+    {                                                                                                                              \
+        .path = path_, .type = SOW_KEY_UNSUPPORTED, .sentence = sentence_                                                          \
+    }
 #define STRATEGIES "random,kmeans,core-set,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead"
 #define STRATEGY_ALIASES                                                                                                           \
-    "coreset,k-center,kmeans_data,kmeans_embedding,kmeans-data,kmeans-embedding,max-var,expected-improvement,ts,poh"
+    "uniform,k-means,kmeans-data,kmeans-coverage,coreset,k-center,kcenter,max-dist,uncertainty,topuncertain,top-uncertainty,"      \
+    "maxdet,exploit,mean,upper-confidence-bound,expected-improvement,thompson-sampling,ts,by-reference,poh,pi,look-ahead,ens,"     \
+    "nonmyopic"
+#define STRATEGIES_LATER "loss-prediction,kmeans-embedding"
 
-/* Kept equal to the tables of acquisition/ and models/ by a test in planner/: io may not see those folders. */
-const char sow_i_hit_strategies[] = "greedy,ucb,ei,expected-improvement,thompson,ts,probability-of-hit,poh,lookahead";
-const char sow_i_prior_strategies[] = "kmeans,kmeans_data,kmeans_embedding,kmeans-data,kmeans-embedding,core-set,coreset,k-center";
+/* Kept equal to the tables of acquisition/ and models/ by a test: io may not see those folders. */
+const char sow_i_hit_strategies[] =
+    "greedy,exploit,mean,ucb,upper-confidence-bound,ei,expected-improvement,thompson,thompson-sampling,ts,"
+    "probability-of-hit,poh,pi,lookahead,look-ahead,ens,nonmyopic,reference,by-reference";
+const char sow_i_prior_strategies[] = "kmeans,k-means,kmeans-data,kmeans-coverage,core-set,coreset,k-center,kcenter,max-dist";
 const char sow_i_prior_models[] = "linear,knn";
 
+/* clang-format off */
 static const sow_i_key keys[] = {
     {"sower", SOW_KEY_INT, SOW_KEY_REQUIRED, AT(version), RANGE(1, 1), .example = "1", .sentence = "Version of this file format."},
     {"name", SOW_KEY_TEXT, AT(name), .standard_is = "the file's name without .yaml", .example = "my-screen",
@@ -136,7 +149,7 @@ static const sow_i_key keys[] = {
 
     GROUP("acquisition", 0, "How batches are chosen after the initial one."),
     {"acquisition.strategy", SOW_KEY_ENUM, AT(acquisition.strategy), .standard = "random", .allowed = STRATEGIES,
-     .aliases = STRATEGY_ALIASES, .unsupported = "loss-prediction", .sentence = "The strategy (sower check --list strategies)."},
+     .aliases = STRATEGY_ALIASES, .unsupported = STRATEGIES_LATER, .sentence = "The strategy (sower check --list strategies)."},
     {"acquisition.beta", SOW_KEY_NUMBER, AT(acquisition.beta), FROM(0), .standard = "1",
      .sentence = "ucb: weight of the standard deviation beside the mean."},
     {"acquisition.starts", SOW_KEY_INT, AT(acquisition.starts), RANGE(1, 10000), .standard = "10",
@@ -149,7 +162,7 @@ static const sow_i_key keys[] = {
     {"rounds.initial.size", SOW_KEY_INT, SOW_KEY_REQUIRED, AT(rounds.initial_size), FROM(1), .unit = "perturbations", .example = "20",
      .sentence = "Its size."},
     {"rounds.initial.strategy", SOW_KEY_ENUM, AT(rounds.initial_strategy), .standard = "random", .allowed = STRATEGIES,
-     .aliases = STRATEGY_ALIASES, .unsupported = "loss-prediction", .sentence = "Its strategy."},
+     .aliases = STRATEGY_ALIASES, .unsupported = STRATEGIES_LATER, .sentence = "Its strategy."},
     {"rounds.batches", SOW_KEY_INTS, LIST_AT(rounds.batches, rounds.n_batches), FROM(1), .unit = "perturbations", .standard = "[]",
      .example = "[20, 20]", .sentence = "Sizes of the rounds after it."},
 
@@ -239,6 +252,7 @@ static const sow_i_key keys[] = {
     {"costs.weeks_per_round", SOW_KEY_NUMBER, AT(costs.weeks_per_round), FROM(0), .unit = "weeks", .standard = "0",
      .sentence = "How long a round takes."},
 };
+/* clang-format on */
 
 const sow_i_key *sow_i_keys(sow_index *n)
 {
@@ -274,6 +288,24 @@ sow_index sow_i_word_position(const char *list, const char *word)
         size_t k = strcspn(list, ",");
         if (k == n && strncmp(list, word, n) == 0) return i;
         list += k + (list[k] == ',');
+    }
+    return -1;
+}
+
+static char folded(char c)
+{
+    return c == '_' ? '-' : (char)tolower((unsigned char)c);
+}
+
+sow_index sow_i_spelling_position(const char *list, const char *word)
+{
+    for (sow_index i = 0; list && *list; i++) {
+        size_t k = 0;
+        while (list[k] && list[k] != ',' && folded(list[k]) == folded(word[k]))
+            k++;
+        if ((list[k] == ',' || !list[k]) && !word[k]) return i;
+        list += strcspn(list, ",");
+        list += *list == ',';
     }
     return -1;
 }

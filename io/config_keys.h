@@ -1,4 +1,5 @@
-/* One row a key of the campaign file. The same rows parse, check, print the effective configuration, write docs/config.md and the template. */
+/* One row a key of the campaign file. The same rows parse, check, print the effective configuration, write docs/config.md and the
+ * template. */
 #ifndef SOWER_IO_CONFIG_KEYS_H
 #define SOWER_IO_CONFIG_KEYS_H
 
@@ -56,6 +57,9 @@ int sow_i_key_is_child(const sow_i_key *key, const char *parent);
 const char *sow_i_key_name(const sow_i_key *key);
 /** Is `word` in the comma-separated list (NULL = empty)? Position, or -1. */
 sow_index sow_i_word_position(const char *list, const char *word);
+
+/** The same, taking '_' for '-' and capitals for small letters: for keys with aliases, whose readers do so too. */
+sow_index sow_i_spelling_position(const char *list, const char *word);
 
 /* Strategies that want larger predicted values, so that the objective must say what is wanted; aliases included. */
 extern const char sow_i_hit_strategies[];

@@ -31,21 +31,32 @@ char *sow_i_words(const char *list)
 static void append_range(sow_text *t, const sow_i_key *key)
 {
     int low = isfinite(key->min), high = isfinite(key->max);
-    if (low && high && key->min == key->max) sow_text_printf(t, " equal to %.10g", key->min);
+    if (low && high && key->min == key->max)
+        sow_text_printf(t, " equal to %.10g", key->min);
     else if (low && high)
         sow_text_printf(t, " in %s%.10g, %.10g%s", key->flags & SOW_KEY_OPEN_MIN ? "(" : "[", key->min, key->max,
                         key->flags & SOW_KEY_OPEN_MAX ? ")" : "]");
-    else if (low) sow_text_printf(t, " %s %.10g", key->flags & SOW_KEY_OPEN_MIN ? ">" : ">=", key->min);
-    else if (high) sow_text_printf(t, " %s %.10g", key->flags & SOW_KEY_OPEN_MAX ? "<" : "<=", key->max);
+    else if (low)
+        sow_text_printf(t, " %s %.10g", key->flags & SOW_KEY_OPEN_MIN ? ">" : ">=", key->min);
+    else if (high)
+        sow_text_printf(t, " %s %.10g", key->flags & SOW_KEY_OPEN_MAX ? "<" : "<=", key->max);
 }
 
 char *sow_i_key_allows(const sow_i_key *key)
 {
     static const char *const words[] = {
-        [SOW_KEY_MAPPING] = "a mapping of keys",    [SOW_KEY_LIST] = "a list of mappings",    [SOW_KEY_INT] = "a whole number",
-        [SOW_KEY_NUMBER] = "a number",              [SOW_KEY_BOOL] = "true or false",         [SOW_KEY_TEXT] = "text",
-        [SOW_KEY_FILE] = "a file",                  [SOW_KEY_ENUM] = "one of ",               [SOW_KEY_CHOICE] = "one of ",
-        [SOW_KEY_CURRENCY] = "text of 1 to 7 bytes", [SOW_KEY_TEXTS] = "a list of names",      [SOW_KEY_INTS] = "a list of whole numbers",
+        [SOW_KEY_MAPPING] = "a mapping of keys",
+        [SOW_KEY_LIST] = "a list of mappings",
+        [SOW_KEY_INT] = "a whole number",
+        [SOW_KEY_NUMBER] = "a number",
+        [SOW_KEY_BOOL] = "true or false",
+        [SOW_KEY_TEXT] = "text",
+        [SOW_KEY_FILE] = "a file",
+        [SOW_KEY_ENUM] = "one of ",
+        [SOW_KEY_CHOICE] = "one of ",
+        [SOW_KEY_CURRENCY] = "text of 1 to 7 bytes",
+        [SOW_KEY_TEXTS] = "a list of names",
+        [SOW_KEY_INTS] = "a list of whole numbers",
         [SOW_KEY_UNSUPPORTED] = "nothing",
     };
     sow_text t = {0};
@@ -69,8 +80,10 @@ static void wrong_value(filler *f, const sow_i_key *key, const sow_i_node *node,
         return;
     }
     if (node->kind != SOW_NODE_SCALAR)
-        sow_i_problem_at(f->reader, node, "%s must be %s, not a %s", where, allows, node->kind == SOW_NODE_MAPPING ? "mapping" : "list");
-    else if (sow_i_node_is_null(node)) sow_i_problem_at(f->reader, node, "%s must be %s, not nothing", where, allows);
+        sow_i_problem_at(f->reader, node, "%s must be %s, not a %s", where, allows,
+                         node->kind == SOW_NODE_MAPPING ? "mapping" : "list");
+    else if (sow_i_node_is_null(node))
+        sow_i_problem_at(f->reader, node, "%s must be %s, not nothing", where, allows);
     else
         sow_i_problem_at(f->reader, node, "%s must be %s, not '%s'%s", where, allows, node->text,
                          node->quoted && key->type != SOW_KEY_TEXT && key->type != SOW_KEY_CURRENCY ? " in quotes" : "");
@@ -139,10 +152,12 @@ static int parse_bool(const char *text, int *out)
 /* A word of an enumeration; 0 after reporting. */
 static int check_word(filler *f, const sow_i_key *key, const sow_i_node *node, const char *where)
 {
-    if (sow_i_word_position(key->allowed, node->text) >= 0 || sow_i_word_position(key->aliases, node->text) >= 0) return 1;
-    if (sow_i_word_position(key->unsupported, node->text) >= 0) {
+    sow_index (*position)(const char *, const char *) = key->aliases ? sow_i_spelling_position : sow_i_word_position;
+    if (position(key->allowed, node->text) >= 0 || position(key->aliases, node->text) >= 0) return 1;
+    if (position(key->unsupported, node->text) >= 0) {
         char *list = sow_i_words(key->allowed);
-        if (!list) f->reader->failed = 1;
+        if (!list)
+            f->reader->failed = 1;
         else
             sow_i_problem_at(f->reader, node, "%s '%s' is not supported by this version (allowed: %s)", where, node->text, list);
         free(list);
@@ -234,8 +249,10 @@ static void fill_scalars(filler *f, const sow_i_key *key, const sow_i_node *node
         char entry[240];
         snprintf(entry, sizeof entry, "each of %.200s", where);
         sow_i_key single = *key;
-        if (key->type == SOW_KEY_TEXTS) single.type = SOW_KEY_TEXT;
-        else single.type = SOW_KEY_INT;
+        if (key->type == SOW_KEY_TEXTS)
+            single.type = SOW_KEY_TEXT;
+        else
+            single.type = SOW_KEY_INT;
         fill_scalar(f, &single, item, one ? where : entry, array + (size_t)i * size);
     }
     memcpy(base + key->offset_n, &n, sizeof n);
@@ -284,9 +301,12 @@ static void fill_default(filler *f, const sow_i_key *key, char *base)
     if (key->offset == SIZE_MAX) return;
     if (key->type == SOW_KEY_TEXTS || key->type == SOW_KEY_INTS || key->type == SOW_KEY_LIST) return; /* none: zero already */
     sow_i_node value = {.kind = SOW_NODE_SCALAR, .text = key->standard};
-    if (key->standard) fill_scalar(f, key, &value, key->path, at);
-    else if (key->type == SOW_KEY_NUMBER) memcpy(at, &nan, sizeof nan);
-    else if (key->type == SOW_KEY_INT) memcpy(at, &none, sizeof none);
+    if (key->standard)
+        fill_scalar(f, key, &value, key->path, at);
+    else if (key->type == SOW_KEY_NUMBER)
+        memcpy(at, &nan, sizeof nan);
+    else if (key->type == SOW_KEY_INT)
+        memcpy(at, &none, sizeof none);
 }
 
 static void fill_value(filler *f, const sow_i_key *key, const sow_i_node *node, const char *where, char *base)
@@ -333,8 +353,10 @@ static void report_unknown_keys(filler *f, const char *path, const char *where, 
             if (keys[i].type != SOW_KEY_UNSUPPORTED)
                 sow_text_printf(&allowed, "%s%s", allowed.size ? "," : "", sow_i_key_name(&keys[i]));
         }
-        if (allowed.failed) f->reader->failed = 1;
-        else if (!known) unknown_word(f, c, 1, "key", c->key, where, allowed.text, NULL);
+        if (allowed.failed)
+            f->reader->failed = 1;
+        else if (!known)
+            unknown_word(f, c, 1, "key", c->key, where, allowed.text, NULL);
         sow_text_clear(&allowed);
     }
 }
@@ -342,7 +364,8 @@ static void report_unknown_keys(filler *f, const char *path, const char *where, 
 static void report_missing(filler *f, const sow_i_key *key, const char *where, const sow_i_node *node)
 {
     char *allows = sow_i_key_allows(key);
-    if (!allows) f->reader->failed = 1;
+    if (!allows)
+        f->reader->failed = 1;
     else
         sow_i_problem_at(f->reader, node, "key '%s' is missing in %s: %s (%.*s)", sow_i_key_name(key),
                          *where ? where : "the campaign file", allows, (int)strlen(key->sentence) - 1, key->sentence);

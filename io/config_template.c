@@ -1,4 +1,5 @@
-/* The commented campaign of `sower init`, from the table of keys: what is known is filled in, the rest stands commented out with its default. */
+/* The commented campaign of `sower init`, from the table of keys: what is known is filled in, the rest stands commented out with
+ * its default. */
 #include "io/config_internal.h"
 
 #include "core/memory.h"
@@ -31,9 +32,12 @@ static char *yaml_scalar(const char *s)
     if (is_plain(s)) return sow_strdup(s);
     sow_text_append(&t, "\"");
     for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
-        if (*p == '"' || *p == '\\') sow_text_printf(&t, "\\%c", *p);
-        else if (*p < 32) sow_text_printf(&t, "\\x%02x", *p);
-        else sow_text_printf(&t, "%c", *p);
+        if (*p == '"' || *p == '\\')
+            sow_text_printf(&t, "\\%c", *p);
+        else if (*p < 32)
+            sow_text_printf(&t, "\\x%02x", *p);
+        else
+            sow_text_printf(&t, "%c", *p);
     }
     sow_text_append(&t, "\"");
     if (t.failed) sow_text_clear(&t);
@@ -63,9 +67,17 @@ static char *batches(const sow_config_guess *g)
 static const char *simulator_value(const char *path)
 {
     static const char *const values[][2] = {
-        {"sower", "1"}, {"seed", "1"}, {"model.kind", "gp"}, {"objective.kind", "hits"}, {"objective.top", "0.1"},
-        {"acquisition.strategy", "ucb"}, {"rounds.initial.size", "40"}, {"rounds.initial.strategy", "random"},
-        {"rounds.batches", "[40, 40, 40]"}, {"oracle.kind", "generative"}, {"oracle.held_out.fraction", "0.2"},
+        {"sower", "1"},
+        {"seed", "1"},
+        {"model.kind", "gp"},
+        {"objective.kind", "hits"},
+        {"objective.top", "0.1"},
+        {"acquisition.strategy", "ucb"},
+        {"rounds.initial.size", "40"},
+        {"rounds.initial.strategy", "random"},
+        {"rounds.batches", "[40, 40, 40]"},
+        {"oracle.kind", "generative"},
+        {"oracle.held_out.fraction", "0.2"},
         {"design.cells_per_perturbation", "100"},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
@@ -79,7 +91,9 @@ static const char *guessed_text(const sow_config_guess *g, const char *path)
         const char *path, *value;
     } values[] = {
         {"data.sources[].file", g->file},
-        {"data.sources[].context.name", g->context_column ? NULL : g->context ? g->context : "target"},
+        {"data.sources[].context.name", g->context_column ? NULL
+                                        : g->context      ? g->context
+                                                          : "target"},
         {"data.sources[].context.column", g->context_column},
         {"data.sources[].perturbation.column", g->perturbation_column},
         {"data.sources[].perturbation.separator", g->separator},
@@ -138,9 +152,9 @@ static int is_live(const writer *w, const sow_i_key *key)
 /* ---- lines */
 
 typedef struct {
-    int indent;    /* spaces before the key */
-    int comment;   /* column of the "# ", or -1 */
-    int dash;      /* the next line starts an entry of a list */
+    int indent;  /* spaces before the key */
+    int comment; /* column of the "# ", or -1 */
+    int dash;    /* the next line starts an entry of a list */
 } place;
 
 static void write_line(writer *w, place *p, const char *name, const char *value, const sow_i_key *key)
@@ -148,8 +162,8 @@ static void write_line(writer *w, place *p, const char *name, const char *value,
     sow_text *t = &w->text;
     size_t start = t->size;
     int indent = p->indent - (p->dash ? 2 : 0), outside = p->comment >= 0 ? p->comment : indent;
-    sow_text_printf(t, "%*s%s%*s%s%s:%s%s", outside, "", p->comment >= 0 ? "# " : "", indent - outside, "", p->dash ? "- " : "", name,
-                    value ? " " : "", value ? value : "");
+    sow_text_printf(t, "%*s%s%*s%s%s:%s%s", outside, "", p->comment >= 0 ? "# " : "", indent - outside, "", p->dash ? "- " : "",
+                    name, value ? " " : "", value ? value : "");
     p->dash = 0;
     int used = (int)(t->size - start);
     sow_text_printf(t, "%*s# %s", used < SENTENCE_COLUMN ? SENTENCE_COLUMN - used : 2, "", key->sentence);
@@ -210,8 +224,10 @@ static void write_key(writer *w, const sow_i_key *key, place *p)
     inside.dash = list;
     if (top && list && !is_live(w, key)) inside.comment = inside.indent - 2;
     char *path = list ? sow_format("%s[]", key->path) : sow_strdup(key->path);
-    if (path) write_group(w, path, &inside);
-    else w->text.failed = 1;
+    if (path)
+        write_group(w, path, &inside);
+    else
+        w->text.failed = 1;
     free(path);
 }
 
@@ -231,8 +247,9 @@ sow_status sow_config_template(char **out, const sow_config_guess *guess, sow_er
     writer w = {.guess = guess};
     place top = {.comment = -1};
     *out = NULL;
-    sow_text_append(&w.text, "# A sower campaign. `sower check FILE` tells what is in it, `sower plan FILE` plans the next round.\n"
-                             "# Keys that are commented out stand with their default or with an example; docs/config.md has them all.\n");
+    sow_text_append(&w.text,
+                    "# A sower campaign. `sower check FILE` tells what is in it, `sower plan FILE` plans the next round.\n"
+                    "# Keys that are commented out stand with their default or with an example; docs/config.md has them all.\n");
     write_group(&w, "", &top);
     if (w.text.failed) {
         sow_text_clear(&w.text);

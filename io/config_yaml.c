@@ -1,5 +1,5 @@
-/* YAML text to a tree that keeps its marks. Aliases, anchors, tags and several documents are refused: a campaign file needs none, and
- * what is not there cannot be misread. */
+/* YAML text to a tree that keeps its marks. Aliases, anchors, tags and several documents are refused: a campaign file needs none,
+ * and what is not there cannot be misread. */
 #include "io/config_internal.h"
 
 #include <string.h>
@@ -43,8 +43,10 @@ sow_i_node *sow_i_node_item(const sow_i_node *node, sow_index i)
 
 void sow_i_node_append(sow_i_node *parent, sow_i_node *child)
 {
-    if (parent->last) parent->last->next = child;
-    else parent->first = child;
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->first = child;
     parent->last = child;
     parent->n++;
 }
@@ -167,9 +169,12 @@ static void add_entry(builder *b, sow_i_node *mapping, const sow_i_node *key, so
     value->key_line = key->line;
     value->key_column = key->column;
     if (before && before->key_line)
-        sow_i_problem_at_key(b->reader, value, "key '%s' is given twice (first in line %ld); keep one", key->text, before->key_line);
-    else if (before) sow_i_problem_at_key(b->reader, value, "key '%s' is given twice; keep one", key->text);
-    else sow_i_node_append(mapping, value);
+        sow_i_problem_at_key(b->reader, value, "key '%s' is given twice (first in line %ld); keep one", key->text,
+                             before->key_line);
+    else if (before)
+        sow_i_problem_at_key(b->reader, value, "key '%s' is given twice; keep one", key->text);
+    else
+        sow_i_node_append(mapping, value);
 }
 
 static sow_i_node *parse_mapping(builder *b, const yaml_event_t *start, int depth)
@@ -199,9 +204,12 @@ static sow_i_node *parse_node(builder *b, yaml_event_t *e, int depth)
     if (e->type == YAML_SCALAR_EVENT) anchor = e->data.scalar.anchor, tag = e->data.scalar.tag;
     if (e->type == YAML_SEQUENCE_START_EVENT) anchor = e->data.sequence_start.anchor, tag = e->data.sequence_start.tag;
     if (e->type == YAML_MAPPING_START_EVENT) anchor = e->data.mapping_start.anchor, tag = e->data.mapping_start.tag;
-    if (e->type == YAML_ALIAS_EVENT || anchor) refuse(b, e, "anchors (&) and aliases (*) are not supported; write the value out");
-    else if (tag) refuse(b, e, "tags (!) are not supported; write the plain value");
-    else if (depth > MAX_DEPTH) refuse(b, e, "nested too deeply");
+    if (e->type == YAML_ALIAS_EVENT || anchor)
+        refuse(b, e, "anchors (&) and aliases (*) are not supported; write the value out");
+    else if (tag)
+        refuse(b, e, "tags (!) are not supported; write the plain value");
+    else if (depth > MAX_DEPTH)
+        refuse(b, e, "nested too deeply");
     if (b->stop) return NULL;
     if (e->type == YAML_SEQUENCE_START_EVENT) return parse_sequence(b, e, depth);
     if (e->type == YAML_MAPPING_START_EVENT) return parse_mapping(b, e, depth);
@@ -215,7 +223,8 @@ static sow_i_node *parse_stream(builder *b)
     yaml_event_t e;
     int documents = 0, end = 0;
     while (!end && next_event(b, &e)) {
-        if (e.type == YAML_DOCUMENT_START_EVENT && documents++) refuse(b, &e, "a second document (---) starts here; a file holds one");
+        if (e.type == YAML_DOCUMENT_START_EVENT && documents++)
+            refuse(b, &e, "a second document (---) starts here; a file holds one");
         end = e.type == YAML_STREAM_END_EVENT;
         if (e.type == YAML_SCALAR_EVENT || e.type == YAML_SEQUENCE_START_EVENT || e.type == YAML_MAPPING_START_EVENT ||
             e.type == YAML_ALIAS_EVENT)

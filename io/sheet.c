@@ -60,8 +60,8 @@ void sow_guides_destroy(sow_guides *g)
 }
 
 /* The guides of one row: a pair with neither id nor sequence is an empty cell of the library. */
-static sow_status take_row(sow_guides *g, sow_index row, sow_index target_column, const sow_index *id, const sow_index *sequence, sow_index n,
-                           sow_error *err)
+static sow_status take_row(sow_guides *g, sow_index row, sow_index target_column, const sow_index *id, const sow_index *sequence,
+                           sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
     const char *name = sow_table_cell(g->table, row, target_column);
@@ -162,9 +162,10 @@ typedef struct {
 
 static const char non_targeting[] = "non-targeting";
 
-/* Lines of one perturbation: `wanted` guides, its cells split into whole numbers that add up. A library's guides repeat only when `repeat`. */
-static sow_status add_lines(order *o, const char *perturbation, const char *context, const char *role, sow_index wanted, sow_index cells,
-                            int repeat)
+/* Lines of one perturbation: `wanted` guides, its cells split into whole numbers that add up. A library's guides repeat only when
+ * `repeat`. */
+static sow_status add_lines(order *o, const char *perturbation, const char *context, const char *role, sow_index wanted,
+                            sow_index cells, int repeat)
 {
     sow_status st = SOW_OK;
     sow_index start = 0, there = guides_of(o->library, perturbation, &start);
@@ -172,8 +173,13 @@ static sow_status add_lines(order *o, const char *perturbation, const char *cont
     for (sow_index i = 0; i < n; i++) {
         const guide *g = there ? &o->library->guide[o->library->order[start + i % there]] : NULL;
         SOW_TRY(sow_grow(&o->line, &o->capacity, o->n + 1, sizeof *o->line, o->err));
-        o->line[o->n++] = (order_line){.perturbation = perturbation, .context = context, .role = role, .guide = g ? g->id : NULL,
-                                       .sequence = g ? g->sequence : "", .number = i + 1, .cells = cells / n + (i < cells % n)};
+        o->line[o->n++] = (order_line){.perturbation = perturbation,
+                                       .context = context,
+                                       .role = role,
+                                       .guide = g ? g->id : NULL,
+                                       .sequence = g ? g->sequence : "",
+                                       .number = i + 1,
+                                       .cells = cells / n + (i < cells % n)};
     }
     if (o->library && !there && o->missed && sow_names_find(o->missed, perturbation) < 0) {
         SOW_TRY(sow_names_add(o->missed, perturbation, NULL, o->err));
@@ -221,13 +227,15 @@ static void print_line(sow_text *out, const order_line *l, sow_index position, s
     sow_text_append(out, ",");
     sow_text_csv(out, l->context);
     sow_text_printf(out, ",%s,", l->role);
-    if (l->guide) sow_text_csv(out, l->guide);
-    else sow_text_printf(out, "%lld", (long long)l->number);
+    if (l->guide)
+        sow_text_csv(out, l->guide);
+    else
+        sow_text_printf(out, "%lld", (long long)l->number);
     sow_text_append(out, ",");
     sow_text_csv(out, l->sequence);
     sow_index well = place % WELLS;
-    sow_text_printf(out, ",%lld,%lld,%c%d\n", (long long)l->cells, (long long)(place / WELLS + 1), (char)('A' + well / WELL_COLUMNS),
-                    (int)(well % WELL_COLUMNS) + 1);
+    sow_text_printf(out, ",%lld,%lld,%c%d\n", (long long)l->cells, (long long)(place / WELLS + 1),
+                    (char)('A' + well / WELL_COLUMNS), (int)(well % WELL_COLUMNS) + 1);
 }
 
 /* Wells are dealt by a shuffle of the places, so that neither rank nor role goes with a corner of the plate. */

@@ -1,5 +1,5 @@
-/* The event store. SQLite carries the transaction; the lock file says who holds the campaign (SQLite's own locks last only as long as a
- * transaction and cannot name anybody); the hash chain tells a changed record from a true one. */
+/* The event store. SQLite carries the transaction; the lock file says who holds the campaign (SQLite's own locks last only as long
+ * as a transaction and cannot name anybody); the hash chain tells a changed record from a true one. */
 #include "io/store.h"
 
 #include "core/memory.h"
@@ -28,7 +28,7 @@ static const char schema[] =
 
 struct sow_store {
     char *dir, *path, *lock_path;
-    int lock; /* descriptor, -1 = none */
+    int lock;    /* descriptor, -1 = none */
     sqlite3 *db; /* NULL once a reader has read */
     sqlite3_stmt *insert;
     sow_event *events;
@@ -36,7 +36,8 @@ struct sow_store {
     char head[65];
 };
 
-/* The errno behind a failed call. SQLite does not keep it for every path; then the one still standing is used if it is about disks. */
+/* The errno behind a failed call. SQLite does not keep it for every path; then the one still standing is used if it is about disks.
+ */
 static int errno_behind(const sow_store *s, int standing)
 {
     int e = sqlite3_system_errno(s->db);
@@ -57,8 +58,9 @@ static sow_status sqlite_error(const sow_store *s, const char *verb, sow_error *
         return sow_i_io_error(err, verb, s->path, e ? e : EROFS);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-        return SOW_ERROR(err, SOW_E_DATA, "cannot %s '%s': %s; it is not a campaign, or it was damaged: restore the folder from a copy",
-                         verb, s->path, sqlite3_errmsg(s->db));
+        return SOW_ERROR(err, SOW_E_DATA,
+                         "cannot %s '%s': %s; it is not a campaign, or it was damaged: restore the folder from a copy", verb,
+                         s->path, sqlite3_errmsg(s->db));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return SOW_ERROR(err, SOW_E_STATE, "cannot %s '%s': another program keeps the database busy; close it and try again", verb,
@@ -92,8 +94,8 @@ static sow_status refuse_second(const sow_store *s, sow_error *err)
     if (sscanf(holder, "%ld %255s", &pid, host) < 1)
         return SOW_ERROR(err, SOW_E_STATE, "another process is working on the campaign in '%s'; wait for it to finish", s->dir);
     return SOW_ERROR(err, SOW_E_STATE,
-                     "process %ld on %s is working on the campaign in '%s'; wait for it to finish, or end it (nothing is lost)", pid, host,
-                     s->dir);
+                     "process %ld on %s is working on the campaign in '%s'; wait for it to finish, or end it (nothing is lost)",
+                     pid, host, s->dir);
 }
 
 static void host_name(char host[256])
@@ -208,8 +210,10 @@ static sow_status open_writer(sow_store *s, sow_store_mode mode, sow_error *err)
 {
     sow_status st = SOW_OK;
     int empty = 0;
-    if (mode == SOW_STORE_CREATE) SOW_TRY(sow_make_directories(s->dir, err));
-    else if (!sow_file_exists(s->path)) return no_campaign(s, err);
+    if (mode == SOW_STORE_CREATE)
+        SOW_TRY(sow_make_directories(s->dir, err));
+    else if (!sow_file_exists(s->path))
+        return no_campaign(s, err);
     SOW_TRY(take_lock(s, err));
     SOW_TRY(open_database(s, s->path, SQLITE_OPEN_READWRITE | (mode == SOW_STORE_CREATE ? SQLITE_OPEN_CREATE : 0), err));
     SOW_TRY(check_schema(s, &empty, err));
@@ -268,8 +272,8 @@ static void event_clear(sow_event *e)
     *e = (sow_event){0};
 }
 
-static sow_status event_fill(sow_event *out, sow_index seq, const char *kind, sow_index round, const char *payload, const char *time_text,
-                             sow_error *err)
+static sow_status event_fill(sow_event *out, sow_index seq, const char *kind, sow_index round, const char *payload,
+                             const char *time_text, sow_error *err)
 {
     *out = (sow_event){.seq = seq, .round = round};
     out->kind = sow_strdup(kind);
@@ -293,15 +297,16 @@ static sow_status take_row(sow_store *s, sqlite3_stmt *q, sow_error *err)
     sow_event e = {0};
     char hash[65];
     SOW_TRY(sow_grow(&s->events, &s->capacity, s->n + 1, sizeof *s->events, err));
-    SOW_TRY(event_fill(&e, sqlite3_column_int64(q, 0), column_text(q, 1), sqlite3_column_int64(q, 2), column_text(q, 3), column_text(q, 4),
-                       err));
+    SOW_TRY(event_fill(&e, sqlite3_column_int64(q, 0), column_text(q, 1), sqlite3_column_int64(q, 2), column_text(q, 3),
+                       column_text(q, 4), err));
     SOW_TRY(chain_hash(hash, s->head, &e, err));
     if (e.seq != s->n + 1)
         SOW_FAIL(err, SOW_E_DATA, "'%s': event %lld is missing (event %lld follows %lld); restore the folder from a copy", s->path,
                  (long long)s->n + 1, (long long)e.seq, (long long)s->n);
     if (strcmp(column_text(q, 5), s->head) != 0 || strcmp(column_text(q, 6), hash) != 0)
-        SOW_FAIL(err, SOW_E_DATA, "'%s': event %lld ('%s', round %lld) was changed after it was written; restore the folder from a copy",
-                 s->path, (long long)e.seq, e.kind, (long long)e.round);
+        SOW_FAIL(err, SOW_E_DATA,
+                 "'%s': event %lld ('%s', round %lld) was changed after it was written; restore the folder from a copy", s->path,
+                 (long long)e.seq, e.kind, (long long)e.round);
     memcpy(s->head, hash, sizeof hash);
     s->events[s->n++] = e;
     e = (sow_event){0};

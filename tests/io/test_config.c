@@ -1,10 +1,13 @@
 #include "io/config.h"
 
+#include "acquisition/strategy.h"
 #include "core/cost.h"
 #include "core/memory.h"
 #include "io/config_keys.h"
 #include "io/file.h"
+#include "models/model.h"
 #include "scratch.h"
+#include "simulator/oracle.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -26,41 +29,42 @@ TestSuite(config_template, .init = scratch_create, .fini = scratch_remove);
     "oracle: {kind: generative}\n"                                                                                                 \
     "rounds: {initial: {size: 5}}\n"
 
-static const char whole[] = "sower: 1\n"
-                            "name: thp1-eccite\n"
-                            "seed: 8\n"
-                            "data:\n"
-                            "  sources:\n"
-                            "    - file: ../data/a.csv.gz\n"
-                            "      role: target                # target | reference\n"
-                            "      context: THP-1\n"
-                            "      perturbation: {column: gene, separator: \"+\", control: non-targeting, dose: {column: dose}}\n"
-                            "      replicate: {column: replicate}\n"
-                            "      cells: n_cells\n"
-                            "      technical_batch: null\n"
-                            "      values: response\n"
-                            "    - {file: /abs/b.h5ad, role: reference, context: {column: line}, contexts: [A, B], perturbation: gene,\n"
-                            "       variance: v, cells: {column: n}, duplicates: error}\n"
-                            "readout: {kind: scalar, column: \"n DE\", transform: log1p, adjust_for: [log(cells)]}\n"
-                            "priors:\n"
-                            "  - {name: reactome, file: p.gmt.gz, min_set_size: 3, max_set_size: 500}\n"
-                            "  - {name: umap, file: u.tsv, key: gene, columns: [x, y], shuffle: true}\n"
-                            "  - {name: emb, file: e.npy, names: e.txt}\n"
-                            "  - {name: ref, context: A}\n"
-                            "model: {kind: gp, prior: [reactome, umap], prior_dims: 32, kernel: rbf, transfer: mean, iterations: 9, components: 7}\n"
-                            "objective: {kind: hits, column: \"pos|fdr\", below: 0.05, direction: low}\n"
-                            "acquisition: {strategy: ucb, beta: 2.5, representation: prior}\n"
-                            "rounds: {initial: {size: 5, strategy: k-center}, batches: [4, 4, 4]}\n"
-                            "oracle: {kind: replay, held_out: {count: 40}}\n"
-                            "constraints:\n"
-                            "  include: [STAT1]\n"
-                            "  exclude: {names: [SPI1], reason: \"too few cells\"}\n"
-                            "  quota: [{prior: reactome, set: \"Interferon Signaling\", at_most: 3}, {names: [X, Y], at_least: 1, per: campaign}]\n"
-                            "  controls: GAPDH\n"
-                            "design: {guides_per_target: 4, cells_per_perturbation: 300, control_share: 0.08, moi: 0.4, reads_per_cell: 2e4,\n"
-                            "         guides: {file: g.csv, target: gene, id: [a, b], sequence: [c, d]}}\n"
-                            "costs: {currency: EUR, per_round: 2000, per_perturbation: 1, per_guide: 15, per_cell: 0.086,\n"
-                            "        per_million_reads: 0.374, weeks_per_round: 4}\n";
+static const char whole[] =
+    "sower: 1\n"
+    "name: thp1-eccite\n"
+    "seed: 8\n"
+    "data:\n"
+    "  sources:\n"
+    "    - file: ../data/a.csv.gz\n"
+    "      role: target                # target | reference\n"
+    "      context: THP-1\n"
+    "      perturbation: {column: gene, separator: \"+\", control: non-targeting, dose: {column: dose}}\n"
+    "      replicate: {column: replicate}\n"
+    "      cells: n_cells\n"
+    "      technical_batch: null\n"
+    "      values: response\n"
+    "    - {file: /abs/b.h5ad, role: reference, context: {column: line}, contexts: [A, B], perturbation: gene,\n"
+    "       variance: v, cells: {column: n}, duplicates: error}\n"
+    "readout: {kind: scalar, column: \"n DE\", transform: log1p, adjust_for: [log(cells)]}\n"
+    "priors:\n"
+    "  - {name: reactome, file: p.gmt.gz, min_set_size: 3, max_set_size: 500}\n"
+    "  - {name: umap, file: u.tsv, key: gene, columns: [x, y], shuffle: true}\n"
+    "  - {name: emb, file: e.npy, names: e.txt}\n"
+    "  - {name: ref, context: A}\n"
+    "model: {kind: gp, prior: [reactome, umap], prior_dims: 32, kernel: rbf, transfer: mean, iterations: 9, components: 7}\n"
+    "objective: {kind: hits, column: \"pos|fdr\", below: 0.05, direction: low}\n"
+    "acquisition: {strategy: ucb, beta: 2.5, representation: prior}\n"
+    "rounds: {initial: {size: 5, strategy: k-center}, batches: [4, 4, 4]}\n"
+    "oracle: {kind: replay, held_out: {count: 40}}\n"
+    "constraints:\n"
+    "  include: [STAT1]\n"
+    "  exclude: {names: [SPI1], reason: \"too few cells\"}\n"
+    "  quota: [{prior: reactome, set: \"Interferon Signaling\", at_most: 3}, {names: [X, Y], at_least: 1, per: campaign}]\n"
+    "  controls: GAPDH\n"
+    "design: {guides_per_target: 4, cells_per_perturbation: 300, control_share: 0.08, moi: 0.4, reads_per_cell: 2e4,\n"
+    "         guides: {file: g.csv, target: gene, id: [a, b], sequence: [c, d]}}\n"
+    "costs: {currency: EUR, per_round: 2000, per_perturbation: 1, per_guide: 15, per_cell: 0.086,\n"
+    "        per_million_reads: 0.374, weeks_per_round: 4}\n";
 
 static sow_config *read_or_die(const char *text, const char *set)
 {
@@ -137,7 +141,8 @@ Test(config, fills_in_the_documented_defaults)
     cr_expect_str_eq(c->rounds.initial_strategy, "random");
     cr_expect_eq(c->rounds.n_batches, 0);
     cr_expect(isnan(c->oracle.held_fraction) && c->oracle.held_count == -1);
-    cr_expect(c->oracle.perturbations == 400 && c->oracle.modules == 24 && c->oracle.cells == 100 && c->oracle.informativeness == 0.7);
+    cr_expect(c->oracle.perturbations == 400 && c->oracle.modules == 24 && c->oracle.cells == 100 &&
+              c->oracle.informativeness == 0.7);
     cr_expect_eq(c->readout.kind, SOW_READOUT_SCALAR);
     cr_expect_str_eq(c->readout.transform, "none");
     cr_expect(c->design.guides_per_target == design.guides_per_target && c->design.moi == design.moi);
@@ -150,7 +155,8 @@ Test(config, fills_in_the_documented_defaults)
 Test(config, takes_a_readout_without_a_column_as_a_profile)
 {
     sow_config *c = read_or_die("sower: 1\ndata: {sources: [{file: s.h5ad, context: {column: c}, perturbation: p}]}\n"
-                                "oracle: {kind: lab, held_out: {list: h.txt}}\nrounds: {initial: {size: 1}}\n", NULL);
+                                "oracle: {kind: lab, held_out: {list: h.txt}}\nrounds: {initial: {size: 1}}\n",
+                                NULL);
     cr_assert_eq(c->readout.kind, SOW_READOUT_PROFILE);
     cr_assert(strstr(c->oracle.held_list, "/h.txt"));
     sow_config_destroy(c);
@@ -160,7 +166,8 @@ Test(config, makes_a_folder_name_of_any_file_name)
 {
     sow_error err = {0};
     sow_config *c = NULL;
-    cr_assert_eq(sow_config_read(&c, NULL, scratch_write("my screen (2).v1.yaml", GENERATIVE), NULL, 0, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(sow_config_read(&c, NULL, scratch_write("my screen (2).v1.yaml", GENERATIVE), NULL, 0, &err), SOW_OK, "%s",
+                 err.message);
     cr_assert_str_eq(c->name, "my-screen--2-.v1");
     sow_config_destroy(c);
 }
@@ -172,7 +179,8 @@ static char *problems_of(const char *text, const char *const *sets, sow_index n_
     sow_error err = {0};
     sow_config *c = NULL;
     char *problems = NULL;
-    cr_assert_eq(sow_config_read(&c, &problems, scratch_write("c.yaml", text), sets, n_sets, &err), SOW_E_CONFIG, "accepted:\n%s", text);
+    cr_assert_eq(sow_config_read(&c, &problems, scratch_write("c.yaml", text), sets, n_sets, &err), SOW_E_CONFIG, "accepted:\n%s",
+                 text);
     cr_assert_null(c);
     cr_assert_not_null(problems);
     cr_assert_eq(strncmp(problems, err.message, strcspn(problems, "\n")), 0, "err holds the first");
@@ -197,22 +205,26 @@ static void expect_words(const char *text, const char *words)
 
 Test(config_problem, unknown_key_says_where_what_is_near_and_what_is_allowed)
 {
-    expect_problem(REPLAY "acquisition:\n  stratgy: ucb\n",
-                   "c.yaml:7:3: unknown key 'stratgy' in acquisition; did you mean 'strategy'? (allowed: strategy, beta, starts, representation)");
-    expect_problem(REPLAY "zebra: 1\n", "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, priors, "
-                                        "model, objective, acquisition, rounds, oracle, constraints, design, costs)");
-    expect_words("sower: 1\ndata:\n  sources:\n  - {file: a, context: b, perturbation: {column: c}}\n  - {file: a, contxt: b, perturbation: c}\n",
+    expect_problem(REPLAY "acquisition:\n  stratgy: ucb\n", "c.yaml:7:3: unknown key 'stratgy' in acquisition; did you mean "
+                                                            "'strategy'? (allowed: strategy, beta, starts, representation)");
+    expect_problem(REPLAY "zebra: 1\n",
+                   "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, priors, "
+                   "model, objective, acquisition, rounds, oracle, constraints, design, costs)");
+    expect_words("sower: 1\ndata:\n  sources:\n  - {file: a, context: b, perturbation: {column: c}}\n  - {file: a, contxt: b, "
+                 "perturbation: c}\n",
                  "c.yaml:5:15: unknown key 'contxt' in data.sources[1]; did you mean 'context'?");
 }
 
 Test(config_problem, unknown_word_says_what_is_near_and_what_is_allowed)
 {
-    expect_problem(REPLAY "acquisition:\n  strategy: kmean\n",
-                   "c.yaml:7:13: unknown strategy 'kmean' in acquisition; did you mean 'kmeans'? (allowed: random, kmeans, core-set, "
-                   "max-variance, greedy, ucb, ei, thompson, reference, probability-of-hit, lookahead)");
+    expect_problem(
+        REPLAY "acquisition:\n  strategy: kmean\n",
+        "c.yaml:7:13: unknown strategy 'kmean' in acquisition; did you mean 'kmeans'? (allowed: random, kmeans, core-set, "
+        "max-variance, greedy, ucb, ei, thompson, reference, probability-of-hit, lookahead)");
     expect_words(REPLAY "acquisition: {strategy: corset}\n", "did you mean 'coreset'?");
     expect_words(REPLAY "model: {kind: gpp}\n", "unknown kind 'gpp' in model");
-    expect_words("sower: 1\nrounds: {initial: {size: 1}}\noracle: {kind: replya}\n", "did you mean 'replay'? (allowed: replay, generative, lab)");
+    expect_words("sower: 1\nrounds: {initial: {size: 1}}\noracle: {kind: replya}\n",
+                 "did you mean 'replay'? (allowed: replay, generative, lab)");
 }
 
 Test(config_problem, wrong_type_says_what_is_wanted_and_what_is_there)
@@ -220,15 +232,20 @@ Test(config_problem, wrong_type_says_what_is_wanted_and_what_is_there)
     expect_problem(REPLAY "seed: many\n", "c.yaml:6:7: seed must be a whole number >= 0, not 'many'");
     expect_problem(REPLAY "seed: \"8\"\n", "c.yaml:6:7: seed must be a whole number >= 0, not '8' in quotes");
     expect_problem(REPLAY "seed: 2.5\n", "c.yaml:6:7: seed must be a whole number >= 0, not '2.5'");
-    expect_problem(REPLAY "seed: 99999999999999999999\n", "c.yaml:6:7: seed must be a whole number >= 0, not '99999999999999999999'");
+    expect_problem(REPLAY "seed: 99999999999999999999\n",
+                   "c.yaml:6:7: seed must be a whole number >= 0, not '99999999999999999999'");
     expect_problem(REPLAY "seed: [1]\n", "c.yaml:6:7: seed must be a whole number >= 0, not a list");
     expect_problem(REPLAY "model: 3\n", "c.yaml:6:8: model must be a mapping of keys, not '3'");
     expect_problem(REPLAY "priors: {name: a}\n", "c.yaml:6:9: priors must be a list of mappings, not a mapping");
     expect_problem(REPLAY "priors:\n  -\n", "c.yaml:7:4: priors[0] must be a mapping of keys, not nothing");
-    expect_words(REPLAY "priors: [{name: p, file: f.gmt, shuffle: maybe}]\n", "priors[0].shuffle must be true or false, not 'maybe'");
-    expect_problem(REPLAY "constraints: {include: {a: b}}\n", "c.yaml:6:24: constraints.include must be a list of names, not a mapping");
-    expect_problem(REPLAY "constraints: {include: [A, [B]]}\n", "c.yaml:6:28: each of constraints.include must be text, not a list");
-    expect_problem(REPLAY "costs: {currency: Doubloons}\n", "c.yaml:6:19: costs.currency must be text of 1 to 7 bytes, not 'Doubloons'");
+    expect_words(REPLAY "priors: [{name: p, file: f.gmt, shuffle: maybe}]\n",
+                 "priors[0].shuffle must be true or false, not 'maybe'");
+    expect_problem(REPLAY "constraints: {include: {a: b}}\n",
+                   "c.yaml:6:24: constraints.include must be a list of names, not a mapping");
+    expect_problem(REPLAY "constraints: {include: [A, [B]]}\n",
+                   "c.yaml:6:28: each of constraints.include must be text, not a list");
+    expect_problem(REPLAY "costs: {currency: Doubloons}\n",
+                   "c.yaml:6:19: costs.currency must be text of 1 to 7 bytes, not 'Doubloons'");
     expect_problem(REPLAY "name: \"\"\n", "c.yaml:6:7: name must be text, not ''");
     expect_words("- 1\n", "c.yaml:1:1: a campaign file is a mapping of keys");
 }
@@ -238,23 +255,27 @@ Test(config_problem, out_of_range_says_the_range)
     expect_problem(REPLAY "seed: -1\n", "c.yaml:6:7: seed must be a whole number >= 0, not '-1'");
     expect_problem(REPLAY "objective: {kind: hits, top: 1}\n", "c.yaml:6:30: objective.top must be a number in (0, 1), not '1'");
     expect_problem(REPLAY "objective: {kind: hits, top: 0}\n", "c.yaml:6:30: objective.top must be a number in (0, 1), not '0'");
-    expect_problem(REPLAY "design: {control_share: 1.0}\n", "c.yaml:6:25: design.control_share must be a number in [0, 1), not '1.0'");
+    expect_problem(REPLAY "design: {control_share: 1.0}\n",
+                   "c.yaml:6:25: design.control_share must be a number in [0, 1), not '1.0'");
     expect_problem(REPLAY "design: {moi: nan}\n", "c.yaml:6:15: design.moi must be a number > 0, not 'nan'");
     expect_problem(REPLAY "design: {moi: 1e999}\n", "c.yaml:6:15: design.moi must be a number > 0, not '1e999'");
     expect_words("sower: 2\n", "c.yaml:1:8: sower must be a whole number equal to 1, not '2'");
     expect_words("rounds: {initial: {size: 0}, batches: [4, 0]}\n", "rounds.initial.size must be a whole number >= 1, not '0'");
-    expect_words("rounds: {initial: {size: 0}, batches: [4, 0]}\n", "c.yaml:1:43: each of rounds.batches must be a whole number >= 1, not '0'");
+    expect_words("rounds: {initial: {size: 0}, batches: [4, 0]}\n",
+                 "c.yaml:1:43: each of rounds.batches must be a whole number >= 1, not '0'");
 }
 
 Test(config_problem, missing_keys_are_named_with_what_they_are)
 {
-    expect_problem("sower: 1\noracle: {kind: generative}\n",
-                   "c.yaml:1:1: key 'rounds' is missing in the campaign file: a mapping of keys (How many perturbations in each round)");
+    expect_problem(
+        "sower: 1\noracle: {kind: generative}\n",
+        "c.yaml:1:1: key 'rounds' is missing in the campaign file: a mapping of keys (How many perturbations in each round)");
     expect_problem("sower: 1\noracle: {kind: generative}\nrounds: {batches: [2]}\n",
                    "c.yaml:3:9: key 'initial' is missing in rounds: a mapping of keys (Round 0, chosen before anything is known)");
     expect_words("sower: 1\ndata: {sources: [{role: target}]}\n", "c.yaml:2:18: key 'perturbation' is missing in data.sources[0]");
     expect_words("sower: 1\ndata: {sources: []}\n", "c.yaml:2:17: data.sources must not be empty");
-    expect_words("sower: 1\ndata: {sources: [{file: a, context: {}, perturbation: c}]}\n", "data.sources[0].context needs a name, or {column: COLUMN}");
+    expect_words("sower: 1\ndata: {sources: [{file: a, context: {}, perturbation: c}]}\n",
+                 "data.sources[0].context needs a name, or {column: COLUMN}");
     expect_words("sower: 1\ndesign: {guides: {file: g.csv, id: [a], sequence: []}}\n", "key 'target' is missing in design.guides");
 }
 
@@ -269,14 +290,16 @@ Test(config_problem, keys_of_later_versions_are_refused_by_name)
     expect_problem(REPLAY "features: {log1p: true}\n",
                    "c.yaml:6:1: 'features' is not supported by this version: it belongs to the readout 'cells'");
     expect_words("readout: {kind: cells}\n", "readout.kind 'cells' is not supported by this version (allowed: scalar, profile)");
-    expect_words("data: {sources: [{file: a, context: b, perturbation: {column: c, guide: g}, values: counts, technical_batch: t}]}\n",
-                 "'data.sources[0].perturbation.guide' is not supported by this version");
+    expect_words(
+        "data: {sources: [{file: a, context: b, perturbation: {column: c, guide: g}, values: counts, technical_batch: t}]}\n",
+        "'data.sources[0].perturbation.guide' is not supported by this version");
     expect_words("data: {sources: [{file: a, context: b, perturbation: c, values: counts, technical_batch: t}]}\n",
                  "data.sources[0].values 'counts' is not supported by this version (allowed: response)");
     expect_words("data: {sources: [{file: a, context: b, perturbation: c, technical_batch: t}]}\n",
                  "'data.sources[0].technical_batch' is not supported by this version");
-    expect_problem(REPLAY "model: {kind: morph}\n",
-                   "c.yaml:6:15: model.kind 'morph' is not supported by this version (allowed: train-mean, two-way, linear, knn, gp)");
+    expect_problem(
+        REPLAY "model: {kind: morph}\n",
+        "c.yaml:6:15: model.kind 'morph' is not supported by this version (allowed: train-mean, two-way, linear, knn, gp)");
     expect_problem(REPLAY "acquisition: {representation: learned}\n",
                    "c.yaml:6:31: acquisition.representation 'learned' is not supported by this version (allowed: prior)");
 }
@@ -302,7 +325,8 @@ Test(config_problem, broken_yaml_is_located)
 
 Test(config_problem, all_of_a_file_come_at_once_in_its_order)
 {
-    char *problems = problems_of("sower: 2\nseed: x\nmodel:\n  kind: gpp\n  colour: red\nrounds: {initial: {size: 0}}\noracle: {kind: generative}\nseed: 3\n",
+    char *problems = problems_of("sower: 2\nseed: x\nmodel:\n  kind: gpp\n  colour: red\nrounds: {initial: {size: 0}}\noracle: "
+                                 "{kind: generative}\nseed: 3\n",
                                  NULL, 0);
     int lines = 1, last = 0;
     for (const char *p = problems; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
@@ -326,14 +350,15 @@ Test(config_problem, a_file_that_is_not_there_is_said_so)
 }
 
 #define SOURCE "{file: s.csv, context: K562, perturbation: gene}"
-#define HEAD "sower: 1\nrounds: {initial: {size: 5}, batches: [5]}\n"
+#define HEAD   "sower: 1\nrounds: {initial: {size: 5}, batches: [5]}\n"
 
 Test(config_problem, oracle_and_sources_must_fit)
 {
     expect_problem(HEAD "oracle: {kind: replay}\nreadout: {column: y}\n",
                    "c.yaml:3:16: oracle.kind 'replay' needs `data.sources` with at least one source of role target");
     expect_words(HEAD "oracle: {kind: lab}\ndata:\nreadout: {column: y}\n", "oracle.kind 'lab' needs `data.sources`");
-    expect_problem(HEAD "oracle: {kind: lab}\nreadout: {column: y}\ndata: {sources: [{file: s.csv, role: reference, context: K562, perturbation: gene}]}\n",
+    expect_problem(HEAD "oracle: {kind: lab}\nreadout: {column: y}\ndata: {sources: [{file: s.csv, role: reference, context: K562, "
+                        "perturbation: gene}]}\n",
                    "c.yaml:5:17: no source has role target; the campaign has nothing to plan for");
     expect_problem(HEAD "oracle: {kind: generative}\ndata: {sources: [" SOURCE "]}\n",
                    "c.yaml:4:7: the generative oracle makes its own data; remove `data`, or choose oracle.kind replay or lab");
@@ -363,33 +388,41 @@ Test(config_problem, objectives_must_say_what_a_hit_is)
 {
     expect_problem(REPLAY "objective: {kind: hits, column: fdr}\n",
                    "c.yaml:6:33: objective.column needs a bound: objective.below or objective.above");
-    expect_words(REPLAY "objective: {kind: hits, column: fdr, below: 1, top: 0.1}\n", "hits are either the top share or a column's values");
-    expect_problem(REPLAY "objective: {kind: hits, above: 1}\n", "c.yaml:6:32: a bound needs objective.column, the column it is for");
+    expect_words(REPLAY "objective: {kind: hits, column: fdr, below: 1, top: 0.1}\n",
+                 "hits are either the top share or a column's values");
+    expect_problem(REPLAY "objective: {kind: hits, above: 1}\n",
+                   "c.yaml:6:32: a bound needs objective.column, the column it is for");
     expect_words(REPLAY "objective: {kind: hits, column: c, above: 2, below: 1}\n", "no value is above 2 and below 1");
-    expect_words(GENERATIVE "objective: {kind: hits, column: c, above: 2}\n", "the generative oracle has no columns; use objective.top");
+    expect_words(GENERATIVE "objective: {kind: hits, column: c, above: 2}\n",
+                 "the generative oracle has no columns; use objective.top");
     expect_words(HEAD "oracle: {kind: replay}\nobjective: {kind: hits}\ndata: {sources: [" SOURCE "]}\n",
                  "c.yaml:4:19: the objective 'hits' by top share needs a scalar readout");
 }
 
 Test(config_problem, strategies_must_have_what_they_need)
 {
-    expect_problem(REPLAY "acquisition: {strategy: ucb}\n", "c.yaml:6:25: strategy 'ucb' looks for hits and needs objective: {kind: hits}");
+    expect_problem(REPLAY "acquisition: {strategy: ucb}\n",
+                   "c.yaml:6:25: strategy 'ucb' looks for hits and needs objective: {kind: hits}");
     expect_words(REPLAY "acquisition: {strategy: ts}\n", "strategy 'ts' looks for hits");
     expect_problem(REPLAY "acquisition: {strategy: coreset}\n",
                    "c.yaml:6:25: strategy 'coreset' measures distances between priors and needs `priors:`");
-    expect_problem(REPLAY "acquisition: {strategy: reference}\n", "c.yaml:6:25: strategy 'reference' needs a source with role reference");
+    expect_problem(REPLAY "objective: {kind: hits}\nacquisition: {strategy: reference}\n",
+                   "c.yaml:7:25: strategy 'reference' needs a source with role reference");
     expect_problem(REPLAY "model: {kind: knn}\n", "c.yaml:6:15: model 'knn' learns from priors and needs `priors:`");
 }
 
 Test(config_problem, held_out_takes_one_way)
 {
-    expect_words("oracle: {kind: replay, held_out: {fraction: 0.2, count: 4}}\n", "c.yaml:1:34: oracle.held_out takes one of fraction, count and list");
-    expect_words("oracle: {kind: replay, held_out: {fraction: 1}}\n", "oracle.held_out.fraction must be a number in [0, 1), not '1'");
+    expect_words("oracle: {kind: replay, held_out: {fraction: 0.2, count: 4}}\n",
+                 "c.yaml:1:34: oracle.held_out takes one of fraction, count and list");
+    expect_words("oracle: {kind: replay, held_out: {fraction: 1}}\n",
+                 "oracle.held_out.fraction must be a number in [0, 1), not '1'");
 }
 
 Test(config_problem, priors_and_their_names_must_fit)
 {
-    expect_words("priors: [{name: a, file: x.gmt}, {name: a, file: y.gmt}]\n", "c.yaml:1:41: two priors are named 'a'; names must differ");
+    expect_words("priors: [{name: a, file: x.gmt}, {name: a, file: y.gmt}]\n",
+                 "c.yaml:1:41: two priors are named 'a'; names must differ");
     expect_words("priors: [{name: a}]\n", "c.yaml:1:10: priors[0] needs either a file or a context");
     expect_words("priors: [{name: a, file: x.gmt, context: K562}]\n", "priors[0] needs either a file or a context");
     expect_words("priors: [{name: a, file: x.npy}]\n", "priors[0] is an .npy file and needs `names`");
@@ -407,14 +440,16 @@ Test(config_problem, constraints_must_not_contradict_themselves)
     expect_words(REPLAY "constraints: {quota: [{names: [A]}]}\n", "constraints.quota[0] needs at_most or at_least");
     expect_words(REPLAY "constraints: {quota: [{at_most: 3}]}\n", "constraints.quota[0] needs prior and set, or names");
     expect_words(REPLAY "constraints: {quota: [{prior: p, at_most: 3}]}\n", "constraints.quota[0] needs prior and set, or names");
-    expect_words(REPLAY "constraints: {quota: [{prior: p, set: s, names: [A], at_most: 3}]}\n", "takes prior and set, or names, not both");
+    expect_words(REPLAY "constraints: {quota: [{prior: p, set: s, names: [A], at_most: 3}]}\n",
+                 "takes prior and set, or names, not both");
     expect_words(REPLAY "constraints: {quota: [{names: [A], at_most: 1, at_least: 2}]}\n", "at_least 2 is above at_most 1");
     expect_problem(REPLAY "constraints:\n  include: [A, B]\n  exclude: {names: [B], reason: r}\n",
                    "c.yaml:8:12: 'B' is both in constraints.include and in constraints.exclude; take it out of one");
     expect_words(REPLAY "constraints: {include: [A], exclude: [{names: [C]}, {names: [A]}]}\n", "c.yaml:6:53: 'A' is both");
     expect_words(REPLAY "constraints: {include: [A], controls: [A]}\n", "which are never candidates");
     expect_words(REPLAY "constraints: {exclude: {reason: r}}\n", "constraints.exclude needs names or a file");
-    expect_words(REPLAY "design: {guides: {file: g, target: t, id: [a, b], sequence: [c]}}\n", "2 id columns and 1 sequence columns");
+    expect_words(REPLAY "design: {guides: {file: g, target: t, id: [a, b], sequence: [c]}}\n",
+                 "2 id columns and 1 sequence columns");
     expect_words(REPLAY "name: a/b\n", "name 'a/b' becomes a folder");
 }
 
@@ -466,19 +501,23 @@ static void expect_set_problem(const char *set, const char *expected)
 
 Test(config_set, problems_are_named_after_the_option)
 {
-    expect_set_problem("acquisition.stratgy=x", "--set acquisition.stratgy=x: unknown key 'stratgy' in acquisition; did you mean 'strategy'? "
-                                                "(allowed: strategy, beta, starts, representation)");
+    expect_set_problem("acquisition.stratgy=x",
+                       "--set acquisition.stratgy=x: unknown key 'stratgy' in acquisition; did you mean 'strategy'? "
+                       "(allowed: strategy, beta, starts, representation)");
     expect_set_problem("acquisition.beta=-1", "--set acquisition.beta=-1: acquisition.beta must be a number >= 0, not '-1'");
     expect_set_problem("seed", "--set seed: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
     expect_set_problem("=2", "--set =2: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
     expect_set_problem("data.sources[5].file=x", "--set data.sources[5].file=x: 'data.sources' has 1 entries; the next one is [1]");
-    expect_set_problem("data.sources[x].file=x", "--set data.sources[x].file=x: an index is a whole number from 0 in brackets, as in priors[0]");
-    expect_set_problem("data.sources.file=x", "--set data.sources.file=x: 'data.sources' has no keys of its own; say which entry, as in [0]");
+    expect_set_problem("data.sources[x].file=x",
+                       "--set data.sources[x].file=x: an index is a whole number from 0 in brackets, as in priors[0]");
+    expect_set_problem("data.sources.file=x",
+                       "--set data.sources.file=x: 'data.sources' has no keys of its own; say which entry, as in [0]");
     expect_set_problem("sower.x=1", "--set sower.x=1: 'sower' has no keys of its own");
     expect_set_problem("sower[0]=1", "--set sower[0]=1: 'sower' is not a list");
     expect_set_problem("data.sources[0]x=1", "--set data.sources[0]x=1: after an index comes '.', '[' or '='");
     expect_set_problem("seed=[1", "--set seed=[1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence");
-    expect_set_problem("rounds.initial.size=", "--set rounds.initial.size=: key 'size' is missing in rounds.initial: a whole number >= 1 (Its size)");
+    expect_set_problem("rounds.initial.size=",
+                       "--set rounds.initial.size=: key 'size' is missing in rounds.initial: a whole number >= 1 (Its size)");
 }
 
 Test(config_set, problems_come_after_the_files)
@@ -506,9 +545,18 @@ static char *effective_or_die(const char *text)
 Test(config, prints_what_is_in_force_with_paths_as_written)
 {
     char *json = effective_or_die(whole);
-    static const char *const expected[] = {"\"file\": \"../data/a.csv.gz\"", "\"at_most\": 3", "\"at_most\": null", "\"per_cell\": 0.086",
-                                           "\"shuffle\": true", "\"kind\": \"scalar\"", "\"role\": \"reference\"", "\"fraction\": null",
-                                           "\"currency\": \"EUR\"", "\"seed\": 8", "\"duplicates\": \"error\"", "\"values\": \"response\""};
+    static const char *const expected[] = {"\"file\": \"../data/a.csv.gz\"",
+                                           "\"at_most\": 3",
+                                           "\"at_most\": null",
+                                           "\"per_cell\": 0.086",
+                                           "\"shuffle\": true",
+                                           "\"kind\": \"scalar\"",
+                                           "\"role\": \"reference\"",
+                                           "\"fraction\": null",
+                                           "\"currency\": \"EUR\"",
+                                           "\"seed\": 8",
+                                           "\"duplicates\": \"error\"",
+                                           "\"values\": \"response\""};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         cr_expect(strstr(json, expected[i]), "no %s in\n%s", expected[i], json);
     cr_expect_not(strstr(json, scratch), "the folder must not show");
@@ -519,7 +567,8 @@ Test(config, prints_what_is_in_force_with_paths_as_written)
 Test(config, prints_the_same_for_a_file_that_spells_out_the_defaults)
 {
     char *a = effective_or_die(GENERATIVE);
-    char *b = effective_or_die(GENERATIVE "name: campaign\nseed: 1\nmodel: {kind: gp, kernel: auto}\nobjective: {top: 0.1}\npriors: []\ncosts:\n");
+    char *b = effective_or_die(
+        GENERATIVE "name: campaign\nseed: 1\nmodel: {kind: gp, kernel: auto}\nobjective: {top: 0.1}\npriors: []\ncosts:\n");
     cr_assert_str_eq(a, b);
     free(a);
     free(b);
@@ -530,7 +579,8 @@ Test(config, documentation_page_is_the_tables)
     sow_error err = {0};
     char *page = NULL;
     cr_assert_eq(sow_config_reference(&page, &err), SOW_OK, "%s", err.message);
-    if (getenv("SOWER_WRITE_DOCS")) cr_assert_eq(sow_file_write_atomic(SOWER_SOURCE_DIR "/docs/config.md", page, strlen(page), &err), SOW_OK);
+    if (getenv("SOWER_WRITE_DOCS"))
+        cr_assert_eq(sow_file_write_atomic(SOWER_SOURCE_DIR "/docs/config.md", page, strlen(page), &err), SOW_OK);
     cr_assert_str_eq(scratch_read(SOWER_SOURCE_DIR "/docs/config.md"), page,
                      "docs/config.md is not the table's: run this test once with SOWER_WRITE_DOCS=1");
     free(page);
@@ -544,7 +594,8 @@ Test(config, every_key_has_a_sentence_and_a_value_to_show)
     for (sow_index i = 0; i < n; i++) {
         int group = keys[i].type == SOW_KEY_MAPPING || keys[i].type == SOW_KEY_LIST;
         cr_expect(keys[i].sentence && *keys[i].sentence, "%s", keys[i].path);
-        cr_expect(group || keys[i].type == SOW_KEY_UNSUPPORTED || keys[i].standard || keys[i].example, "%s has nothing to show", keys[i].path);
+        cr_expect(group || keys[i].type == SOW_KEY_UNSUPPORTED || keys[i].standard || keys[i].example, "%s has nothing to show",
+                  keys[i].path);
         cr_expect_eq(sow_i_key_find(keys[i].path), &keys[i], "%s is there twice", keys[i].path);
     }
 }
@@ -556,6 +607,64 @@ Test(config, tells_the_values_of_an_enumerated_key)
     cr_expect(strstr(sow_config_allowed("acquisition.strategy", 1), "k-center"));
     cr_expect_null(sow_config_allowed("seed", 0));
     cr_expect_null(sow_config_allowed("zebra", 0));
+}
+
+static sow_index count_words(const char *list)
+{
+    sow_index n = *list != '\0';
+    for (; *list; list++)
+        n += *list == ',';
+    return n;
+}
+
+/* io may not see these tables, so it has lists of its own. */
+Test(config, knows_the_strategies_and_aliases_of_the_table_and_no_others)
+{
+    sow_index n = 0, aliases = 0;
+    const sow_strategy *const *rows = sow_strategies(&n);
+    const char *allowed = sow_config_allowed("acquisition.strategy", 0), *others = sow_config_allowed("acquisition.strategy", 1);
+    cr_expect_eq(count_words(allowed), n);
+    for (sow_index i = 0; i < n; i++) {
+        char spellings[300], *word;
+        snprintf(spellings, sizeof spellings, "%s,%s", rows[i]->name, rows[i]->aliases);
+        aliases += count_words(rows[i]->aliases);
+        cr_expect_geq(sow_i_word_position(allowed, rows[i]->name), 0, "%s", rows[i]->name);
+        for (word = strtok(spellings, ","); word; word = strtok(NULL, ",")) {
+            cr_expect(strcmp(word, rows[i]->name) == 0 || sow_i_word_position(others, word) >= 0, "%s", word);
+            cr_expect_eq(sow_i_word_position(sow_i_hit_strategies, word) >= 0, (rows[i]->needs & SOW_NEED_HITS) != 0, "%s", word);
+            cr_expect_eq(sow_i_word_position(sow_i_prior_strategies, word) >= 0, (rows[i]->needs & SOW_NEED_PRIOR) != 0, "%s",
+                         word);
+        }
+    }
+    cr_expect_eq(count_words(others), aliases);
+    cr_expect_str_eq(sow_config_allowed("rounds.initial.strategy", 0), allowed);
+    cr_expect_str_eq(sow_config_allowed("rounds.initial.strategy", 1), others);
+}
+
+Test(config, knows_the_models_and_oracles_of_the_tables_and_no_others)
+{
+    sow_index n = 0, m = 0;
+    const sow_model_class *const *models = sow_model_classes(&n);
+    const sow_oracle_class *const *oracles = sow_oracle_classes(&m);
+    cr_expect_eq(count_words(sow_config_allowed("model.kind", 0)), n);
+    cr_expect_eq(count_words(sow_config_allowed("oracle.kind", 0)), m);
+    for (sow_index i = 0; i < n; i++)
+        cr_expect_geq(sow_i_word_position(sow_config_allowed("model.kind", 0), models[i]->name), 0, "%s", models[i]->name);
+    for (sow_index i = 0; i < m; i++)
+        cr_expect_geq(sow_i_word_position(sow_config_allowed("oracle.kind", 0), oracles[i]->name), 0, "%s", oracles[i]->name);
+}
+
+Test(config, takes_a_strategy_in_any_of_its_spellings)
+{
+    static const char *const spellings[] = {"kmeans_data", "KMeans", "K-center", "max_dist"};
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        const sow_strategy *row = NULL;
+        char text[400];
+        snprintf(text, sizeof text, "%sacquisition: {strategy: %s}\n", GENERATIVE, spellings[i]);
+        sow_config *c = read_or_die(text, NULL);
+        cr_assert_eq(sow_strategy_find(&row, c->acquisition.strategy, NULL), SOW_OK, "%s", spellings[i]);
+        sow_config_destroy(c);
+    }
 }
 
 static char *template_or_die(const sow_config_guess *guess)
@@ -579,9 +688,16 @@ Test(config_template, without_data_is_a_simulated_campaign_that_parses)
 
 Test(config_template, carries_what_was_found_in_the_data)
 {
-    sow_config_guess g = {.file = "my \"data\": x.csv", .readout_kind = "scalar", .perturbation_column = "gene # 1", .control = "non-targeting",
-                          .separator = "+", .context_column = "null", .readout_column = "Number of DEGs\t(a|b)", .transform = "log1p",
-                          .cells_column = "~", .n_perturbations = 2000};
+    sow_config_guess g = {.file = "my \"data\": x.csv",
+                          .readout_kind = "scalar",
+                          .perturbation_column = "gene # 1",
+                          .control = "non-targeting",
+                          .separator = "+",
+                          .context_column = "null",
+                          .readout_column = "Number of DEGs\t(a|b)",
+                          .transform = "log1p",
+                          .cells_column = "~",
+                          .n_perturbations = 2000};
     char *text = template_or_die(&g);
     sow_config *c = read_or_die(text, NULL);
     cr_assert(strstr(c->sources[0].file, "/my \"data\": x.csv"));
@@ -602,10 +718,12 @@ Test(config_template, fits_screens_of_any_size_and_kind)
 {
     static const sow_index sizes[] = {1, 2, 3, 9, 10, 86, 135, 20000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        sow_config_guess g = {.file = "s.h5ad", .readout_kind = "profile", .perturbation_column = "perturbation", .n_perturbations = sizes[i]};
+        sow_config_guess g = {
+            .file = "s.h5ad", .readout_kind = "profile", .perturbation_column = "perturbation", .n_perturbations = sizes[i]};
         char *text = template_or_die(&g);
         sow_config *c = read_or_die(text, NULL);
-        sow_index total = c->rounds.initial_size, held = isnan(c->oracle.held_fraction) ? 0 : (sow_index)ceil(0.2 * (double)sizes[i]);
+        sow_index total = c->rounds.initial_size,
+                  held = isnan(c->oracle.held_fraction) ? 0 : (sow_index)ceil(0.2 * (double)sizes[i]);
         for (sow_index r = 0; r < c->rounds.n_batches; r++)
             total += c->rounds.batches[r];
         cr_assert_leq(total, sizes[i] - held, "%lld", (long long)sizes[i]);
@@ -668,7 +786,8 @@ Test(config, survives_every_failing_allocation, .timeout = 60)
 
 Test(config_problem, survives_every_failing_allocation, .timeout = 60)
 {
-    const char *path = scratch_write("c.yaml", "sower: 2\nseed: x\nmodel: {kind: gpp, colour: red}\nrounds: {initial: {size: 0}}\n");
+    const char *path =
+        scratch_write("c.yaml", "sower: 2\nseed: x\nmodel: {kind: gpp, colour: red}\nrounds: {initial: {size: 0}}\n");
     for (int i = 0; i < 400; i++) {
         sow_config *c = NULL;
         char *problems = NULL;
@@ -684,7 +803,8 @@ Test(config_problem, survives_every_failing_allocation, .timeout = 60)
 Test(config, written_pages_survive_failing_allocations)
 {
     sow_config *c = read_or_die(whole, NULL);
-    sow_config_guess g = {.file = "s.csv", .readout_kind = "scalar", .perturbation_column = "g", .readout_column = "y", .n_perturbations = 30};
+    sow_config_guess g = {
+        .file = "s.csv", .readout_kind = "scalar", .perturbation_column = "g", .readout_column = "y", .n_perturbations = 30};
     for (int i = 0; i < 300; i++) {
         char *a = NULL, *b = NULL, *d = NULL;
         sow_memory_fail_after(i);

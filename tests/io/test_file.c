@@ -103,8 +103,8 @@ Test(file, makes_folders_down_to_the_last)
 
 Test(file, joins_and_splits_paths)
 {
-    static const char *const join[][3] = {
-        {"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"a", "/b", "/b"}, {"", "b", "b"}, {"/", "b", "/b"}, {".", "b", "./b"}};
+    static const char *const join[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"a", "/b", "/b"},
+                                          {"", "b", "b"},    {"/", "b", "/b"},   {".", "b", "./b"}};
     for (size_t i = 0; i < sizeof join / sizeof *join; i++) {
         char *p = sow_path_join(join[i][0], join[i][1]);
         cr_expect_str_eq(p, join[i][2]);

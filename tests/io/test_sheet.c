@@ -32,7 +32,8 @@ static sow_table *order_table(const sow_batch_row *rows, sow_index n, const char
     sow_error err = {0};
     sow_text t = {0};
     sow_table *table = NULL;
-    cr_assert_eq(sow_order_csv(&t, rows, n, controls, n_controls, design, library, seed, 3, missing, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(sow_order_csv(&t, rows, n, controls, n_controls, design, library, seed, 3, missing, &err), SOW_OK, "%s",
+                 err.message);
     cr_assert_eq(sow_text_save(&t, scratch_path("order.csv"), &err), SOW_OK);
     cr_assert_eq(sow_table_read(&table, scratch_path("order.csv"), &err), SOW_OK, "%s", err.message);
     sow_text_clear(&t);
@@ -148,7 +149,8 @@ static sow_guides *library_or_die(const char *text)
 {
     sow_error err = {0};
     sow_guides *g = NULL;
-    cr_assert_eq(sow_guides_read(&g, scratch_write("lib.csv", text), "gene", ids, 2, sequences, 2, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(sow_guides_read(&g, scratch_write("lib.csv", text), "gene", ids, 2, sequences, 2, &err), SOW_OK, "%s",
+                 err.message);
     return g;
 }
 
@@ -201,7 +203,8 @@ Test(guides, refuses_a_library_it_cannot_read)
     expect_bad_library(library_text, "gen", 2, SOW_E_DATA, "gene");
     expect_bad_library("gene,idA,seqA,idB\nX,a,b,c\n", "gene", 2, SOW_E_DATA, "seqB");
     expect_bad_library(library_text, "gene", 1, SOW_E_CONFIG, "in pairs");
-    expect_bad_library("gene,idA,seqA,idB,seqB\nX,a,,b,ACGT\n", "gene", 2, SOW_E_DATA, "lib.csv:2: a guide for 'X' has no sequence");
+    expect_bad_library("gene,idA,seqA,idB,seqB\nX,a,,b,ACGT\n", "gene", 2, SOW_E_DATA,
+                       "lib.csv:2: a guide for 'X' has no sequence");
     expect_bad_library("gene,idA,seqA,idB,seqB\nX,,ACGT,b,ACGT\n", "gene", 2, SOW_E_DATA, "has no id");
     expect_bad_library("gene,idA,seqA,idB,seqB\nX,,,,\n", "gene", 2, SOW_E_DATA, "no guide");
     expect_bad_library("", "gene", 2, SOW_E_DATA, "lib.csv");

@@ -117,7 +117,8 @@ Test(store, takes_an_empty_database_as_not_started)
 Test(store, refuses_a_file_that_is_not_a_campaign)
 {
     mkdir(scratch_path("c.sower"), 0777);
-    scratch_write("c.sower/campaign.db", "this is a shopping list, long enough to be looked at as a database header, and so on and so forth");
+    scratch_write("c.sower/campaign.db",
+                  "this is a shopping list, long enough to be looked at as a database header, and so on and so forth");
     expect_refused(SOW_STORE_WRITE, SOW_E_DATA, "not a campaign");
     expect_refused(SOW_STORE_READ, SOW_E_DATA, "not a campaign");
 }
@@ -246,8 +247,10 @@ Test(store, loses_nothing_and_halves_nothing_when_killed, .timeout = 60)
             cr_assert_eq(strlen(e[i].payload), strcmp(e[i].kind, "after") == 0 ? 2u : 3999u);
         append_or_die(s, "after", 1, "{}");
         before = n + 1;
-        if (kill_number % 2) close_or_die(s);
-        else sow_store_abandon(s);
+        if (kill_number % 2)
+            close_or_die(s);
+        else
+            sow_store_abandon(s);
     }
     cr_assert_gt(before, 0);
 }
