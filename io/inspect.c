@@ -98,8 +98,9 @@ static char *summary_of_table(const sow_inspection *in)
     if (in->n_columns == 1) return sow_format("A list of %lld names.", (long long)in->rows);
     if (!in->readout_kind)
         return sow_format("A table of %lld rows x %lld columns without a readout that could be recognised.", (long long)in->rows, (long long)in->width);
-    return sow_format("A table of %lld rows x %lld columns: %s readout of %lld perturbations.", (long long)in->rows, (long long)in->width,
-                      in->readout_kind, (long long)in->n_perturbations);
+    int once = in->n_perturbations == in->rows && !in->cells_column; /* one row a name: measurements, or features of genes */
+    return sow_format("A table of %lld rows x %lld columns: %s readout of %lld perturbations%s.", (long long)in->rows, (long long)in->width,
+                      in->readout_kind, (long long)in->n_perturbations, once ? ", or a prior" : "");
 }
 
 /* ---- kinds ---- */

@@ -34,12 +34,14 @@ static const hint significance_hints[] = {{"fdr", 100}, {"p value", 100}, {"pval
 static const hint guide_hints[] = {{"guide", 100}, {"grna", 100}, {"sgrna", 100}, {"guide id", 100}, {"sgid", 100}, {"barcode", 60}, {NULL, 0}};
 static const hint replicate_hints[] = {{"replicate", 100}, {"rep", 90}, {"bio rep", 90}, {NULL, 0}};
 static const hint dose_hints[] = {{"dose", 100}, {"dosage", 100}, {"concentration", 100}, {"dose um", 100}, {NULL, 0}};
-static const char *const not_a_readout[] = {"rank", "std", "num", "index", "goodsgrna", "unfiltered", "core control", NULL};
+static const char *const not_a_readout[] = {"rank", "std", "num", "index", "goodsgrna", "unfiltered", "core control", "id", "entrez", NULL};
 
-static const char *const controls[] = {"non-targeting", "nontargeting", "non targeting", "non_targeting", "nt",      "ntc",
-                                       "control",       "ctrl",         "ctl",           "neg_control",   "negative control", "negctrl",
-                                       "dmso",          "vehicle",      "untreated",     "mock",          "unperturbed",      "scramble",
-                                       "scrambled",     "safe-targeting", "safe_targeting", NULL};
+/* Most certain first. */
+static const char *const controls[] = {"non targeting", "nontargeting", "no target", "negative control", "neg control", "negctrl", "ntc",
+                                       "control",       "dmso",         "vehicle",   "untreated",        "unperturbed", "scramble",
+                                       "scrambled",     "safe targeting", "mock",    "nt",               "ctrl",        "ctl",
+                                       NULL};
+enum { N_SURE_CONTROLS = 16, GENE_WIDE = 5000 }; /* CTRL is also a gene: one row of it in a genome-wide table is no control */
 /* Cell lines whose name in a file's name says the context. */
 static const char *const cell_lines[] = {"K562", "RPE1", "THP1", "Jurkat", "HepG2", "HEK293", "HEK293T", "A549", "MCF7", "U2OS", "HeLa", "A172", "T98G", "U87MG", "HCT116", "iPSC", "PBMC", NULL};
 
@@ -79,15 +81,19 @@ static int points(const char *name, const hint *hints)
     return best;
 }
 
+/* Place among the words for controls, from 1; 0 = none of them. */
+static int control_rank(const char *value)
+{
+    char plain[64];
+    normalise(plain, sizeof plain, value);
+    for (int i = 0; controls[i]; i++)
+        if (strcmp(plain, controls[i]) == 0) return i + 1;
+    return 0;
+}
+
 static int is_control(const char *value)
 {
-    char a[64], b[64];
-    normalise(a, sizeof a, value);
-    for (int i = 0; controls[i]; i++) {
-        normalise(b, sizeof b, controls[i]);
-        if (strcmp(a, b) == 0) return 1;
-    }
-    return 0;
+    return control_rank(value) > 0;
 }
 
 /* ---- values ---- */
@@ -229,11 +235,14 @@ static sow_status guess_labels(sow_inspection *in, const sow_i_frame *f, sow_ind
     sow_index most = 0;
     SOW_TRY(distinct_values(&values, f, column, err));
     for (sow_index i = 0; i < sow_names_count(values); i++) {
-        if (!is_control(sow_names_get(values, i))) continue;
-        sow_index n = count_value(f, column, sow_names_get(values, i));
-        if (n > most) {
+        const char *value = sow_names_get(values, i);
+        int rank = control_rank(value);
+        if (rank == 0) continue;
+        sow_index n = count_value(f, column, value);
+        if (rank > N_SURE_CONTROLS && n == 1 && sow_names_count(values) > GENE_WIDE) continue;
+        if (n > most || (n == most && rank < control_rank(control))) {
             most = n;
-            control = sow_names_get(values, i);
+            control = value;
         }
     }
     in->n_perturbations = sow_names_count(values) - (control != NULL);

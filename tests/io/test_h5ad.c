@@ -1,0 +1,387 @@
+#include "io/h5ad.h"
+
+#include "faults.h"
+#include "scratch.h"
+
+#include <hdf5.h>
+#include <math.h>
+
+TestSuite(h5ad, .init = scratch_create, .fini = scratch_remove);
+
+static sow_error err;
+
+static char *obs_names[] = {"r0", "r1", "r2", "r3"}, *var_names[] = {"a", "b", "c"};
+static char *genes[] = {"STAT1", "JAK2", "STAT1", NULL};
+static double cells[] = {12.5, NAN, 3, 4}, good[] = {1, 0, 1, 1};
+static double values[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0.1};
+
+static sow_h5ad example(sow_h5ad_column columns[3])
+{
+    columns[0] = (sow_h5ad_column){"gene", SOW_COLUMN_STRING, genes, NULL};
+    columns[1] = (sow_h5ad_column){"cells", SOW_COLUMN_NUMBER, NULL, cells};
+    columns[2] = (sow_h5ad_column){"good", SOW_COLUMN_BOOL, NULL, good};
+    return (sow_h5ad){.n_obs = 4, .n_vars = 3, .obs_names = obs_names, .var_names = var_names, .n_obs_columns = 3, .obs = columns, .x = values};
+}
+
+static const char *write_example(int f32)
+{
+    sow_h5ad_column columns[3];
+    sow_h5ad a = example(columns);
+    const char *path = scratch_path("a.h5ad");
+    cr_assert_eq(sow_h5ad_write(path, &a, f32, &err), SOW_OK, "%s", err.message);
+    return path;
+}
+
+static void refuses(const char *path, sow_status status, const char *message)
+{
+    sow_h5ad *a = NULL;
+    sow_status st = sow_h5ad_read(&a, path, 1, &err);
+    cr_assert_eq(st, status, "%s: %s", sow_status_name(st), err.message);
+    cr_assert_null(a);
+    cr_assert(strstr(err.message, message), "%s", err.message);
+    cr_assert_null(strchr(err.message, '\n'));
+}
+
+/* ---- building odd files by hand ---- */
+
+static hid_t text_type(size_t fixed)
+{
+    hid_t t = H5Tcopy(H5T_C_S1);
+    H5Tset_size(t, fixed ? fixed : H5T_VARIABLE);
+    H5Tset_cset(t, H5T_CSET_UTF8);
+    return t;
+}
+
+static void put(hid_t parent, const char *name, hid_t file_type, hid_t memory_type, int n_dims, const hsize_t *dims, const void *data)
+{
+    hid_t space = H5Screate_simple(n_dims, dims, NULL), d = H5Dcreate2(parent, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    cr_assert_geq(d, 0);
+    if (data) cr_assert_geq(H5Dwrite(d, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), 0);
+    H5Dclose(d);
+    H5Sclose(space);
+}
+
+static void put_strings(hid_t parent, const char *name, const char **s, hsize_t n)
+{
+    hid_t t = text_type(0);
+    put(parent, name, t, t, 1, &n, s);
+    H5Tclose(t);
+}
+
+static hid_t reopen(const char *path)
+{
+    hid_t f = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    cr_assert_geq(f, 0);
+    return f;
+}
+
+/* An old file: no encodings, fixed strings, "index", categories in obs/__categories, float and int X as given. */
+static const char *write_old(hid_t x_type, int x_dims)
+{
+    const char *path = scratch_path("old.h5ad");
+    hid_t f = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t obs = H5Gcreate2(f, "obs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), var = H5Gcreate2(f, "var", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t old = H5Gcreate2(obs, "__categories", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), t = text_type(5);
+    hsize_t two = 2, one = 1, x_size[2] = {2, 1};
+    put(obs, "index", t, t, 1, &two, "c0\0\0\0long5");
+    put(var, "index", t, t, 1, &one, "g0\0\0\0");
+    put_strings(old, "gene", (const char *[]){"A", "B"}, 2);
+    put(obs, "gene", H5T_STD_I8LE, H5T_NATIVE_INT, 1, &two, (int[]){1, -1});
+    put(f, "X", x_type, H5T_NATIVE_INT, x_dims, x_size, (int[]){7, 8});
+    H5Tclose(t);
+    H5Gclose(old);
+    H5Gclose(obs);
+    H5Gclose(var);
+    H5Fclose(f);
+    return path;
+}
+
+/* ---- reading what we wrote ---- */
+
+Test(h5ad, reads_back_what_it_wrote)
+{
+    sow_h5ad *a = NULL;
+    const char *path = write_example(0);
+    cr_assert_eq(sow_h5ad_read(&a, path, 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(a->n_obs, 4);
+    cr_assert_eq(a->n_vars, 3);
+    cr_assert(a->x_is_dense && !a->x_is_sparse);
+    cr_assert_eq(memcmp(a->x, values, sizeof values), 0, "doubles come back bit for bit");
+    cr_assert_str_eq(a->obs_names[3], "r3");
+    cr_assert_str_eq(a->var_names[2], "c");
+    cr_assert_eq(a->n_obs_columns, 3);
+    cr_assert_str_eq(a->obs[0].name, "gene", "in the order of writing");
+    const sow_h5ad_column *gene = sow_h5ad_obs(a, "gene"), *n = sow_h5ad_obs(a, "cells"), *b = sow_h5ad_obs(a, "good");
+    cr_assert(gene->kind == SOW_COLUMN_STRING && n->kind == SOW_COLUMN_NUMBER && b->kind == SOW_COLUMN_BOOL);
+    cr_assert_str_eq(gene->text[1], "JAK2");
+    cr_assert_null(gene->text[3]);
+    cr_assert(n->number[0] == 12.5 && isnan(n->number[1]));
+    cr_assert(b->number[0] == 1 && b->number[1] == 0);
+    cr_assert_null(sow_h5ad_obs(a, "absent"));
+    sow_h5ad_destroy(a);
+    cr_assert_eq(scratch_count_entries(scratch), 1, "nothing is left beside");
+}
+
+Test(h5ad, writes_single_precision_and_equal_bytes_for_equal_data)
+{
+    sow_h5ad *a = NULL;
+    static char first[1 << 16];
+    const char *path = write_example(1);
+    FILE *f = fopen(path, "rb");
+    size_t n = fread(first, 1, sizeof first, f), m;
+    fclose(f);
+    sleep(1); /* a stored time would differ */
+    write_example(1);
+    static char second[1 << 16];
+    f = fopen(path, "rb");
+    m = fread(second, 1, sizeof second, f);
+    fclose(f);
+    cr_assert(n == m && memcmp(first, second, n) == 0);
+    cr_assert_eq(sow_h5ad_read(&a, path, 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(a->x[11], (double)0.1f);
+    sow_h5ad_destroy(a);
+}
+
+Test(h5ad, leaves_the_matrix_when_not_asked_and_takes_empty_data)
+{
+    sow_h5ad *a = NULL, empty = {0};
+    cr_assert_eq(sow_h5ad_read(&a, write_example(0), 0, &err), SOW_OK, "%s", err.message);
+    cr_assert_null(a->x);
+    cr_assert(a->x_is_dense);
+    sow_h5ad_destroy(a);
+    double none = 0;
+    empty.x = &none;
+    cr_assert_eq(sow_h5ad_write(scratch_path("e.h5ad"), &empty, 0, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(sow_h5ad_read(&a, scratch_path("e.h5ad"), 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(a->n_obs, 0);
+    sow_h5ad_destroy(a);
+}
+
+/* ---- layouts of others ---- */
+
+Test(h5ad, reads_old_layouts_fixed_strings_and_integers)
+{
+    sow_h5ad *a = NULL;
+    cr_assert_eq(sow_h5ad_read(&a, write_old(H5T_STD_I16BE, 2), 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_str_eq(a->obs_names[0], "c0");
+    cr_assert_str_eq(a->obs_names[1], "long5", "a fixed string may fill its field");
+    cr_assert_eq(a->n_obs_columns, 1);
+    cr_assert_str_eq(a->obs[0].text[0], "B");
+    cr_assert_null(a->obs[0].text[1]);
+    cr_assert(a->x[0] == 7 && a->x[1] == 8);
+    sow_h5ad_destroy(a);
+    cr_assert_eq(sow_h5ad_read(&a, write_old(H5T_IEEE_F32LE, 1), 1, &err), SOW_OK, "one column as a vector: %s", err.message);
+    cr_assert(a->x[0] == 7 && a->x[1] == 8);
+    sow_h5ad_destroy(a);
+}
+
+Test(h5ad, flags_a_sparse_matrix_and_does_not_read_it)
+{
+    sow_h5ad *a = NULL;
+    const char *path = write_example(0);
+    hid_t f = reopen(path);
+    H5Ldelete(f, "X", H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(f, "X", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Fclose(f);
+    cr_assert_eq(sow_h5ad_read(&a, path, 1, &err), SOW_OK, "%s", err.message);
+    cr_assert(a->x_is_sparse && !a->x_is_dense);
+    cr_assert_null(a->x);
+    sow_h5ad_destroy(a);
+}
+
+Test(h5ad, passes_over_columns_of_kinds_it_does_not_know)
+{
+    sow_h5ad *a = NULL;
+    const char *path = write_example(0);
+    hid_t f = reopen(path);
+    H5Gclose(H5Gcreate2(f, "obs/nested", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Fclose(f);
+    cr_assert_eq(sow_h5ad_read(&a, path, 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(a->n_obs_columns, 3);
+    sow_h5ad_destroy(a);
+}
+
+/* ---- broken files ---- */
+
+Test(h5ad, says_what_is_no_h5ad)
+{
+    refuses(scratch_path("absent.h5ad"), SOW_E_IO, "absent.h5ad: cannot open: No such file");
+    refuses(scratch_write("empty.h5ad", ""), SOW_E_DATA, "the file is empty");
+    refuses(scratch_write("text.h5ad", "gene,x\nA,1\n"), SOW_E_DATA, "not an HDF5 file");
+    const char *path = scratch_path("other.h5ad");
+    H5Fclose(H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    refuses(path, SOW_E_DATA, "/obs: missing; not an AnnData file?");
+}
+
+static const char *cut_to; /* file that the child reads, cut off */
+
+static int read_cut(void)
+{
+    sow_h5ad *a = NULL;
+    sow_error e = {0};
+    sow_status st = sow_h5ad_read(&a, cut_to, 1, &e);
+    return st == SOW_E_DATA && !a && strstr(e.message, cut_to) && !strchr(e.message, '\n') ? 0 : 1;
+}
+
+Test(h5ad, refuses_a_truncated_file_at_any_length)
+{
+    static char bytes[1 << 16];
+    const char *path = write_example(0);
+    FILE *f = fopen(path, "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    cut_to = scratch_path("cut.h5ad");
+    for (size_t cut = 1; cut < n; cut += n / 12) {
+        f = fopen(cut_to, "wb");
+        fwrite(bytes, 1, cut, f);
+        fclose(f);
+        cr_assert_eq(scratch_in_child(read_cut), 0, "cut at %zu of %zu", cut, n);
+    }
+}
+
+Test(h5ad, names_the_dataset_that_is_missing)
+{
+    const char *path = write_example(0);
+    hid_t f = reopen(path);
+    H5Ldelete(f, "X", H5P_DEFAULT);
+    H5Fclose(f);
+    refuses(path, SOW_E_DATA, "/X: no such dataset");
+    f = reopen(path);
+    H5Ldelete(f, "var/_index", H5P_DEFAULT);
+    H5Fclose(f);
+    refuses(path, SOW_E_DATA, "/var/_index: no such dataset");
+}
+
+Test(h5ad, refuses_shapes_that_disagree)
+{
+    const char *path = write_example(0);
+    hid_t f = reopen(path);
+    hsize_t dims[2] = {3, 4}, five = 5;
+    H5Ldelete(f, "X", H5P_DEFAULT);
+    put(f, "X", H5T_NATIVE_DOUBLE, H5T_NATIVE_DOUBLE, 2, dims, values);
+    H5Fclose(f);
+    refuses(path, SOW_E_DATA, "/X is 3 x 4 but obs names 4 rows and var 3 columns");
+    f = reopen(path);
+    put(f, "obs/extra", H5T_NATIVE_DOUBLE, H5T_NATIVE_DOUBLE, 1, &five, values);
+    H5Fclose(f);
+    refuses(path, SOW_E_DATA, "/obs/extra: 5 values for 4 rows");
+}
+
+Test(h5ad, refuses_categories_out_of_range)
+{
+    const char *path = write_example(0);
+    hid_t f = reopen(path), d = H5Dopen2(f, "obs/gene/codes", H5P_DEFAULT);
+    H5Dwrite(d, H5T_NATIVE_INT, H5S_ALL, H5S_ALL, H5P_DEFAULT, (int[]){0, 1, 9, 0});
+    H5Dclose(d);
+    H5Fclose(f);
+    refuses(path, SOW_E_DATA, "/obs/gene: row 3 has category 9 of 2");
+}
+
+Test(h5ad, gives_no_memory_to_a_small_file_that_claims_to_be_huge)
+{
+    const char *path = write_example(0);
+    hsize_t huge[2] = {1u << 20, 1u << 20}, chunk[2] = {1024, 1024}, many = (hsize_t)1 << 40;
+    hid_t f = reopen(path), space = H5Screate_simple(2, huge, NULL), create = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(create, 2, chunk);
+    H5Ldelete(f, "X", H5P_DEFAULT);
+    H5Dclose(H5Dcreate2(f, "X", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, create, H5P_DEFAULT));
+    H5Fclose(f);
+    H5Sclose(space);
+    refuses(path, SOW_E_DATA, "/X: claims 1099511627776 values but stores only 0 bytes");
+    f = reopen(path);
+    H5Ldelete(f, "obs/_index", H5P_DEFAULT);
+    hsize_t small = 1024;
+    space = H5Screate_simple(1, &many, NULL);
+    H5Pset_chunk(create, 1, &small);
+    hid_t t = text_type(0);
+    H5Dclose(H5Dcreate2(f, "obs/_index", t, space, H5P_DEFAULT, create, H5P_DEFAULT));
+    H5Tclose(t);
+    H5Fclose(f);
+    H5Sclose(space);
+    H5Pclose(create);
+    refuses(path, SOW_E_DATA, "/obs/_index: claims");
+}
+
+Test(h5ad, says_what_to_do_about_tables_older_than_anndata_0_7)
+{
+    const char *path = scratch_path("ancient.h5ad");
+    hid_t f = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hsize_t one = 1;
+    put(f, "obs", H5T_NATIVE_INT, H5T_NATIVE_INT, 1, &one, (int[]){1});
+    H5Fclose(f);
+    refuses(path, SOW_E_DATA, "read and write the file once with a newer anndata");
+}
+
+/* ---- failing to write, failing to allocate ---- */
+
+static int write_on_full_disk(void)
+{
+    sow_h5ad_column columns[3];
+    sow_h5ad a = example(columns);
+    sow_error e = {0};
+    scratch_limit_file_size(3000);
+    sow_status st = sow_h5ad_write(scratch_path("a.h5ad"), &a, 0, &e);
+    if (st != SOW_E_IO || !strstr(e.message, "a.h5ad: cannot write: File too large")) {
+        fprintf(stderr, "%d %s\n", st, e.message);
+        _exit(1);
+    }
+    _exit(0); /* HDF5's own exit handler would try to flush the file again */
+}
+
+Test(h5ad, leaves_the_old_file_when_the_disk_is_full)
+{
+    scratch_write("a.h5ad", "old");
+    cr_assert_eq(scratch_in_child(write_on_full_disk), 0);
+    cr_assert_str_eq(scratch_read(scratch_path("a.h5ad")), "old");
+    cr_assert_eq(scratch_count_entries(scratch), 1, "the temporary file was left behind");
+}
+
+Test(h5ad, says_why_it_cannot_write)
+{
+    sow_h5ad_column columns[3];
+    sow_h5ad a = example(columns);
+    cr_assert_eq(sow_h5ad_write(scratch_path("no/such/folder.h5ad"), &a, 0, &err), SOW_E_IO);
+    cr_assert(strstr(err.message, "folder.h5ad: cannot write: No such file or directory"), "%s", err.message);
+}
+
+static sow_status read_once(sow_error *e)
+{
+    sow_h5ad *a = NULL;
+    sow_status st = sow_h5ad_read(&a, scratch_path("a.h5ad"), 1, e);
+    sow_h5ad_destroy(a);
+    return st;
+}
+
+static sow_status write_once(sow_error *e)
+{
+    sow_h5ad_column columns[3];
+    sow_h5ad a = example(columns);
+    return sow_h5ad_write(scratch_path("b.h5ad"), &a, 0, e);
+}
+
+Test(h5ad, survives_every_failing_allocation)
+{
+    write_example(0);
+    every_allocation_may_fail(read_once, 1);
+    every_allocation_may_fail(write_once, 1);
+    cr_assert_eq(scratch_count_entries(scratch), 2);
+}
+
+Test(h5ad, reads_real_profiles)
+{
+    sow_h5ad *a = NULL;
+    const char *path = SOWER_SHARED_DIR "/data/neurips2023_pbmc_signed_ranks.h5ad";
+    if (access(path, R_OK) != 0) {
+        fprintf(stderr, "SKIPPED: needs ../shared/data\n");
+        cr_skip_test("needs ../shared/data");
+    }
+    cr_assert_eq(sow_h5ad_read(&a, path, 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(a->n_obs, 540);
+    cr_assert_eq(a->n_vars, 6349);
+    for (sow_index i = 0; i < 540 * 6349; i++) cr_assert(a->x[i] >= -1 && a->x[i] <= 1);
+    cr_assert_str_eq(sow_h5ad_obs(a, "context")->text[0], "b");
+    sow_h5ad_destroy(a);
+    cr_assert_eq(sow_h5ad_read(&a, SOWER_SHARED_DIR "/data/papalexi2021_thp1_counts.h5ad", 1, &err), SOW_OK, "%s", err.message);
+    cr_assert(a->x_is_sparse && a->n_obs == 20729 && a->n_vars == 299);
+    sow_h5ad_destroy(a);
+}
