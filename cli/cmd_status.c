@@ -33,7 +33,7 @@ static void print_metrics(const json_t *metrics)
     for (size_t i = 0; i < json_array_size(metrics); i++) {
         const json_t *m = json_array_get(metrics, i), *value = json_object_get(m, "value");
         if (!json_is_number(value)) continue;
-        printf("  %-12s %-24s %.4g\n", text(m, "model"), text(m, "metric"), json_number_value(value));
+        printf("  %-12s %-24s %.6g\n", text(m, "model"), text(m, "metric"), json_number_value(value));
     }
 }
 
