@@ -42,7 +42,7 @@ typedef struct {
 
     sow_index n_sources;
     sow_source *sources;
-    sow_readout_spec readout; /* readout.kind default: scalar when readout.column is given, else profile */
+    sow_readout_spec readout; /* readout.kind default: scalar when readout.column is given or the oracle is generative, else profile */
 
     sow_index n_priors;
     sow_prior_spec *priors;
@@ -115,7 +115,8 @@ typedef struct {
 } sow_config;
 
 /** `sets` are "key.path=value" strings of --set, applied over the file and checked the same way (named "--set" in messages). Lists as YAML flow: "[4, 4]".
- *  On problems: SOW_E_CONFIG, err->message holds the first, `*problems` (may be NULL) all of them, one a line, caller frees.
+ *  On problems: SOW_E_CONFIG, err->message holds the first, `*problems` (may be NULL) all of them in the file's order, those of --set last, one a line,
+ *  caller frees; it stays NULL when there is no such file (also SOW_E_CONFIG) or on SOW_E_IO and SOW_E_NOMEM.
  *  Relative paths in the file are resolved against its folder. Destroy with sow_config_destroy (NULL is fine). */
 SOW_MUST_CHECK sow_status sow_config_read(sow_config **out, char **problems, const char *path, const char *const *sets, sow_index n_sets,
                                           sow_error *err);

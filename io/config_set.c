@@ -116,8 +116,8 @@ static void step_into_index(walker *w)
     become_sequence(w);
     if (!w->node) return;
     if (i > w->node->n) {
-        snprintf(what, sizeof what, "'%s' has %lld entries; the next one is [%lld]", w->path, (long long)w->node->n,
-                 (long long)w->node->n);
+        snprintf(what, sizeof what, "'%s' has %lld %s; the next one is [%lld]", w->path, (long long)w->node->n,
+                 w->node->n == 1 ? "entry" : "entries", (long long)w->node->n);
         complain(w, what);
         return;
     }

@@ -507,7 +507,7 @@ Test(config_set, problems_are_named_after_the_option)
     expect_set_problem("acquisition.beta=-1", "--set acquisition.beta=-1: acquisition.beta must be a number >= 0, not '-1'");
     expect_set_problem("seed", "--set seed: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
     expect_set_problem("=2", "--set =2: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
-    expect_set_problem("data.sources[5].file=x", "--set data.sources[5].file=x: 'data.sources' has 1 entries; the next one is [1]");
+    expect_set_problem("data.sources[5].file=x", "--set data.sources[5].file=x: 'data.sources' has 1 entry; the next one is [1]");
     expect_set_problem("data.sources[x].file=x",
                        "--set data.sources[x].file=x: an index is a whole number from 0 in brackets, as in priors[0]");
     expect_set_problem("data.sources.file=x",

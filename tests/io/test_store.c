@@ -234,7 +234,9 @@ Test(store, loses_nothing_and_halves_nothing_when_killed, .timeout = 60)
         fflush(NULL);
         pid_t pid = fork();
         if (pid == 0) _exit(append_until_killed());
-        usleep((useconds_t)(20000 + 7000 * kill_number));
+        for (int wait = 0; wait < 10000 && !sow_file_exists(scratch_path("c.sower/campaign.db-wal")); wait++)
+            usleep(1000); /* however slow the machine: it has begun to write */
+        usleep((useconds_t)(4000 * kill_number));
         kill(pid, SIGKILL);
         int status = 0;
         waitpid(pid, &status, 0);
