@@ -1,0 +1,2 @@
+sow_add_test(models/conformance)
+sow_add_test(models/model)
