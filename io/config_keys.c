@@ -49,7 +49,7 @@ static const sow_i_key keys[] = {
      .sentence = "A .csv, .tsv or .txt table (also .gz) or an .h5ad."},
     {"data.sources[].role", SOW_KEY_CHOICE, IN(sow_source, role), .standard = "target", .allowed = "target,reference",
      .sentence = "target: the campaign plans here; reference: another context, known in full."},
-    {"data.sources[].context", SOW_KEY_MAPPING, SOW_KEY_REQUIRED, .shorthand = "name",
+    {"data.sources[].context", SOW_KEY_MAPPING, .shorthand = "name", .standard_is = "the file's name",
      .sentence = "Cell line, donor or condition: a name for the whole file, or {column: COLUMN}."},
     {"data.sources[].context.name", SOW_KEY_TEXT, IN(sow_source, context), .example = "K562",
      .sentence = "One name for every row; `context: NAME` is short for it."},

@@ -26,10 +26,9 @@ static inline void scratch_remove_tree(const char *path)
     if (d) {
         struct dirent *e;
         while ((e = readdir(d))) {
-            char child[512];
+            char child[1024];
             if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-            snprintf(child, sizeof child, "%s/%s", path, e->d_name);
-            scratch_remove_tree(child);
+            if (snprintf(child, sizeof child, "%s/%s", path, e->d_name) < (int)sizeof child) scratch_remove_tree(child);
         }
         closedir(d);
     }
