@@ -126,7 +126,9 @@ void sow_i_report_hits(sow_i_report *r)
         hits_table(r, hits, found);
         hits_list(r, sow_i_array(hits, "list"));
     } else {
-        sow_text_append(&r->body, "<p class=\"note\">No hits to count yet: no round has been measured.</p>\n");
+        sow_text_append(&r->body, sow_i_measured(r->doc) > 0
+                                      ? "<p class=\"note\">Hits cannot be counted: which of the pool are hits is not known.</p>\n"
+                                      : "<p class=\"note\">No hits to count yet: no round has been measured.</p>\n");
     }
     sow_i_section_close(&r->body);
 }

@@ -223,6 +223,16 @@ Test(report, says_in_a_sentence_what_is_missing)
     free(page);
 }
 
+Test(report, says_why_hits_are_not_counted)
+{
+    char *page = own_part("{\"name\":\"x\",\"objective\":\"hits\"}");
+    HAS(page, "No hits to count yet: no round has been measured.");
+    free(page);
+    page = own_part("{\"name\":\"x\",\"objective\":\"hits\",\"rounds\":[{\"round\":0,\"measured\":5}]}");
+    HAS(page, "Hits cannot be counted: which of the pool are hits is not known.");
+    free(page);
+}
+
 Test(report, says_that_a_finished_campaign_needs_nothing)
 {
     char *json = sample("profile"), *page = own_part(json);
