@@ -37,10 +37,11 @@ sow_status sow_campaign_close(sow_campaign *c, sow_error *err)
 /* What made the past of a campaign: these parts of the configuration may not change under it. The rest may: later rounds just use it. */
 static const char *const fixed_parts[] = {"seed", "data", "readout", "priors", "objective", "oracle"};
 
-static sow_status check_same_past(const sow_campaign *c, const char *effective, sow_error *err)
+static sow_status check_same_settings(const sow_campaign *c, const json_t *created, const char *effective, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *then = json_loads(c->created_effective ? c->created_effective : "{}", 0, NULL), *now = json_loads(effective, 0, NULL);
+    const char *text = json_string_value(json_object_get(created, "effective"));
+    json_t *then = json_loads(text ? text : "{}", 0, NULL), *now = json_loads(effective, 0, NULL);
     for (size_t i = 0; i < sizeof fixed_parts / sizeof *fixed_parts; i++) {
         const char *part = fixed_parts[i];
         if (json_equal(json_object_get(then, part), json_object_get(now, part))) continue;
@@ -58,11 +59,8 @@ static sow_status check_same_past(const sow_campaign *c, const char *effective, 
     return st;
 }
 
-static sow_status check_same_data(const sow_campaign *c, sow_error *err)
+static sow_status check_same_data(const sow_campaign *c, const json_t *created, sow_error *err)
 {
-    sow_index n = 0;
-    const sow_event *events = sow_store_events(c->store, &n);
-    json_t *created = n > 0 ? json_loads(events[0].payload, 0, NULL) : NULL;
     const char *then = json_string_value(json_object_get(created, "data_sha256"));
     sow_status st = SOW_OK;
     int lab = c->oracle->class_->needs_people; /* a lab's list of candidates may grow */
@@ -71,7 +69,6 @@ static sow_status check_same_data(const sow_campaign *c, sow_error *err)
                        "%s: the data files have changed since the campaign in %s was started (their SHA-256 differs); restore them, or start "
                        "another campaign with --out FOLDER",
                        c->config->path, c->dir);
-    json_decref(created);
     return st;
 }
 
@@ -81,18 +78,34 @@ static sow_status open_store(sow_campaign *c, sow_error *err)
     return sow_store_open(&c->store, c->dir, c->mode == SOW_CAMPAIGN_READ ? SOW_STORE_READ : SOW_STORE_CREATE, err);
 }
 
+/* Settings and data that made a campaign's past must be those of today; asked before its events are read with today's data. */
+static sow_status check_same_past(const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *effective = NULL;
+    json_t *created = NULL;
+    sow_index n = 0;
+    const sow_event *events = c->store ? sow_store_events(c->store, &n) : NULL;
+    if (n == 0) return SOW_OK;
+    created = json_loads(events[0].payload, 0, NULL);
+    SOW_TRY(sow_config_effective(&effective, c->config, err));
+    SOW_TRY(check_same_settings(c, created, effective, err));
+    SOW_TRY(check_same_data(c, created, err));
+done:
+    json_decref(created);
+    free(effective);
+    return st;
+}
+
 static sow_status begin(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     char *effective = NULL;
     sow_index n = 0;
     if (!c->store) return SOW_OK;
-    SOW_TRY(sow_config_effective(&effective, c->config, err));
     sow_store_events(c->store, &n);
-    if (n > 0) {
-        SOW_TRY(check_same_past(c, effective, err));
-        SOW_TRY(check_same_data(c, err));
-    } else if (c->mode == SOW_CAMPAIGN_WRITE) {
+    if (n == 0 && c->mode == SOW_CAMPAIGN_WRITE) {
+        SOW_TRY(sow_config_effective(&effective, c->config, err));
         json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s}", "effective", effective, "data_sha256", c->world_digest, "version", sow_version(), "git",
                               sow_git_hash(), "command", c->argv ? c->argv : "");
         SOW_TRY(sow_i_commit(c, "created", -1, j, err));
@@ -125,9 +138,13 @@ sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const
     if (c->mode == SOW_CAMPAIGN_READ) SOW_TRY(open_store(c, err)); /* before the work of loading: the answer may be "no campaign there" */
     SOW_TRY(sow_i_setup(c, env, err));
     if (c->mode == SOW_CAMPAIGN_WRITE) SOW_TRY(open_store(c, err));
+    SOW_TRY(check_same_past(c, err));
     SOW_TRY(sow_i_state_load(c, err));
     SOW_TRY(begin(c, err));
-    if (c->mode == SOW_CAMPAIGN_WRITE) SOW_TRY(sow_i_write_all(c, err)); /* a kill may have come between an event and its files */
+    if (c->mode == SOW_CAMPAIGN_WRITE) {
+        sow_i_remove_leftovers(c);
+        SOW_TRY(sow_i_write_all(c, err)); /* a kill may have come between an event and its files */
+    }
     *out = c;
     c = NULL;
 done:

@@ -94,7 +94,6 @@ struct sow_campaign {
     sow_i_item *item;   /* [n] */
     sow_index n_rounds; /* rounds the configuration asks for */
     sow_i_round *round; /* [n_rounds] */
-    char *created_effective; /* configuration in force when the campaign was created */
 
     /* the model fitted on the present state, kept between evaluating a round and planning the next */
     sow_model *model;
@@ -141,6 +140,11 @@ SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, cons
 SOW_MUST_CHECK sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var,
                                           sow_index n, sow_error *err);
 
+/* plan.c */
+/** Rules that no choice could meet, found before anything is planned: each round's rules on the whole pool, and the campaign's on all rounds
+ *  together as if they were one batch. SOW_E_CONFIG names the rule. */
+SOW_MUST_CHECK sow_status sow_i_check_rules(const sow_campaign *c, sow_error *err);
+
 /* measure.c */
 /** One result as an event holds it; new reference. */
 json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_outcome outcome, double cells, double weight, double hit,
@@ -153,6 +157,8 @@ SOW_MUST_CHECK sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round,
 SOW_MUST_CHECK sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char *plan_json, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_write_metrics(const sow_campaign *c, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_write_all(const sow_campaign *c, sow_error *err);
+/** Files half-written by a process that was killed (io/file.h writes NAME.tmp-PID first). Only for who holds the campaign. */
+void sow_i_remove_leftovers(const sow_campaign *c);
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out);
 
 /* summary.c */

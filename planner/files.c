@@ -1,4 +1,5 @@
 /* The files people read, each written whole from the events: rounds/NN/{batch.csv, order.csv, plan.json, metrics.json} and metrics.csv. */
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,27 @@
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out)
 {
     sow_bill_round(out, &c->config->costs, &c->config->design, r->n, c->config->constraints.n_controls);
+}
+
+static void remove_leftovers_in(const char *folder)
+{
+    DIR *d = opendir(folder);
+    for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+        char *path = strstr(e->d_name, ".tmp-") ? sow_path_join(folder, e->d_name) : NULL;
+        if (path) remove(path);
+        free(path);
+    }
+    if (d) closedir(d);
+}
+
+void sow_i_remove_leftovers(const sow_campaign *c)
+{
+    remove_leftovers_in(c->dir);
+    for (sow_index r = 0; r < c->n_rounds; r++) {
+        char *folder = sow_format("%s/rounds/%02lld", c->dir, (long long)r);
+        if (folder) remove_leftovers_in(folder);
+        free(folder);
+    }
 }
 
 static sow_status batch_rows(sow_batch_row **out, const sow_campaign *c, const sow_i_round *r, sow_error *err)

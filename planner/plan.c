@@ -52,12 +52,20 @@ done:
     return st;
 }
 
+static sow_index picks_after(const sow_campaign *c, sow_index round)
+{
+    sow_index n = 0;
+    for (sow_index r = round + 1; r < c->n_rounds; r++)
+        n += sow_i_batch_size(c, r);
+    return n;
+}
+
 /* ---- rules ---- */
 
 static sow_index picked_before(const sow_campaign *c, const sow_index *members, sow_index n)
 {
     sow_index count = 0;
-    for (sow_index i = 0; i < n; i++) {
+    for (sow_index i = 0; c->item && i < n; i++) {
         sow_item_status s = c->item[members[i]].status;
         count += s == SOW_PLANNED || s == SOW_DONE || s == SOW_DONE_PARTIAL;
     }
@@ -119,8 +127,13 @@ static char *quota_label(const sow_config_quota *q)
                       q->per);
 }
 
+static int is_for_campaign(const sow_config_quota *q)
+{
+    return strcmp(q->per, "campaign") == 0;
+}
+
 static sow_status quota_build(sow_quota *out, char **label, sow_index **members, const sow_campaign *c, const sow_config_quota *q,
-                              sow_error *err)
+                              sow_index later, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index n = 0;
@@ -128,9 +141,10 @@ static sow_status quota_build(sow_quota *out, char **label, sow_index **members,
     SOW_TRY(quota_members(*members, &n, c, q, err));
     *label = quota_label(q);
     if (!*label) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    int whole = strcmp(q->per, "campaign") == 0;
+    int whole = is_for_campaign(q);
     *out = (sow_quota){.label = *label, .n_members = n, .members = *members, .at_most = q->at_most, .at_least = q->at_least,
-                       .whole_campaign = whole, .already = whole ? picked_before(c, *members, n) : 0};
+                       .whole_campaign = whole, .already = whole ? picked_before(c, *members, n) : 0,
+                       .later = whole ? later : 0};
 done:
     return st;
 }
@@ -145,10 +159,14 @@ static sow_index list_includes(sow_index *include, const choice *x, const sow_ca
     return n;
 }
 
-static sow_status build_rules(choice *x, const sow_campaign *c, sow_index batch, sow_error *err)
+typedef enum { EVERY_RULE, RULES_OF_A_BATCH, RULES_OF_THE_CAMPAIGN } which_rules;
+
+/* `later`: picks still to come after this batch, which may serve a campaign's at_least. */
+static sow_status build_rules(choice *x, const sow_campaign *c, sow_index batch, sow_index later, which_rules which, int with_includes,
+                              sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index nq = c->config->constraints.n_quota;
+    sow_index nq = c->config->constraints.n_quota, used = 0;
     sow_quota *quotas = NULL;
     sow_index **members = NULL, *include = NULL;
     char **labels = NULL;
@@ -156,10 +174,14 @@ static sow_status build_rules(choice *x, const sow_campaign *c, sow_index batch,
     SOW_NEW(members, nq);
     SOW_NEW(labels, nq);
     SOW_NEW(include, x->n + c->config->constraints.n_include);
-    for (sow_index i = 0; i < nq; i++)
-        SOW_TRY(quota_build(&quotas[i], &labels[i], &members[i], c, &c->config->constraints.quota[i], err));
-    sow_index n_include = list_includes(include, x, c);
-    SOW_TRY(sow_constraints_create(&x->rules, x->candidate, x->n, batch, include, n_include, quotas, nq, err));
+    for (sow_index i = 0; i < nq; i++) {
+        const sow_config_quota *q = &c->config->constraints.quota[i];
+        if (which != EVERY_RULE && is_for_campaign(q) != (which == RULES_OF_THE_CAMPAIGN)) continue;
+        SOW_TRY(quota_build(&quotas[used], &labels[used], &members[used], c, q, later, err));
+        used++;
+    }
+    sow_index n_include = with_includes ? list_includes(include, x, c) : 0;
+    SOW_TRY(sow_constraints_create(&x->rules, x->candidate, x->n, batch, include, n_include, quotas, used, err));
     x->view.feasible = sow_constraints_feasible;
     x->view.take = sow_constraints_take;
     x->view.rules = x->rules;
@@ -173,6 +195,33 @@ done:
     free(labels);
     free(quotas);
     free(include);
+    return st;
+}
+
+static sow_status check_rules_of(const sow_campaign *c, sow_index batch, which_rules which, int with_includes, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    choice x = {0};
+    SOW_NEW(x.candidate, c->n);
+    SOW_NEW(x.name, c->n);
+    for (sow_index q = 0; q < c->n; q++) {
+        if (!c->in_pool[q]) continue;
+        x.candidate[x.n] = q;
+        x.name[x.n++] = sow_i_name(c, q);
+    }
+    SOW_TRY(build_rules(&x, c, batch, 0, which, with_includes, err));
+done:
+    choice_clear(&x);
+    return st;
+}
+
+sow_status sow_i_check_rules(const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    for (sow_index r = 0; r < c->n_rounds; r++)
+        SOW_TRY(check_rules_of(c, sow_i_batch_size(c, r), RULES_OF_A_BATCH, r == 0, err));
+    SOW_TRY(check_rules_of(c, sow_i_batch_size(c, 0) + picks_after(c, 0), RULES_OF_THE_CAMPAIGN, 1, err));
+done:
     return st;
 }
 
@@ -326,8 +375,7 @@ static sow_status build_view(choice *x, sow_campaign *c, const sow_strategy *str
     v->hit_share = c->config->objective.column ? NAN : c->config->objective.top;
     v->round = round;
     v->rng = sow_rng_make(c->config->seed, SOW_RNG_STRATEGY, (uint32_t)round, 0);
-    for (sow_index r = round + 1; r < c->n_rounds; r++)
-        v->picks_after += sow_i_batch_size(c, r);
+    v->picks_after = picks_after(c, round);
     SOW_TRY(view_features(x, c, err));
     if (strategy->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) SOW_TRY(view_moments(x, c, env, err));
     if (strategy->needs & SOW_NEED_REFERENCE) SOW_TRY(view_reference(x, c, err));
@@ -401,7 +449,7 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     if (batch > x.n)
         SOW_FAIL(err, SOW_E_CONFIG, "%s: round %lld asks for %lld perturbations, but only %lld are left to choose from", c->config->path,
                  (long long)round, (long long)batch, (long long)x.n);
-    SOW_TRY(build_rules(&x, c, batch, err));
+    SOW_TRY(build_rules(&x, c, batch, picks_after(c, round), EVERY_RULE, 1, err));
     SOW_TRY(build_view(&x, c, strategy, round, env, err));
     SOW_NEW(picks, batch);
     sow_strategy_options options = {.beta = c->config->acquisition.beta, .starts = c->config->acquisition.starts};

@@ -157,7 +157,7 @@ static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int 
     if ((s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) && !learns)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with predictive variances; '%s' has none (use gp)", path, key,
                          s->name, c->model_class->name);
-    if ((s->needs & SOW_NEED_JOINT) && (c->d > 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
+    if ((s->needs & SOW_NEED_JOINT) && !(s->needs & SOW_NEED_MOMENTS) && (c->d > 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs joint draws: `model: {kind: gp}` and a scalar readout", path, key, s->name);
     if (initial && (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) &&
         !(has_reference(c) && (c->model_class->caps & SOW_CAP_CONTEXTS)))
@@ -196,6 +196,32 @@ done:
     return st;
 }
 
+/* A file that is not there is a mistake in the campaign file, not a failing machine. */
+static sow_status must_exist(const sow_campaign *c, const char *file, const char *key, sow_error *err)
+{
+    if (!file || sow_file_exists(file)) return SOW_OK;
+    return SOW_ERROR(err, SOW_E_DATA, "%s: %s: no such file '%s' (relative names start from the folder of the campaign file)", c->config->path, key,
+                     file);
+}
+
+static sow_status check_files(const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    for (sow_index i = 0; i < k->n_sources; i++)
+        SOW_TRY(must_exist(c, k->sources[i].file, "data.sources", err));
+    for (sow_index i = 0; i < k->n_priors; i++) {
+        SOW_TRY(must_exist(c, k->priors[i].file, "priors", err));
+        SOW_TRY(must_exist(c, k->priors[i].names, "priors", err));
+    }
+    for (sow_index i = 0; i < k->constraints.n_exclude; i++)
+        SOW_TRY(must_exist(c, k->constraints.exclude[i].file, "constraints.exclude", err));
+    SOW_TRY(must_exist(c, k->oracle.held_list, "oracle.held_out.list", err));
+    SOW_TRY(must_exist(c, k->guides.file, "design.guides", err));
+done:
+    return st;
+}
+
 /* One digest over every file the campaign reads, so that a campaign notices when its past was made from other data. */
 static sow_status digest_files(sow_campaign *c, sow_error *err)
 {
@@ -228,6 +254,7 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
     sow_prior given = {0};
+    SOW_TRY(check_files(c, err));
     SOW_TRY(digest_files(c, err));
     SOW_TRY(build_world(c, &given, env, err));
     c->n = sow_screen_n_perturbations(c->screen);
@@ -250,6 +277,7 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     if (k->guides.file)
         SOW_TRY(sow_guides_read(&c->guides, k->guides.file, k->guides.target, k->guides.id, k->guides.n_id, k->guides.sequence,
                                 k->guides.n_sequence, err));
+    SOW_TRY(sow_i_check_rules(c, err));
     SOW_TRY(create_oracle(c, err));
 done:
     sow_prior_clear(&given);

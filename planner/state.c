@@ -67,8 +67,6 @@ void sow_i_state_clear(sow_campaign *c)
         round_clear(&c->round[i]);
     free(c->round);
     c->round = NULL;
-    free(c->created_effective);
-    c->created_effective = NULL;
 }
 
 /* Perturbations are named in events, not numbered: a name stays true when files gain rows. */
@@ -213,17 +211,10 @@ sow_status sow_i_state_apply(sow_campaign *c, const char *kind, sow_index round,
     json_error_t je;
     json_t *j = json_loads(payload, 0, &je);
     if (!j) SOW_FAIL(err, SOW_E_DATA, "%s/campaign.db: an event of kind '%s' is not JSON: %s", c->dir, kind, je.text);
-    if (strcmp(kind, "created") == 0) {
-        const char *effective = json_string_value(json_object_get(j, "effective"));
-        free(c->created_effective);
-        c->created_effective = sow_strdup(effective ? effective : "{}");
-        if (!c->created_effective) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-        goto done;
-    }
-    if (strcmp(kind, "changed") == 0) goto done;
+    if (strcmp(kind, "created") == 0) goto done; /* checked before the state is loaded (campaign.c) */
     if (round < 0 || round >= c->n_rounds)
-        SOW_FAIL(err, SOW_E_STATE, "%s holds round %lld, but the campaign file asks for rounds 0 to %lld; rounds already planned cannot be removed",
-                 c->dir, (long long)round, (long long)(c->n_rounds - 1));
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: rounds.batches asks for rounds 0 to %lld, but %s holds round %lld; rounds already planned cannot be removed",
+                 c->config->path, (long long)(c->n_rounds - 1), c->dir, (long long)round);
     sow_i_round *r = &c->round[round];
     r->round = round;
     if (strcmp(kind, "planned") == 0) SOW_TRY(apply_planned(c, r, j, err));
