@@ -222,7 +222,7 @@ static char *default_context(const char *path)
 
 static void warn_of_absent_control(const builder *b, const sow_i_loaded *s)
 {
-    if (!s->spec->control || s->tally.count[SOW_I_DROP_CONTROL] > 0) return;
+    if (!s->spec->control || s->spec->names_only || s->spec->may_be_empty || s->tally.count[SOW_I_DROP_CONTROL] > 0) return;
     const char *near = sow_names_nearest(b->perturbations, s->spec->control);
     sow_log(b->env, SOW_LOG_WARN, "%s: no row is a control '%s'%s%s%s", s->frame.path, s->spec->control, near ? "; did you mean '" : "",
             near ? near : "", near ? "'?" : "");
@@ -236,7 +236,7 @@ static sow_status gather_source(builder *b, sow_index source, sow_dropped *dropp
     char *own_context = s->spec->context ? sow_strdup(s->spec->context) : default_context(s->frame.path), *summary = NULL;
     if (!own_context) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     for (sow_index i = 0; i < s->frame.n_rows; i++) SOW_TRY(gather_row(b, source, i, own_context, err));
-    if (b->n_rows == before) {
+    if (b->n_rows == before && !s->spec->may_be_empty) {
         summary = sow_i_tally_summary(&s->tally);
         SOW_FAIL(err, SOW_E_DATA, "%s: nothing is left of its %lld rows: %s", s->frame.path, (long long)s->frame.n_rows, summary ? summary : "");
     }

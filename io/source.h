@@ -24,6 +24,7 @@ typedef struct {
     sow_index n_keep_contexts;    /* only these values of the context column; 0 = all */
     const char **keep_contexts;
     int names_only; /* a list of candidates: every name becomes a row with NaN values and cells; the readout column may be absent */
+    int may_be_empty; /* no usable row is no error: results in which everything failed */
 } sow_source;
 
 typedef struct {

@@ -65,6 +65,7 @@ static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_ca
     s->file = file;
     s->role = SOW_ROLE_TARGET;
     s->names_only = 0;
+    s->may_be_empty = 1;
     s->duplicates_allowed = 1; /* repeated rows of one perturbation are replicates */
     s->context = sow_i_target_name(c);
     s->context_column = NULL;
@@ -171,6 +172,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     if (round >= c->n_rounds || !c->round[round].planned)
         SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; plan one first: sower plan %s", c->dir, c->config->path);
     if (!target_source(c)) SOW_FAIL(err, SOW_E_STATE, "%s: a simulated campaign has no results to record; use sower run", c->config->path);
+    if (!sow_file_exists(file)) SOW_FAIL(err, SOW_E_DATA, "%s: no such file", file);
     SOW_TRY(sow_names_create(&names, err));
     SOW_TRY(sow_names_create(&columns, err));
     const char *wanted = target_source(c)->perturbation_column ? target_source(c)->perturbation_column : "perturbation";
