@@ -1,7 +1,6 @@
 /* From a command line to an open campaign, and back to an exit code. */
 #include <stdio.h>
 #include <stdlib.h>
-
 #include <string.h>
 
 #include "cli/cli.h"
@@ -34,7 +33,7 @@ sow_config *cli_read_config(const cli_args *args, int *exit_code)
     sow_status st = sow_config_read(&config, &problems, cli_campaign_file(args), args->sets, args->n_sets, &err);
     if (st != SOW_OK) {
         *exit_code = cli_exit_code(st);
-        if (problems && *problems) fprintf(stderr, "%s%s", problems, problems[0] ? "" : "\n");
+        if (problems && *problems) fprintf(stderr, "%s%s", problems, problems[strlen(problems) - 1] == '\n' ? "" : "\n");
         else cli_fail(&err);
         config = NULL;
     }

@@ -23,6 +23,7 @@ static int write_out(const cli_args *args, const char *text, sow_error *err)
 /* A campaign needs a screen: one row a perturbation, with a readout. */
 static sow_status guess_from(sow_config_guess *guess, sow_inspection **found, const char *file, sow_error *err)
 {
+    if (!sow_file_exists(file)) return SOW_ERROR(err, SOW_E_DATA, "%s: no such file", file);
     sow_status st = sow_inspect_file(found, file, err);
     if (st != SOW_OK) return st;
     sow_inspection_guess(guess, *found);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "io/file.h"
 #include "io/inspect.h"
 
 static const char *const kind_names[] = {[SOW_COLUMN_STRING] = "text", [SOW_COLUMN_NUMBER] = "number", [SOW_COLUMN_BOOL] = "yes/no"};
@@ -55,7 +56,9 @@ int cmd_inspect(const cli_args *args, const sow_env *env)
     sow_inspection *in = NULL;
     int code = EXIT_DONE;
     (void)env;
-    if (sow_inspect_file(&in, args->positional[0], &err) != SOW_OK) return cli_fail(&err);
+    const char *file = args->positional[0];
+    sow_status st = sow_file_exists(file) ? sow_inspect_file(&in, file, &err) : SOW_ERROR(&err, SOW_E_DATA, "%s: no such file", file);
+    if (st != SOW_OK) return cli_fail(&err);
     if (args->json) code = print_json(in);
     else print_text(in);
     sow_inspection_destroy(in);

@@ -1,7 +1,8 @@
 /* sower: plans perturbation screens round by round. */
-#include <locale.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -17,14 +18,25 @@ static void remember_command_line(int argc, char **argv)
     }
 }
 
+/* With stdin, stdout or stderr closed, the next file opened would take its number and get our messages. Their places are taken here, by
+ * something that cannot be written, so that a result that goes nowhere is still an error. */
+static void occupy_standard_files(void)
+{
+    int fd;
+    do fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    occupy_standard_files();
     remember_command_line(argc, argv);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         const cli_command *asked = argc > 2 ? cli_find_command(argv[2]) : NULL;
         if (asked) cli_print_help(asked);
-        else cli_print_overview();
-        return cli_finish_stdout(argc < 2 ? EXIT_WRONG_INPUT : EXIT_DONE);
+        else if (argc <= 2) cli_print_overview();
+        return cli_finish_stdout(argc < 2 || (argc > 2 && !asked) ? EXIT_WRONG_INPUT : EXIT_DONE);
     }
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     const cli_command *command = cli_find_command(name);

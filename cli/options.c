@@ -33,10 +33,10 @@ static const cli_command record_row = {
                "when anything in the file is wrong."};
 static const cli_command status_row = {
     .name = "status", .usage = "sower status [CAMPAIGN.yaml]", .summary = "say where a campaign stands", .options = CAMPAIGN_OPTIONS,
-    .min_positional = 1, .max_positional = 1, .run = cmd_status, .details = "--json prints one object; without it a short table."};
+    .max_positional = 1, .run = cmd_status, .details = "--json prints one object; without it a short table."};
 static const cli_command run_row = {
     .name = "run", .usage = "sower run [CAMPAIGN.yaml]", .summary = "play all rounds that can be played", .options = CAMPAIGN_OPTIONS,
-    .min_positional = 1, .max_positional = 1, .run = cmd_run,
+    .max_positional = 1, .run = cmd_run,
     .details = "Plans, measures (replay, generative) and evaluates round after round; goes on where an interrupted run stopped. With `oracle: {kind: lab}`\n"
                "it plans one round and stops with exit 3. Exit 3 too when there was nothing left to do."};
 static const cli_command report_row = {

@@ -100,7 +100,9 @@ int cli_fail(const sow_error *err)
 
 int cli_finish_stdout(int code)
 {
-    if (fclose(stdout) != 0 && code == EXIT_DONE) {
+    int failed = ferror(stdout); /* an early flush may have failed and the last one not */
+    failed = fclose(stdout) != 0 || failed;
+    if (failed && (code == EXIT_DONE || code == EXIT_WAITING)) {
         fprintf(stderr, "error: the output could not be written (is the disk full?)\n");
         return EXIT_FAILED;
     }
