@@ -1,6 +1,7 @@
 /* Opening, closing and walking a campaign. */
 #include "planner/campaign.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,17 +177,45 @@ static int measured_not_evaluated(const sow_campaign *c)
     return r < c->n_rounds && sow_i_round_measured(&c->round[r]);
 }
 
+static double metric_of(const sow_i_round *r, const char *model, const char *metric)
+{
+    for (size_t i = 0; i < json_array_size(r->metrics); i++) {
+        const json_t *row = json_array_get(r->metrics, i);
+        const char *m = json_string_value(json_object_get(row, "model")), *k = json_string_value(json_object_get(row, "metric"));
+        const json_t *value = json_object_get(row, "value");
+        if (m && k && strcmp(m, model) == 0 && strcmp(k, metric) == 0 && json_is_number(value)) return json_number_value(value);
+    }
+    return NAN;
+}
+
+/* One line a round for people who watch. */
+static void say_round(const sow_campaign *c, sow_index round, const sow_env *env)
+{
+    const sow_i_round *r = &c->round[round];
+    sow_text line = {0};
+    sow_text_printf(&line, "round %lld of %lld: %lld by %s", (long long)round, (long long)(c->n_rounds - 1), (long long)r->n, r->strategy);
+    double fit = metric_of(r, c->model_class->name, c->d == 1 ? "spearman" : "pearson_delta_all");
+    double hits = metric_of(r, "", "hits_found");
+    if (isfinite(fit)) sow_text_printf(&line, ", held-out %s %.3f", c->d == 1 ? "Spearman" : "Pearson delta", fit);
+    if (isfinite(hits) && c->true_hit) sow_text_printf(&line, ", %.0f of %lld hits found", hits, (long long)c->n_hits);
+    else if (isfinite(hits)) sow_text_printf(&line, ", %.0f hits found", hits);
+    if (!line.failed) sow_log(env, SOW_LOG_INFO, "%s", line.text);
+    sow_text_clear(&line);
+}
+
 sow_status sow_campaign_run(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     for (;;) {
         sow_campaign_next next = sow_campaign_next_step(c);
         if (next == SOW_NEXT_NOTHING) break;
-        SOW_TRY(sow_progress(env, "round", (double)sow_i_current_round(c) / (double)c->n_rounds, err));
+        sow_index round = sow_i_current_round(c);
+        SOW_TRY(sow_progress(env, "round", (double)round / (double)c->n_rounds, err));
         if (next == SOW_NEXT_PLAN) SOW_TRY(sow_campaign_plan(c, env, err));
-        else if (measured_not_evaluated(c)) SOW_TRY(sow_i_evaluate_round(c, sow_i_current_round(c), env, err));
+        else if (measured_not_evaluated(c)) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
         else if (sow_campaign_needs_people(c)) break;
         else SOW_TRY(sow_campaign_measure(c, env, err));
+        if (c->round[round].evaluated) say_round(c, round, env);
     }
     SOW_TRY(sow_campaign_report(c, env, err));
 done:
