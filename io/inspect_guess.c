@@ -209,21 +209,56 @@ static sow_status set(char **field, const char *text, sow_error *err)
     return *field ? SOW_OK : SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
 }
 
-/* A separator is believed when at least two values, and half of those that have it, are made of values that also stand alone. */
-static int separates(const sow_names *values, const char *separator)
+/* The two halves of a value at its first separator; 0 when it has none or a half is empty. */
+static int halves(char left[128], const char **right, const char *value, const char *separator)
 {
-    sow_index with = 0, composed = 0;
+    const char *at = strstr(value, separator);
+    if (!at || at == value || !at[strlen(separator)] || (size_t)(at - value) >= 128) return 0;
+    memcpy(left, value, (size_t)(at - value));
+    left[at - value] = 0;
+    *right = at + strlen(separator);
+    return 1;
+}
+
+static sow_status count_half(sow_names *parts, sow_index **count, sow_index *capacity, const char *text, sow_error *err)
+{
+    sow_index at = 0;
+    sow_status st = sow_names_add(parts, text, &at, err);
+    if (st == SOW_OK) st = sow_grow(count, capacity, at + 1, sizeof **count, err);
+    if (st == SOW_OK) (*count)[at]++;
+    return st;
+}
+
+/* A separator is believed when at least two values, and half of those that have it, are made of halves that also stand alone. "+", which is in
+ * few names, is believed more easily: a quarter, and meeting the half in another combination will do. */
+static sow_status separates(int *out, const sow_names *values, const char *separator, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *parts = NULL;
+    sow_index *count = NULL, capacity = 0, with = 0, composed = 0;
+    int plus = strcmp(separator, "+") == 0;
+    sow_index enough = plus ? 2 : INT64_MAX;
+    char left[128];
+    const char *right = NULL;
+    *out = 0;
+    SOW_TRY(sow_names_create(&parts, err));
     for (sow_index i = 0; i < sow_names_count(values); i++) {
-        const char *value = sow_names_get(values, i), *at = strstr(value, separator);
-        char left[128];
-        if (!at || at == value || !at[strlen(separator)] || (size_t)(at - value) >= sizeof left) continue;
-        with++;
-        memcpy(left, value, (size_t)(at - value));
-        left[at - value] = 0;
-        const char *right = at + strlen(separator);
-        composed += (sow_names_find(values, left) >= 0 || is_control(left)) && (sow_names_find(values, right) >= 0 || is_control(right));
+        if (!halves(left, &right, sow_names_get(values, i), separator)) continue;
+        SOW_TRY(count_half(parts, &count, &capacity, left, err));
+        SOW_TRY(count_half(parts, &count, &capacity, right, err));
     }
-    return composed >= 2 && 2 * composed >= with;
+    for (sow_index i = 0; i < sow_names_count(values); i++) {
+        if (!halves(left, &right, sow_names_get(values, i), separator)) continue;
+        with++;
+        int known_left = is_control(left) || sow_names_find(values, left) >= 0 || count[sow_names_find(parts, left)] >= enough;
+        int known_right = is_control(right) || sow_names_find(values, right) >= 0 || count[sow_names_find(parts, right)] >= enough;
+        composed += known_left && known_right;
+    }
+    *out = composed >= 2 && (plus ? 4 : 2) * composed >= with;
+done:
+    sow_names_destroy(parts);
+    free(count);
+    return st;
 }
 
 static sow_status guess_labels(sow_inspection *in, const sow_i_frame *f, sow_index column, sow_error *err)
@@ -247,8 +282,11 @@ static sow_status guess_labels(sow_inspection *in, const sow_i_frame *f, sow_ind
     }
     in->n_perturbations = sow_names_count(values) - (control != NULL);
     if (control) SOW_TRY(set(&in->control, control, err));
-    for (size_t i = 0; i < sizeof separators / sizeof *separators && !in->separator; i++)
-        if (separates(values, separators[i])) SOW_TRY(set(&in->separator, separators[i], err));
+    for (size_t i = 0; i < sizeof separators / sizeof *separators && !in->separator; i++) {
+        int believed = 0;
+        SOW_TRY(separates(&believed, values, separators[i], err));
+        if (believed) SOW_TRY(set(&in->separator, separators[i], err));
+    }
 done:
     sow_names_destroy(values);
     return st;

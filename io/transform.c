@@ -21,8 +21,8 @@ sow_status sow_i_transform_parse(sow_i_transform *out, const char *name, sow_err
             return SOW_OK;
         }
     const char *near = sow_nearest_of(transform_names, N_TRANSFORMS, name);
-    return SOW_ERROR(err, SOW_E_CONFIG, "readout.transform: unknown transform '%s'%s%s%s; allowed: none, log1p, log, log2, log10, sqrt, abs, rank",
-                     name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return SOW_ERROR(err, SOW_E_CONFIG, "readout.transform: unknown transform '%s'%s%s%s allowed are none, log1p, log, log2, log10, sqrt, abs, rank",
+                     name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ";");
 }
 
 double sow_i_transform_value(sow_i_transform t, double x)
