@@ -37,7 +37,13 @@ static json_t *picks_json(const sow_campaign *c, const sow_i_round *r)
 static void put_next(json_t *out, const sow_campaign *c)
 {
     sow_index r = sow_i_current_round(c);
-    if (r >= c->n_rounds || !c->round[r].planned) return;
+    if (r >= c->n_rounds) return;
+    if (!c->round[r].planned) {
+        char *plan = sow_format("sower plan %s", c->config->path);
+        json_object_set_new(out, "next", json_pack("{s:s}", "command", plan ? plan : "sower plan"));
+        free(plan);
+        return;
+    }
     char *command = c->oracle->class_->needs_people ? sow_format("sower record %s RESULTS.csv", c->config->path)
                                                     : sow_format("sower run %s", c->config->path);
     json_object_set_new(out, "next", json_pack("{s:I,s:s,s:o,s:s}", "round", (json_int_t)r, "strategy", c->round[r].strategy, "picks",
@@ -116,6 +122,10 @@ static json_t *priors_json(const sow_campaign *c)
                                               (json_int_t)v->dim, "covered", (json_int_t)covered, "pool_size", (json_int_t)c->pool_size,
                                               "zero_rows", (json_int_t)v->zero_rows, "missing", v->missing ? v->missing : ""));
     }
+    for (sow_index i = c->config->n_priors; i < set->n_priors; i++) /* the simulator's own */
+        json_array_append_new(rows, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "name", set->priors[i].name ? set->priors[i].name : "simulated",
+                                              "kind", "vectors", "rows", (json_int_t)c->n, "dim", (json_int_t)set->priors[i].dim, "covered",
+                                              (json_int_t)c->pool_size, "pool_size", (json_int_t)c->pool_size, "zero_rows", (json_int_t)0, "missing", ""));
     return rows;
 }
 
@@ -185,6 +195,8 @@ static json_t *constraints_json(const sow_campaign *c)
         json_array_append_new(rows, json_pack("{s:s,s:s}", "rule", rule ? rule : "quota", "state", "kept in every batch"));
         free(rule);
     }
+    if (k->constraints.require_prior)
+        json_array_append_new(rows, json_pack("{s:s,s:s}", "rule", "only perturbations with a prior row", "state", "kept in every batch"));
     for (sow_index i = 0; i < k->constraints.n_controls; i++)
         json_array_append_new(rows, json_pack("{s:s+,s:s}", "rule", "positive control ", k->constraints.controls[i], "state", "on every order sheet"));
     return rows;
@@ -377,8 +389,8 @@ sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     char *by = sow_format("sower %s", sow_version());
-    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "name", c->config->name, "generated_by", by ? by : "sower", "readout",
-                          c->d == 1 ? "scalar" : "profile", "objective", c->config->objective.kind, "context", sow_i_target_name(c), "state",
+    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "name", c->config->name, "generated_by", by ? by : "sower", "model",
+                          c->model_class->name, "readout", c->d == 1 ? "scalar" : "profile", "objective", c->config->objective.kind, "context", sow_i_target_name(c), "state",
                           state_word(c));
     *out = NULL;
     if (!j) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing the report");
