@@ -124,6 +124,8 @@ sow_index sow_i_batch_size(const sow_campaign *c, sow_index round);
 /* learn.c */
 SOW_MUST_CHECK sow_status sow_i_training_build(sow_i_training *out, const sow_campaign *c, sow_error *err);
 void sow_i_training_clear(sow_i_training *t);
+/** Has anything been measured in the target context that a model may learn from? */
+int sow_i_any_measured(const sow_campaign *c);
 /** Model and training of the present state, fitted when not at hand. */
 SOW_MUST_CHECK sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err);
 void sow_i_forget_fit(sow_campaign *c);

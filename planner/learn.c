@@ -54,6 +54,13 @@ static int is_training(const sow_campaign *c, sow_index q)
     return c->item[q].values && !c->held_out[q];
 }
 
+int sow_i_any_measured(const sow_campaign *c)
+{
+    for (sow_index q = 0; q < c->n; q++)
+        if (is_training(c, q)) return 1;
+    return 0;
+}
+
 static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -182,18 +189,26 @@ void sow_i_training_clear(sow_i_training *t)
     *t = (sow_i_training){0};
 }
 
-/* The response space: principal components of what is known by the end of round 0 (references and the initial batch), then frozen. It is a
- * function of the events, so it is recomputed rather than stored. */
+static sow_index first_measured_round(const sow_campaign *c)
+{
+    sow_index first = c->n_rounds;
+    for (sow_index q = 0; q < c->n; q++)
+        if (is_training(c, q) && c->item[q].round < first) first = c->item[q].round;
+    return first;
+}
+
+/* The response space: principal components of what is known by the end of round 0 (references and the initial batch; the first batch that did
+ * not fail as a whole), then frozen. It is a function of the events, so it is recomputed rather than stored. */
 static sow_status fit_response(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_training *t = &c->training;
     unsigned char *use = NULL;
-    sow_index rows = 0;
+    sow_index rows = 0, first = first_measured_round(c);
     if (c->d == 1) return SOW_OK;
     SOW_NEW(use, t->view.n);
     for (sow_index i = 0; i < t->view.n; i++) {
-        use[i] = t->context[i] != c->target || c->item[t->perturbation[i]].round == 0;
+        use[i] = t->context[i] != c->target || c->item[t->perturbation[i]].round == first;
         rows += use[i];
     }
     if (c->has_response) sow_pca_clear(&c->response);

@@ -443,7 +443,8 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
         SOW_FAIL(err, SOW_E_STATE, "%s: no round can be planned now (%s)", c->dir,
                  round >= c->n_rounds ? "all rounds are done" : "the last one waits for its measurements");
     sow_index batch = sow_i_batch_size(c, round);
-    const sow_strategy *strategy = round == 0 ? c->initial_strategy : c->strategy;
+    /* after rounds that failed as a whole one is still at the beginning */
+    const sow_strategy *strategy = sow_i_any_measured(c) ? c->strategy : c->initial_strategy;
     SOW_TRY(sow_progress(env, "planning", 0, err));
     SOW_TRY(list_candidates(&x, c, err));
     if (batch > x.n)

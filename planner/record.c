@@ -15,38 +15,24 @@ static int is_h5ad(const char *file)
     return n > 5 && strcmp(file + n - 5, ".h5ad") == 0;
 }
 
-static sow_status names_of_table(sow_names *out, sow_names *columns, const char *file, const char *wanted, sow_error *err)
+/* Names of the file's columns, to see which it spells as the campaign does. */
+static sow_status columns_of(sow_names *columns, const char *file, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_table *t = NULL;
-    sow_index column;
-    SOW_TRY(sow_table_read(&t, file, err));
-    for (sow_index i = 0; i < sow_table_n_columns(t); i++)
-        SOW_TRY(sow_names_add(columns, sow_table_column_name(t, i), NULL, err));
-    if (sow_names_find(columns, wanted) < 0 && sow_names_find(columns, "perturbation") >= 0) wanted = "perturbation";
-    SOW_TRY(sow_table_column(&column, t, wanted, err));
-    for (sow_index i = 0; i < sow_table_n_rows(t); i++)
-        if (*sow_table_cell(t, i, column)) SOW_TRY(sow_names_add(out, sow_table_cell(t, i, column), NULL, err));
-done:
-    sow_table_destroy(t);
-    return st;
-}
-
-static sow_status names_of_h5ad(sow_names *out, sow_names *columns, const char *file, const char *wanted, sow_error *err)
-{
-    sow_status st = SOW_OK;
     sow_h5ad *h = NULL;
-    SOW_TRY(sow_h5ad_read(&h, file, 0, err));
-    for (sow_index i = 0; i < h->n_obs_columns; i++)
-        SOW_TRY(sow_names_add(columns, h->obs[i].name, NULL, err));
-    if (sow_names_find(columns, wanted) < 0) wanted = "perturbation";
-    const sow_h5ad_column *column = sow_h5ad_obs(h, wanted);
-    if (!column || column->kind != SOW_COLUMN_STRING)
-        SOW_FAIL(err, SOW_E_DATA, "%s: obs has no text column '%s' with the perturbations", file, wanted);
-    for (sow_index i = 0; i < h->n_obs; i++)
-        if (column->text[i]) SOW_TRY(sow_names_add(out, column->text[i], NULL, err));
+    if (is_h5ad(file)) {
+        SOW_TRY(sow_h5ad_read(&h, file, 0, err));
+        for (sow_index i = 0; i < h->n_obs_columns; i++)
+            SOW_TRY(sow_names_add(columns, h->obs[i].name, NULL, err));
+    } else {
+        SOW_TRY(sow_table_read(&t, file, err));
+        for (sow_index i = 0; i < sow_table_n_columns(t); i++)
+            SOW_TRY(sow_names_add(columns, sow_table_column_name(t, i), NULL, err));
+    }
 done:
     sow_h5ad_destroy(h);
+    sow_table_destroy(t);
     return st;
 }
 
@@ -71,21 +57,30 @@ static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_ca
     s->context_column = NULL;
     s->n_keep_contexts = 0;
     s->keep_contexts = NULL;
-    if (s->perturbation_column && sow_names_find(columns, s->perturbation_column) < 0) s->perturbation_column = "perturbation";
+    if (sow_names_find(columns, s->perturbation_column) < 0 && sow_names_find(columns, "perturbation") >= 0) s->perturbation_column = "perturbation";
     if (s->cells_column && sow_names_find(columns, s->cells_column) < 0)
         s->cells_column = sow_names_find(columns, "cells") >= 0 ? "cells" : s->cells_column;
     if (readout->column && sow_names_find(columns, readout->column) < 0 && sow_names_find(columns, "value") >= 0) readout->column = "value";
+    if (s->dose_column && sow_names_find(columns, s->dose_column) < 0) s->dose_column = NULL; /* names as printed have their doses: AGENT@DOSE */
     if (s->variance_column && sow_names_find(columns, s->variance_column) < 0) s->variance_column = NULL;
     if (s->replicate_column && sow_names_find(columns, s->replicate_column) < 0) s->replicate_column = NULL;
 }
 
-static sow_status check_known(const sow_campaign *c, const char *file, const sow_names *names, const char *control, sow_error *err)
+/* Every perturbation the file names, with or without a readout, spelled as the campaign spells it. */
+static sow_status read_names(sow_screen **out, const sow_source *description, const sow_readout_spec *readout, const sow_env *env, sow_error *err)
+{
+    sow_source names = *description;
+    names.names_only = 1;
+    return sow_sources_read(out, NULL, &names, 1, readout, env, err);
+}
+
+static sow_status check_known(const sow_campaign *c, const char *file, const sow_names *names, sow_error *err)
 {
     sow_text bad = {0};
     sow_index count = 0;
     for (sow_index i = 0; i < sow_names_count(names); i++) {
         const char *name = sow_names_get(names, i);
-        if ((control && strcmp(control, name) == 0) || sow_names_find(c->screen->perturbations, name) >= 0) continue;
+        if (sow_names_find(c->screen->perturbations, name) >= 0) continue;
         const char *near = sow_names_nearest(c->screen->perturbations, name);
         if (count++ < 10) sow_text_printf(&bad, "%s'%s'%s%s%s", count > 1 ? ", " : "", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
     }
@@ -161,8 +156,8 @@ static void collect_failed(collected *out, const sow_campaign *c, const sow_name
 sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, sow_record_summary *summary, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_names *names = NULL, *columns = NULL;
-    sow_screen *s = NULL;
+    sow_names *columns = NULL;
+    sow_screen *named = NULL, *s = NULL;
     sow_dropped dropped = {0};
     sow_source source;
     sow_readout_spec readout;
@@ -173,19 +168,18 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
         SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; plan one first: sower plan %s", c->dir, c->config->path);
     if (!target_source(c)) SOW_FAIL(err, SOW_E_STATE, "%s: a simulated campaign has no results to record; use sower run", c->config->path);
     if (!sow_file_exists(file)) SOW_FAIL(err, SOW_E_DATA, "%s: no such file", file);
-    SOW_TRY(sow_names_create(&names, err));
     SOW_TRY(sow_names_create(&columns, err));
-    const char *wanted = target_source(c)->perturbation_column ? target_source(c)->perturbation_column : "perturbation";
-    SOW_TRY(is_h5ad(file) ? names_of_h5ad(names, columns, file, wanted, err) : names_of_table(names, columns, file, wanted, err));
+    SOW_TRY(columns_of(columns, file, err));
     describe_file(&source, &readout, c, file, columns);
-    SOW_TRY(check_known(c, file, names, source.control, err));
+    SOW_TRY(read_names(&named, &source, &readout, env, err));
+    SOW_TRY(check_known(c, file, named->perturbations, err));
     SOW_TRY(sow_sources_read(&s, &dropped, &source, 1, &readout, env, err));
     SOW_NEW(map, c->d);
     SOW_NEW(out.seen, c->n);
     SOW_TRY(check_features(c, file, s, map, err));
     out.results = json_array();
     SOW_TRY(collect_measured(&out, c, s, map, err));
-    collect_failed(&out, c, names, complete);
+    collect_failed(&out, c, named->perturbations, complete);
     json_t *results = out.results;
     out.results = NULL;
     SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:o}", "source", "record", "results", results), err));
@@ -197,7 +191,7 @@ done:
     free(map);
     sow_dropped_clear(&dropped);
     sow_screen_destroy(s);
-    sow_names_destroy(names);
+    sow_screen_destroy(named);
     sow_names_destroy(columns);
     return st;
 }
