@@ -50,6 +50,12 @@ static sow_screen *screen;
 static sow_prior_set set;
 static sow_prior_coverage coverage[4];
 
+static void clear(void)
+{
+    sow_prior_set_clear(&set);
+    for (int k = 0; k < 4; k++) sow_prior_coverage_clear(&coverage[k]);
+}
+
 static void start(void)
 {
     scratch_create();
@@ -58,8 +64,7 @@ static void start(void)
 
 static void stop(void)
 {
-    sow_prior_set_clear(&set);
-    for (int k = 0; k < 4; k++) sow_prior_coverage_clear(&coverage[k]);
+    clear();
     sow_screen_destroy(screen);
     scratch_remove();
 }
@@ -78,6 +83,7 @@ static void read_ok(const sow_prior_spec *specs, sow_index n, const unsigned cha
 
 static void refuses(const sow_prior_spec *spec, sow_status status, const char *message)
 {
+    clear();
     sow_status st = sow_priors_read(&set, coverage, spec, 1, screen, NULL, 0, 7, NULL, NULL, &err);
     cr_assert_eq(st, status, "%s: %s", sow_status_name(st), err.message);
     cr_assert(strstr(err.message, message), "%s", err.message);
@@ -204,8 +210,7 @@ Test(prior, takes_what_a_reference_context_measured)
     cr_assert_lt(p->x[0], p->x[1]);
     cr_assert_lt(p->x[1], p->x[2]);
     cr_assert_lt(p->x[2], p->x[3]);
-    sow_prior_set_clear(&set);
-    sow_prior_coverage_clear(&coverage[0]);
+    clear();
     spec.context = "here";
     refuses(&spec, SOW_E_CONFIG, "context 'here' is a target");
     spec.context = "reff";
@@ -240,8 +245,7 @@ Test(prior, leaves_out_sets_that_are_too_small_or_too_large)
     cr_assert_eq(set.priors[0].dim, 1);
     cr_assert_str_eq(sow_names_get(set.priors[0].columns, 0), "right");
     cr_assert(!set.priors[0].has[0] && set.priors[0].has[1]);
-    sow_prior_set_clear(&set);
-    sow_prior_coverage_clear(&coverage[0]);
+    clear();
     spec.min_set_size = 50;
     refuses(&spec, SOW_E_DATA, "none of its 3 sets has 50 or more members");
 }
@@ -274,8 +278,7 @@ Test(prior, reduces_the_concatenation_to_principal_components)
     cr_assert_eq(set.fused_dim, 5);
     double all[25];
     memcpy(all, set.fused, sizeof all);
-    sow_prior_set_clear(&set);
-    for (int k = 0; k < 2; k++) sow_prior_coverage_clear(&coverage[k]);
+    clear();
     read_ok(specs, 2, NULL, 4);
     cr_assert_eq(set.fused_dim, 4, "five centred rows span four dimensions");
     for (int i = 0; i < 5; i++)
@@ -299,8 +302,7 @@ Test(prior, adds_a_ready_prior_after_the_files)
     cr_assert(set.has_any[4] && !set.has_any[3]);
     cr_assert_eq(set.fused_dim, 2);
     cr_assert(close_to(set.fused[9], 1));
-    sow_prior_set_clear(&set);
-    sow_prior_coverage_clear(&coverage[0]);
+    clear();
     given.n_items = 4;
     cr_assert_eq(sow_priors_read(&set, NULL, NULL, 0, screen, NULL, 0, 7, &given, NULL, &err), SOW_E_SHAPE);
 }
@@ -337,8 +339,7 @@ Test(prior, shuffles_rows_among_those_who_have_one_and_by_the_seed)
     sow_prior_spec sets = file_spec("s", "s.gmt", "one\tx\tA\ntwo\tx\tA\tB\nthree\tx\tA\tB\tC\n");
     read_ok(&sets, 1, NULL, 0);
     sow_index before = set.priors[0].start[5];
-    sow_prior_set_clear(&set);
-    sow_prior_coverage_clear(&coverage[0]);
+    clear();
     sets.shuffle = 1;
     read_ok(&sets, 1, NULL, 0);
     cr_assert_eq(set.priors[0].start[5], before);
