@@ -1,0 +1,26 @@
+# The example campaigns: those whose data are here check; without the data each says so in one line.
+. "$(dirname "$0")/lib.sh"
+mkdir -p a/b/empty
+cd a/b || exit 1
+for yaml in "$source_dir"/campaigns/*.yaml; do
+    name=$(basename "$yaml")
+    cp "$yaml" empty/
+    needs=$(grep -c 'file: \.\./\.\./shared' "$yaml")
+    if [ "$needs" = 0 ]; then
+        expect 0 "$SOWER" check "empty/$name"
+        continue
+    fi
+    for command in check run plan; do
+        refused "shared/data/" "no such file" -- "$SOWER" $command "empty/$name"
+    done
+    if [ -d "$source_dir/../shared/data" ]; then
+        before=$(ls -d "$source_dir"/campaigns/* | cksum)
+        expect 0 "$SOWER" check "$yaml"
+        prints "${name%.yaml}: the campaign file and its data are fine" "pool" "bill"
+        equal "$(ls -d "$source_dir"/campaigns/* | cksum)" "$before" "files beside $name after check"
+    else
+        note_skip "$name needs ../shared/data"
+    fi
+done
+ls -d empty/*.sower 2> /dev/null && fail "a folder was made"
+exit 0
