@@ -1,2 +1,5 @@
 sow_add_test(models/conformance)
 sow_add_test(models/model)
+sow_add_test(models/evaluate)
+sow_add_test(models/baselines)
+sow_add_test(models/gp)
