@@ -45,13 +45,6 @@ sow_status sow_i_stuck(const sow_pool_view *view, sow_index picked, sow_index ba
                      (long long)picked, (long long)batch, (long long)(view->n - picked));
 }
 
-sow_status sow_i_require_variance(const sow_pool_view *view, const char *strategy, sow_error *err)
-{
-    if (view->var) return SOW_OK;
-    return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs predictive variances and the model gives none; use model gp, or strategy greedy",
-                     strategy);
-}
-
 sow_status sow_i_take_at_random(sow_pick *picks, sow_index *picked, sow_index batch, const sow_pool_view *view,
                                 const unsigned char *eligible, sow_rng *rng, const char *reason, sow_error *err)
 {
@@ -86,11 +79,6 @@ sow_status sow_i_take_rest(sow_pick *picks, sow_index *picked, sow_index batch, 
 done:
     free(without);
     return st;
-}
-
-double sow_i_noise(const sow_pool_view *view, sow_index i)
-{
-    return view->noise ? view->noise[i] : view->posterior && view->posterior->noise ? view->posterior->noise[i] : 0;
 }
 
 double sow_i_probability(double mean, double var, double threshold)

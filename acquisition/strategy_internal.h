@@ -16,8 +16,6 @@ sow_index sow_i_best(const sow_pool_view *view, const double *score);
 void sow_i_take(sow_pick *pick, const sow_pool_view *view, sow_index i, double score, const char *format, ...) SOW_PRINTF(5, 6);
 /** The error of a choice that ran out of feasible candidates. */
 sow_status sow_i_stuck(const sow_pool_view *view, sow_index picked, sow_index batch, sow_error *err);
-/** SOW_E_CONFIG unless the view has predictive variances. */
-SOW_MUST_CHECK sow_status sow_i_require_variance(const sow_pool_view *view, const char *strategy, sow_error *err);
 /** Fills picks [*picked..batch) with feasible candidates marked in `eligible` (NULL = all), in random order from `rng`. `reason` is the
  *  whole reason. Stops early when none is feasible. */
 SOW_MUST_CHECK sow_status sow_i_take_at_random(sow_pick *picks, sow_index *picked, sow_index batch, const sow_pool_view *view,
@@ -29,25 +27,22 @@ typedef struct {
     char text[120];
 } sow_i_clause;
 sow_i_clause sow_i_describe(const sow_pool_view *view, sow_index i, double threshold);
-double sow_i_noise(const sow_pool_view *view, sow_index i); /* 0 when unknown */
 /** P(value >= threshold) of a normal prediction; a variance of 0 gives 0 or 1. */
 double sow_i_probability(double mean, double var, double threshold);
 /** The hit threshold: the view's, else the quantile of what is measured at the expected hit share (a tenth when unknown), else, with
  *  nothing measured, that quantile of the predicted means. */
 SOW_MUST_CHECK sow_status sow_i_threshold(double *out, const sow_pool_view *view, sow_error *err);
 
-/* Variances as a batch is picked: each pick is taken as if measured (with its noise), which lowers the variance of what it informs about
- * and leaves the means. Without a posterior the variances stay as they were. */
+/** How a strategy of moments judges one candidate; `how` is the strategy's own. */
 typedef struct {
-    const sow_pool_view *view;
-    sow_index n_picks, capacity;
-    double *u;   /* [capacity, n] covariance with each pick given the picks before it, over its standard deviation */
-    double *var; /* [n] */
-    double *at;  /* [capacity] scratch */
-} sow_i_conditioning;
-SOW_MUST_CHECK sow_status sow_i_conditioning_init(sow_i_conditioning *c, const sow_pool_view *view, sow_index most_picks, sow_error *err);
-/** Cost of one posterior column + n x picks. */
-SOW_MUST_CHECK sow_status sow_i_condition_on(sow_i_conditioning *c, sow_index i, sow_error *err);
-void sow_i_conditioning_clear(sow_i_conditioning *c);
+    double (*score)(double mean, double var, const void *how);
+    void (*explain)(char *text, size_t size, const sow_pool_view *view, sow_index i, double score, const void *how);
+    const void *how;
+} sow_i_rule;
+/** Picks one by one by the rule's score. Each pick is taken as if measured (with its noise), which lowers the variances of what it informs
+ *  about and leaves the means, so that a batch spreads; without a posterior each candidate is judged alone. SOW_E_CONFIG without variances.
+ *  Cost of a pick: one posterior column + n x picks so far. */
+SOW_MUST_CHECK sow_status sow_i_pick_one_by_one(sow_pick *picks, sow_index batch, const sow_pool_view *view, const char *strategy,
+                                                const sow_i_rule *rule, const sow_env *env, sow_error *err);
 
 #endif

@@ -38,23 +38,38 @@ done:
     return st;
 }
 
+typedef struct {
+    const sow_pool_view *view;
+    const sow_index *subset;
+    sow_index m;
+    double *covariance; /* [m, m] */
+} subset_rows;
+
+static sow_status fill_row(void *user, sow_index a, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const subset_rows *r = user;
+    double *column = NULL;
+    SOW_NEW(column, r->view->n);
+    SOW_TRY(r->view->posterior->column(r->view->posterior, r->subset[a], column, err));
+    for (sow_index b = 0; b < r->m; b++) r->covariance[a * r->m + b] = column[r->subset[b]];
+done:
+    free(column);
+    return st;
+}
+
 /* Lower Cholesky factor of the covariance of the subset, [m, m]. */
 static sow_status factor_subset(double *factor, const sow_index *subset, sow_index m, const sow_pool_view *view, const sow_env *env,
                                 sow_error *err)
 {
     sow_status st = SOW_OK;
-    double *column = NULL, largest = 0;
-    SOW_NEW(column, view->n);
-    for (sow_index a = 0; a < m; a++) {
-        SOW_TRY(view->posterior->column(view->posterior, subset[a], column, err));
-        for (sow_index b = 0; b < m; b++) factor[a * m + b] = column[subset[b]];
-        if (factor[a * m + a] > largest) largest = factor[a * m + a];
-        SOW_TRY(sow_progress(env, "drawing", (double)a / (double)m, err));
-    }
+    subset_rows rows = {.view = view, .subset = subset, .m = m, .covariance = factor};
+    double largest = 0;
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), m, fill_row, &rows, err));
+    for (sow_index a = 0; a < m; a++) largest = factor[a * m + a] > largest ? factor[a * m + a] : largest;
     for (sow_index a = 0; a < m; a++) factor[a * m + a] += jitter_share * largest;
     SOW_TRY(sow_cholesky(sow_env_threads(env), m, factor, m, err));
 done:
-    free(column);
     return st;
 }
 

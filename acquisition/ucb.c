@@ -1,34 +1,27 @@
 /* Upper confidence bound: mean + beta sd, the sd given the picks already in the batch (GP-BUCB, Desautels et al. 2014). */
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "acquisition/strategy_internal.h"
-#include "core/memory.h"
+
+static double bound(double mean, double var, const void *how)
+{
+    const sow_strategy_options *options = how;
+    return mean + options->beta * sqrt(var);
+}
+
+static void explain(char *text, size_t size, const sow_pool_view *view, sow_index i, double score, const void *how)
+{
+    (void)score;
+    (void)how;
+    snprintf(text, size, "%s", sow_i_describe(view, i, view->threshold).text);
+}
 
 static sow_status pick_ucb(sow_pick *picks, sow_index batch, const sow_pool_view *view, const sow_strategy_options *options,
                            const sow_env *env, sow_error *err)
 {
-    sow_status st = SOW_OK;
-    sow_i_conditioning c = {0};
-    double *score = NULL;
-    SOW_TRY(sow_i_require_variance(view, "ucb", err));
-    SOW_TRY(sow_i_conditioning_init(&c, view, batch, err));
-    SOW_NEW(score, view->n);
-    for (sow_index k = 0; k < batch; k++) {
-        for (sow_index i = 0; i < view->n; i++) score[i] = view->mean[i] + options->beta * sqrt(c.var[i]);
-        const sow_index i = sow_i_best(view, score);
-        if (i < 0) {
-            st = sow_i_stuck(view, k, batch, err);
-            goto done;
-        }
-        sow_i_take(&picks[k], view, i, score[i], "%s", sow_i_describe(view, i, view->threshold).text);
-        SOW_TRY(sow_i_condition_on(&c, i, err));
-        SOW_TRY(sow_progress(env, "choosing", (double)(k + 1) / (double)batch, err));
-    }
-done:
-    free(score);
-    sow_i_conditioning_clear(&c);
-    return st;
+    const sow_i_rule rule = {.score = bound, .explain = explain, .how = options};
+    return sow_i_pick_one_by_one(picks, batch, view, "ucb", &rule, env, err);
 }
 
 const sow_strategy sow_i_strategy_ucb = {
