@@ -47,7 +47,8 @@ static void count_members(sow_i_completion *c, const sow_index *x)
 {
     for (sow_index r = 0; r < c->n_rules; r++) {
         c->count[r] = 0;
-        for (sow_index t = 0; t < c->n_kinds; t++) c->count[r] += is_in(c, t, r) ? x[t] : 0;
+        for (sow_index t = 0; t < c->n_kinds; t++)
+            c->count[r] += is_in(c, t, r) ? x[t] : 0;
     }
 }
 
@@ -171,7 +172,8 @@ static int search(sow_i_completion *c, sow_index depth, sow_index left, sow_inde
 static sow_index rules_of(const sow_i_completion *c, sow_index kind)
 {
     sow_index n = 0;
-    for (sow_index r = 0; r < c->n_rules; r++) n += is_in(c, kind, r);
+    for (sow_index r = 0; r < c->n_rules; r++)
+        n += is_in(c, kind, r);
     return n;
 }
 
@@ -180,7 +182,8 @@ static void order_kinds(sow_i_completion *c)
 {
     for (sow_index t = 0; t < c->n_kinds; t++) {
         sow_index k = t;
-        for (; k > 0 && rules_of(c, c->order[k - 1]) < rules_of(c, t); k--) c->order[k] = c->order[k - 1];
+        for (; k > 0 && rules_of(c, c->order[k - 1]) < rules_of(c, t); k--)
+            c->order[k] = c->order[k - 1];
         c->order[k] = t;
     }
 }

@@ -11,10 +11,10 @@ enum { FREE, INCLUDED, TAKEN };
 
 struct sow_constraints {
     sow_index n;
-    sow_index *kind;         /* [n] */
-    unsigned char *state;    /* [n] */
-    unsigned char *refused;  /* [kinds] proven not feasible since the last take */
-    sow_i_completion rest;   /* what is left of the batch */
+    sow_index *kind;        /* [n] */
+    unsigned char *state;   /* [n] */
+    unsigned char *refused; /* [kinds] proven not feasible since the last take */
+    sow_i_completion rest;  /* what is left of the batch */
 };
 
 void sow_constraints_destroy(sow_constraints *c)
@@ -46,7 +46,8 @@ static int is_member(const sow_quota *q, sow_index position)
 static void mark_members(unsigned char *in, const sow_index *candidates, sow_index n, const sow_quota *quotas, sow_index n_quotas)
 {
     for (sow_index i = 0; i < n; i++)
-        for (sow_index q = 0; q < n_quotas; q++) in[i * n_quotas + q] = (unsigned char)is_member(&quotas[q], candidates[i]);
+        for (sow_index q = 0; q < n_quotas; q++)
+            in[i * n_quotas + q] = (unsigned char)is_member(&quotas[q], candidates[i]);
 }
 
 /* Numbers the distinct rows of `in`; first [*n_kinds] is a candidate of each kind. */
@@ -59,7 +60,8 @@ static sow_status find_kinds(sow_index *kind, sow_index **first, sow_index *n_ki
     *n_kinds = 0;
     for (sow_index i = 0; i < n; i++) {
         sow_index t = 0;
-        while (t < *n_kinds && memcmp(in + (*first)[t] * n_quotas, in + i * n_quotas, (size_t)n_quotas) != 0) t++;
+        while (t < *n_kinds && memcmp(in + (*first)[t] * n_quotas, in + i * n_quotas, (size_t)n_quotas) != 0)
+            t++;
         if (t == *n_kinds) {
             SOW_TRY(sow_grow(first, &capacity, *n_kinds + 1, sizeof **first, err));
             (*first)[(*n_kinds)++] = i;
@@ -94,14 +96,15 @@ static sow_status check_include(const sow_index *include, sow_index n_include, s
             return SOW_ERROR(err, SOW_E_ARG, "included candidate %lld is not among the %lld candidates", (long long)include[i],
                              (long long)n);
     if (n_include > batch)
-        return SOW_ERROR(err, SOW_E_CONFIG,
-                         "constraints.include: %lld perturbations must be in a batch of %lld; make the batch larger or the list shorter",
-                         (long long)n_include, (long long)batch);
+        return SOW_ERROR(
+            err, SOW_E_CONFIG,
+            "constraints.include: %lld perturbations must be in a batch of %lld; make the batch larger or the list shorter",
+            (long long)n_include, (long long)batch);
     return SOW_OK;
 }
 
-static sow_status check_quota(const sow_quota *q, const unsigned char *member, sow_index stride, const unsigned char *state, sow_index n,
-                              sow_index batch, sow_error *err)
+static sow_status check_quota(const sow_quota *q, const unsigned char *member, sow_index stride, const unsigned char *state,
+                              sow_index n, sow_index batch, sow_error *err)
 {
     const char *label = q->label ? q->label : "";
     sow_index available = 0, included = 0;
@@ -118,11 +121,11 @@ static sow_status check_quota(const sow_quota *q, const unsigned char *member, s
         return SOW_ERROR(err, SOW_E_CONFIG, "quota '%s': %lld are needed and only %lld %s left", label, (long long)need_of(q),
                          (long long)available, available == 1 ? "candidate is" : "candidates are");
     if (need_of(q) > batch)
-        return SOW_ERROR(err, SOW_E_CONFIG, "quota '%s': %lld are needed and the batch has %lld slots", label, (long long)need_of(q),
-                         (long long)batch);
+        return SOW_ERROR(err, SOW_E_CONFIG, "quota '%s': %lld are needed and the batch has %lld slots", label,
+                         (long long)need_of(q), (long long)batch);
     if (included > room_of(q, batch))
-        return SOW_ERROR(err, SOW_E_CONFIG, "quota '%s': constraints.include names %lld of its members and %lld may be picked", label,
-                         (long long)included, (long long)room_of(q, batch));
+        return SOW_ERROR(err, SOW_E_CONFIG, "quota '%s': constraints.include names %lld of its members and %lld may be picked",
+                         label, (long long)included, (long long)room_of(q, batch));
     return SOW_OK;
 }
 
@@ -146,13 +149,14 @@ static sow_status blame(sow_i_completion *c, const sow_quota *quotas, sow_index 
 
 /* ---- front door ---- */
 
-static sow_status set_up_rest(sow_constraints *c, const unsigned char *in, const sow_index *first, sow_index n_kinds, sow_index batch,
-                              const sow_quota *quotas, sow_index n_quotas, sow_error *err)
+static sow_status set_up_rest(sow_constraints *c, const unsigned char *in, const sow_index *first, sow_index n_kinds,
+                              sow_index batch, const sow_quota *quotas, sow_index n_quotas, sow_error *err)
 {
     sow_status st = SOW_OK;
     SOW_TRY(sow_i_completion_init(&c->rest, n_kinds, n_quotas, err));
     SOW_NEW(c->refused, n_kinds);
-    for (sow_index t = 0; t < n_kinds; t++) memcpy(c->rest.in + t * n_quotas, in + first[t] * n_quotas, (size_t)n_quotas);
+    for (sow_index t = 0; t < n_kinds; t++)
+        memcpy(c->rest.in + t * n_quotas, in + first[t] * n_quotas, (size_t)n_quotas);
     for (sow_index i = 0; i < c->n; i++) {
         c->rest.most[c->kind[i]]++;
         c->rest.least[c->kind[i]] += c->state[i] == INCLUDED;
@@ -186,9 +190,11 @@ sow_status sow_constraints_create(sow_constraints **out, const sow_index *candid
     SOW_NEW(c->kind, n);
     SOW_NEW(c->state, n);
     SOW_NEW(in, n * n_quotas);
-    for (sow_index i = 0; i < n_include; i++) c->state[include[i]] = INCLUDED;
+    for (sow_index i = 0; i < n_include; i++)
+        c->state[include[i]] = INCLUDED;
     mark_members(in, candidates, n, quotas, n_quotas);
-    for (sow_index q = 0; q < n_quotas; q++) SOW_TRY(check_quota(&quotas[q], in + q, n_quotas, c->state, n, batch, err));
+    for (sow_index q = 0; q < n_quotas; q++)
+        SOW_TRY(check_quota(&quotas[q], in + q, n_quotas, c->state, n, batch, err));
     SOW_TRY(find_kinds(c->kind, &first, &n_kinds, in, n, n_quotas, err));
     SOW_TRY(set_up_rest(c, in, first, n_kinds, batch, quotas, n_quotas, err));
     *out = c;

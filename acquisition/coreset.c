@@ -11,9 +11,9 @@ enum { TILE = 256, LABELLED_CHUNK = 256 };
 
 typedef struct {
     const sow_pool_view *view;
-    double *norm2, *near2;   /* [n] squared norm; squared distance to the nearest centre */
-    double *labelled_norm2;  /* [n_labelled] */
-    sow_index fresh;         /* the pick just made, a new centre */
+    double *norm2, *near2;  /* [n] squared norm; squared distance to the nearest centre */
+    double *labelled_norm2; /* [n_labelled] */
+    sow_index fresh;        /* the pick just made, a new centre */
 } centres;
 
 static int has_row(const unsigned char *has, sow_index i)
@@ -60,7 +60,8 @@ static sow_status near_fresh(void *user, sow_index tile, sow_error *err)
     return SOW_OK;
 }
 
-/* near2 against what is labelled; INFINITY where nothing is, NaN (never the best) without a prior row. Returns how many centres there are. */
+/* near2 against what is labelled; INFINITY where nothing is, NaN (never the best) without a prior row. Returns how many centres
+ * there are. */
 static sow_status start_centres(centres *c, sow_index *n_centres, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -86,7 +87,8 @@ done:
 static sow_index first_centre(const centres *c, double *norm)
 {
     const sow_pool_view *v = c->view;
-    for (sow_index i = 0; i < v->n; i++) norm[i] = isnan(c->near2[i]) ? NAN : c->norm2[i];
+    for (sow_index i = 0; i < v->n; i++)
+        norm[i] = isnan(c->near2[i]) ? NAN : c->norm2[i];
     return sow_i_best(v, norm);
 }
 
@@ -103,10 +105,12 @@ static sow_status pick_farthest(sow_pick *picks, sow_index *picked, sow_index ba
         const sow_index i = alone ? first_centre(c, norm) : sow_i_best(v, c->near2);
         if (i < 0) break;
         if (alone)
-            sow_i_take(&picks[(*picked)++], v, i, c->norm2[i], "nothing measured yet: the farthest from the origin, at %.3g", sqrt(c->norm2[i]));
+            sow_i_take(&picks[(*picked)++], v, i, c->norm2[i], "nothing measured yet: the farthest from the origin, at %.3g",
+                       sqrt(c->norm2[i]));
         else
-            sow_i_take(&picks[(*picked)++], v, i, c->near2[i], "distance %.3g to the nearest of %lld measured or picked, the largest left",
-                       sqrt(c->near2[i]), (long long)n_centres);
+            sow_i_take(&picks[(*picked)++], v, i, c->near2[i],
+                       "distance %.3g to the nearest of %lld measured or picked, the largest left", sqrt(c->near2[i]),
+                       (long long)n_centres);
         n_centres++;
         c->fresh = i;
         SOW_TRY(sow_parallel_for(sow_env_threads(env), (v->n + TILE - 1) / TILE, near_fresh, c, err));

@@ -26,7 +26,8 @@ static double incumbent_of(const sow_pool_view *view)
     const double *x = view->n_measured > 0 ? view->measured : view->mean;
     const sow_index n = view->n_measured > 0 ? view->n_measured : view->n;
     double best = x[0];
-    for (sow_index i = 1; i < n; i++) best = x[i] > best ? x[i] : best;
+    for (sow_index i = 1; i < n; i++)
+        best = x[i] > best ? x[i] : best;
     return best;
 }
 

@@ -1,6 +1,6 @@
-/* k-means coverage: as many clusters of the candidates' prior features as picks; each centre takes its nearest feasible candidate, in the
- * order of the centres. What was measured before is no centre. Candidates without a prior row cannot be placed: they are drawn at random,
- * and only when too few others remain. */
+/* k-means coverage: as many clusters of the candidates' prior features as picks; each centre takes its nearest feasible candidate,
+ * in the order of the centres. What was measured before is no centre. Candidates without a prior row cannot be placed: they are
+ * drawn at random, and only when too few others remain. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +10,13 @@
 #include "core/memory.h"
 
 typedef struct {
-    sow_index n;             /* candidates with a prior row */
-    sow_index *candidate;    /* [n] */
-    double *x;               /* [n, dim] */
-    unsigned char *allowed;  /* [n] */
-    sow_index *pick;         /* [clusters] */
-    double *distance2;       /* [clusters] */
-    sow_index *size;         /* [clusters] members of each */
+    sow_index n;            /* candidates with a prior row */
+    sow_index *candidate;   /* [n] */
+    double *x;              /* [n, dim] */
+    unsigned char *allowed; /* [n] */
+    sow_index *pick;        /* [clusters] */
+    double *distance2;      /* [clusters] */
+    sow_index *size;        /* [clusters] members of each */
     sow_kmeans_result clusters;
 } coverage;
 
@@ -52,7 +52,8 @@ static sow_status find_clusters(coverage *c, sow_index batch, const sow_pool_vie
     SOW_NEW(c->size, k);
     km.starts = options->starts;
     SOW_TRY(sow_kmeans(&c->clusters, c->x, c->n, view->dim, k, NULL, NULL, &km, &rng, env, err));
-    for (sow_index i = 0; i < c->n; i++) c->size[c->clusters.labels[i]]++;
+    for (sow_index i = 0; i < c->n; i++)
+        c->size[c->clusters.labels[i]]++;
 done:
     return st;
 }
@@ -77,15 +78,15 @@ static sow_status take_nearest(sow_pick *picks, sow_index *picked, coverage *c, 
         const sow_index open = mark_allowed(c, view), here = open < k - centre ? open : k - centre;
         sow_index done_here = 0;
         if (here == 0) break;
-        SOW_TRY(sow_kmeans_nearest_rows(c->pick, c->distance2, c->x, c->n, view->dim, c->clusters.centres + centre * view->dim, here,
-                                        c->allowed, err));
+        SOW_TRY(sow_kmeans_nearest_rows(c->pick, c->distance2, c->x, c->n, view->dim, c->clusters.centres + centre * view->dim,
+                                        here, c->allowed, err));
         for (; done_here < here; done_here++) {
             const sow_index i = c->candidate[c->pick[done_here]];
             if (!sow_i_feasible(view, i)) break;
             const double distance = sqrt(c->distance2[done_here]);
             sow_i_take(&picks[(*picked)++], view, i, -distance,
-                       "nearest to the centre of a cluster of %lld candidates, at distance %.3g", (long long)c->size[centre + done_here],
-                       distance);
+                       "nearest to the centre of a cluster of %lld candidates, at distance %.3g",
+                       (long long)c->size[centre + done_here], distance);
         }
         centre += done_here;
     }

@@ -1,9 +1,10 @@
 /* Look-ahead for hits: explore while there are rounds left to profit from it, exploit at the end.
  *
- * Upper confidence bound with a weight that falls with the picks still to come: beta x (picks after this batch) / (picks that were to come
- * after the first chosen batch), so beta in the first chosen round and 0, the predicted mean alone, in the last. The standard deviation is
- * given the picks already in the batch. On campaigns/k562-hits.yaml (4 seeds) recall at 500 was .67, as with greedy, and more than by the
- * probability of a hit (.65) or that probability plus the expected gain in later ones (Jiang et al. 2017: .63). */
+ * Upper confidence bound with a weight that falls with the picks still to come: beta x (picks after this batch) / (picks that were
+ * to come after the first chosen batch), so beta in the first chosen round and 0, the predicted mean alone, in the last. The
+ * standard deviation is given the picks already in the batch. On campaigns/k562-hits.yaml (4 seeds) recall at 500 was .67, as with
+ * greedy, and more than by the probability of a hit (.65) or that probability plus the expected gain in later ones (Jiang et al.
+ * 2017: .63). */
 #include <math.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* Max-variance: the least known candidate, again and again; each pick lowers the variance of those it informs about, so that a batch
- * spreads (greedy determinant maximisation). Without a joint posterior the largest variances are taken independently. */
+/* Max-variance: the least known candidate, again and again; each pick lowers the variance of those it informs about, so that a
+ * batch spreads (greedy determinant maximisation). Without a joint posterior the largest variances are taken independently. */
 #include <stdio.h>
 
 #include "acquisition/strategy_internal.h"
@@ -20,8 +20,8 @@ static void explain(char *text, size_t size, const sow_pool_view *view, sow_inde
         snprintf(text, size, "least known: predicted variance %.3g", score);
 }
 
-static sow_status pick_max_variance(sow_pick *picks, sow_index batch, const sow_pool_view *view, const sow_strategy_options *options,
-                                    const sow_env *env, sow_error *err)
+static sow_status pick_max_variance(sow_pick *picks, sow_index batch, const sow_pool_view *view,
+                                    const sow_strategy_options *options, const sow_env *env, sow_error *err)
 {
     (void)options;
     const sow_i_rule rule = {.score = variance, .explain = explain};

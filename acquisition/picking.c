@@ -72,7 +72,8 @@ sow_status sow_i_take_rest(sow_pick *picks, sow_index *picked, sow_index batch, 
     unsigned char *without = NULL;
     if (*picked == batch) return SOW_OK;
     SOW_NEW(without, view->n);
-    for (sow_index i = 0; i < view->n; i++) without[i] = view->has && !view->has[i];
+    for (sow_index i = 0; i < view->n; i++)
+        without[i] = view->has && !view->has[i];
     SOW_TRY(sow_i_take_at_random(picks, picked, batch, view, without, &rng, "no prior row to place it: drawn at random", err));
     SOW_TRY(sow_i_take_at_random(picks, picked, batch, view, NULL, &rng, "what the rules leave open: drawn at random", err));
     if (*picked < batch) st = sow_i_stuck(view, *picked, batch, err);

@@ -1,4 +1,5 @@
-/* Probability of hit: P(value >= threshold), the variance given the picks already in the batch (arXiv 2605.10196 ranks by it once). */
+/* Probability of hit: P(value >= threshold), the variance given the picks already in the batch (arXiv 2605.10196 ranks by it once).
+ */
 #include <math.h>
 #include <stdio.h>
 

@@ -36,8 +36,8 @@ static sow_status pick_reference(sow_pick *picks, sow_index batch, const sow_poo
         if (isnan(view->reference[i]))
             sow_i_take(&picks[k], view, i, score[i], "no value in the reference context: drawn at random");
         else
-            sow_i_take(&picks[k], view, i, score[i], "%.3g in the reference context, place %lld of what may still be picked", score[i],
-                       (long long)(k + 1));
+            sow_i_take(&picks[k], view, i, score[i], "%.3g in the reference context, place %lld of what may still be picked",
+                       score[i], (long long)(k + 1));
     }
 done:
     free(score);

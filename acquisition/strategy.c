@@ -11,9 +11,9 @@
 #include "core/names.h"
 
 static const sow_strategy *const table[] = {
-    &sow_i_strategy_random,   &sow_i_strategy_kmeans, &sow_i_strategy_core_set, &sow_i_strategy_max_variance,
-    &sow_i_strategy_greedy,   &sow_i_strategy_ucb,    &sow_i_strategy_ei,       &sow_i_strategy_thompson,
-    &sow_i_strategy_poh,      &sow_i_strategy_lookahead, &sow_i_strategy_reference,
+    &sow_i_strategy_random, &sow_i_strategy_kmeans,    &sow_i_strategy_core_set,  &sow_i_strategy_max_variance,
+    &sow_i_strategy_greedy, &sow_i_strategy_ucb,       &sow_i_strategy_ei,        &sow_i_strategy_thompson,
+    &sow_i_strategy_poh,    &sow_i_strategy_lookahead, &sow_i_strategy_reference,
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -58,7 +58,8 @@ sow_status sow_strategy_find(const sow_strategy **out, const char *name, sow_err
     if (!name) name = "";
     for (sow_index i = 0; i < ROWS; i++) {
         names[i] = table[i]->name;
-        if (is_word(table[i]->name, table[i]->name + strlen(table[i]->name), name) || is_alias(table[i]->aliases, name)) *out = table[i];
+        if (is_word(table[i]->name, table[i]->name + strlen(table[i]->name), name) || is_alias(table[i]->aliases, name))
+            *out = table[i];
     }
     if (*out) return SOW_OK;
     nearest = sow_nearest_of(names, ROWS, name);
@@ -74,8 +75,8 @@ static sow_status check_finite(const double *x, sow_index n, const char *what, c
     for (sow_index i = 0; x && i < n; i++)
         if (!isfinite(x[i])) {
             const char *name = per_candidate > 0 && view->name ? view->name[i / per_candidate] : "";
-            return SOW_ERROR(err, SOW_E_NONFINITE, "%s %lld%s%s is not finite", what, (long long)(per_candidate > 0 ? i / per_candidate : i),
-                             *name ? " of " : "", name);
+            return SOW_ERROR(err, SOW_E_NONFINITE, "%s %lld%s%s is not finite", what,
+                             (long long)(per_candidate > 0 ? i / per_candidate : i), *name ? " of " : "", name);
         }
     return SOW_OK;
 }
@@ -93,8 +94,8 @@ static sow_status check_names(const sow_pool_view *view, sow_error *err)
     for (sow_index i = 0; view->name && i < view->n; i++) {
         if (!view->name[i]) return SOW_ERROR(err, SOW_E_ARG, "candidate %lld has no name", (long long)i);
         if (i > 0 && strcmp(view->name[i - 1], view->name[i]) >= 0)
-            return SOW_ERROR(err, SOW_E_ARG, "candidates must come in name order, once each: '%s' stands before '%s'", view->name[i - 1],
-                             view->name[i]);
+            return SOW_ERROR(err, SOW_E_ARG, "candidates must come in name order, once each: '%s' stands before '%s'",
+                             view->name[i - 1], view->name[i]);
     }
     return SOW_OK;
 }
@@ -109,14 +110,15 @@ static int any_finite(const double *x, sow_index n)
 static sow_status check_needs(const sow_strategy *s, const sow_pool_view *view, sow_error *err)
 {
     if ((s->needs & SOW_NEED_PRIOR) && (view->dim < 1 || !view->features))
-        return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' moves in the space of the priors and there is none; name at least one prior",
-                         s->name);
+        return SOW_ERROR(err, SOW_E_CONFIG,
+                         "strategy '%s' moves in the space of the priors and there is none; name at least one prior", s->name);
     if ((s->needs & SOW_NEED_MOMENTS) && !view->mean)
         return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a model's predictions: it cannot choose the first round", s->name);
     if ((s->needs & SOW_NEED_JOINT) && !(s->needs & SOW_NEED_MOMENTS) && !view->posterior)
         return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a joint posterior of a scalar readout; use model gp", s->name);
     if ((s->needs & SOW_NEED_REFERENCE) && !any_finite(view->reference, view->n))
-        return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a reference context that measured some of the candidates", s->name);
+        return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a reference context that measured some of the candidates",
+                         s->name);
     if (view->posterior && view->posterior->n != view->n)
         return SOW_ERROR(err, SOW_E_SHAPE, "the posterior has %lld items and the pool %lld", (long long)view->posterior->n,
                          (long long)view->n);
@@ -137,7 +139,8 @@ static sow_status check_numbers(const sow_pool_view *view, sow_error *err)
     SOW_TRY(check_not_negative(view->noise, "the noise variance of candidate", view, err));
     SOW_TRY(check_finite(view->measured, view->n_measured, "measured value", view, 0, err));
     for (sow_index i = 0; view->reference && i < view->n; i++)
-        if (isinf(view->reference[i])) SOW_FAIL(err, SOW_E_NONFINITE, "the reference value of candidate %lld is infinite", (long long)i);
+        if (isinf(view->reference[i]))
+            SOW_FAIL(err, SOW_E_NONFINITE, "the reference value of candidate %lld is infinite", (long long)i);
 done:
     return st;
 }
@@ -146,12 +149,15 @@ static sow_status check_view(const sow_strategy *strategy, sow_index batch, cons
                              const sow_strategy_options *options, sow_error *err)
 {
     sow_status st = SOW_OK;
-    if (batch < 0 || view->n < 0) SOW_FAIL(err, SOW_E_ARG, "a batch of %lld from %lld candidates", (long long)batch, (long long)view->n);
+    if (batch < 0 || view->n < 0)
+        SOW_FAIL(err, SOW_E_ARG, "a batch of %lld from %lld candidates", (long long)batch, (long long)view->n);
     if (batch > view->n)
-        SOW_FAIL(err, SOW_E_CONFIG, "a batch of %lld is larger than the pool of %lld candidates", (long long)batch, (long long)view->n);
+        SOW_FAIL(err, SOW_E_CONFIG, "a batch of %lld is larger than the pool of %lld candidates", (long long)batch,
+                 (long long)view->n);
     if (!isfinite(options->beta) || options->beta < 0)
         SOW_FAIL(err, SOW_E_CONFIG, "acquisition.beta is %g: a finite number >= 0 is allowed", options->beta);
-    if (options->starts < 1) SOW_FAIL(err, SOW_E_CONFIG, "acquisition.starts is %lld: 1 or more are allowed", (long long)options->starts);
+    if (options->starts < 1)
+        SOW_FAIL(err, SOW_E_CONFIG, "acquisition.starts is %lld: 1 or more are allowed", (long long)options->starts);
     SOW_TRY(check_names(view, err));
     SOW_TRY(check_needs(strategy, view, err));
     SOW_TRY(check_numbers(view, err));
@@ -195,7 +201,8 @@ static sow_status check_picks(const sow_strategy *s, const sow_pick *picks, sow_
     for (sow_index k = 0; k < batch; k++) {
         const sow_index i = picks[k].candidate;
         if (i < 0 || i >= g->view->n || !g->taken[i] || picks[k].reason[0] == '\0' || !isfinite(picks[k].score))
-            return SOW_ERROR(err, SOW_E_STATE, "strategy '%s' gave pick %lld without a candidate, score or reason", s->name, (long long)k);
+            return SOW_ERROR(err, SOW_E_STATE, "strategy '%s' gave pick %lld without a candidate, score or reason", s->name,
+                             (long long)k);
     }
     return SOW_OK;
 }

@@ -1,8 +1,8 @@
 /* k-means: checks, starts and the choice between them. The iteration itself is in kmeans_lloyd.c.
  *
- * Starts by k-means++ (Arthur & Vassilvitskii 2007): each further centre is a row drawn in proportion to weight x squared distance to the
- * nearest centre so far. A start is judged by where a few iterations take it, on a random sample when there are many rows, and only the best
- * is worth finishing on all of them. */
+ * Starts by k-means++ (Arthur & Vassilvitskii 2007): each further centre is a row drawn in proportion to weight x squared distance
+ * to the nearest centre so far. A start is judged by where a few iterations take it, on a random sample when there are many rows,
+ * and only the best is worth finishing on all of them. */
 #include "core/kmeans.h"
 
 #include <math.h>
@@ -38,10 +38,12 @@ static sow_index draw_row(const sow_i_kmeans *p, sow_index placed, sow_rng *rng)
     double total = 0, sum = 0;
     sow_index last = 0;
     int by_distance = placed > 0;
-    for (sow_index i = 0; i < p->n && by_distance; i++) total += sow_i_kmeans_weight(p, i) * p->near2[i];
+    for (sow_index i = 0; i < p->n && by_distance; i++)
+        total += sow_i_kmeans_weight(p, i) * p->near2[i];
     if (!(total > 0)) {
         by_distance = 0;
-        for (sow_index i = 0; i < p->n; i++) total += sow_i_kmeans_weight(p, i);
+        for (sow_index i = 0; i < p->n; i++)
+            total += sow_i_kmeans_weight(p, i);
     }
     const double target = sow_rng_uniform(rng) * total;
     for (sow_index i = 0; i < p->n; i++) {
@@ -87,7 +89,8 @@ done:
 }
 
 /* The first m of a random order of the rows of positive weight (fewer when there are not as many), gathered into `sample`. */
-static sow_status draw_sample(sow_i_kmeans *sample, double **weight, const sow_i_kmeans *p, sow_index m, sow_rng *rng, sow_error *err)
+static sow_status draw_sample(sow_i_kmeans *sample, double **weight, const sow_i_kmeans *p, sow_index m, sow_rng *rng,
+                              sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index *row = NULL, n = 0;
@@ -143,9 +146,11 @@ static sow_status check_input(const double *x, sow_index n, sow_index d, sow_ind
         return SOW_ERROR(err, SOW_E_ARG, "k-means needs at least one iteration and start, and a tolerance >= 0");
     if (!init && !rng) return SOW_ERROR(err, SOW_E_ARG, "k-means needs given centres or a random stream");
     for (sow_index i = 0; i < n * d; i++)
-        if (!isfinite(x[i])) return SOW_ERROR(err, SOW_E_NONFINITE, "row %lld of the data for k-means is not finite", (long long)(i / d));
+        if (!isfinite(x[i]))
+            return SOW_ERROR(err, SOW_E_NONFINITE, "row %lld of the data for k-means is not finite", (long long)(i / d));
     for (sow_index i = 0; init && i < k * d; i++)
-        if (!isfinite(init[i])) return SOW_ERROR(err, SOW_E_NONFINITE, "given centre %lld of k-means is not finite", (long long)(i / d));
+        if (!isfinite(init[i]))
+            return SOW_ERROR(err, SOW_E_NONFINITE, "given centre %lld of k-means is not finite", (long long)(i / d));
     for (sow_index i = 0; weight && i < n; i++) {
         if (!(weight[i] >= 0) || !isfinite(weight[i]))
             return SOW_ERROR(err, SOW_E_ARG, "weight %lld of k-means is %g: weights are finite and >= 0", (long long)i, weight[i]);
@@ -159,10 +164,13 @@ static sow_status check_input(const double *x, sow_index n, sow_index d, sow_ind
 static void centre_rows(sow_i_kmeans *p, const double *x, double *mean, double *mean_variance)
 {
     double sum2 = 0;
-    for (sow_index i = 0; i < p->n; i++) sow_axpy(p->d, 1.0, x + i * p->d, mean);
-    for (sow_index j = 0; j < p->d; j++) mean[j] /= (double)p->n;
+    for (sow_index i = 0; i < p->n; i++)
+        sow_axpy(p->d, 1.0, x + i * p->d, mean);
+    for (sow_index j = 0; j < p->d; j++)
+        mean[j] /= (double)p->n;
     for (sow_index i = 0; i < p->n; i++) {
-        for (sow_index j = 0; j < p->d; j++) p->x[i * p->d + j] = x[i * p->d + j] - mean[j];
+        for (sow_index j = 0; j < p->d; j++)
+            p->x[i * p->d + j] = x[i * p->d + j] - mean[j];
         p->norm2[i] = sow_dot(p->d, p->x + i * p->d, p->x + i * p->d);
         sum2 += p->norm2[i];
     }
@@ -173,9 +181,15 @@ static void centre_rows(sow_i_kmeans *p, const double *x, double *mean, double *
 static void take_result(sow_kmeans_result *out, sow_i_kmeans *p, const double *mean, double *centres, sow_index iterations)
 {
     for (sow_index c = 0; c < p->k; c++)
-        for (sow_index j = 0; j < p->d; j++) centres[c * p->d + j] = p->centres[c * p->d + j] + mean[j];
-    *out = (sow_kmeans_result){.n = p->n, .k = p->k, .d = p->d, .iterations = iterations, .inertia = sow_i_kmeans_inertia(p),
-                               .centres = centres, .labels = p->labels};
+        for (sow_index j = 0; j < p->d; j++)
+            centres[c * p->d + j] = p->centres[c * p->d + j] + mean[j];
+    *out = (sow_kmeans_result){.n = p->n,
+                               .k = p->k,
+                               .d = p->d,
+                               .iterations = iterations,
+                               .inertia = sow_i_kmeans_inertia(p),
+                               .centres = centres,
+                               .labels = p->labels};
     p->labels = NULL;
 }
 
@@ -196,7 +210,8 @@ sow_status sow_kmeans(sow_kmeans_result *out, const double *x, sow_index n, sow_
     centre_rows(&p, x, mean, &mean_variance);
     const double tolerance = options->tolerance * mean_variance;
     if (init)
-        for (sow_index i = 0; i < k * d; i++) p.centres[i] = init[i] - mean[i % d];
+        for (sow_index i = 0; i < k * d; i++)
+            p.centres[i] = init[i] - mean[i % d];
     else
         SOW_TRY(choose_start(&p, options, tolerance, rng, err));
     SOW_TRY(sow_i_kmeans_lloyd(&p, options->max_iterations, tolerance, &iterations, err));
@@ -221,7 +236,7 @@ void sow_kmeans_clear(sow_kmeans_result *result)
 
 typedef struct {
     const double *x;
-    double *norm2; /* [n] */
+    double *norm2;       /* [n] */
     unsigned char *open; /* [n] allowed and not taken */
     sow_index n, d;
 } rows;

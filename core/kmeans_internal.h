@@ -6,11 +6,11 @@
 
 typedef struct {
     sow_index n, d, k;
-    const double *weight;       /* [n] or NULL; borrowed */
-    double *x;                  /* [n, d] with the column means taken out: smaller numbers, smaller rounding */
-    double *norm2;              /* [n] */
-    double *centres, *moved;    /* [k, d] */
-    double *centre_norm2;       /* [k] */
+    const double *weight;    /* [n] or NULL; borrowed */
+    double *x;               /* [n, d] with the column means taken out: smaller numbers, smaller rounding */
+    double *norm2;           /* [n] */
+    double *centres, *moved; /* [k, d] */
+    double *centre_norm2;    /* [k] */
     double centre_norm2_max;
     double *share;              /* [k] weight of each cluster */
     double *near2;              /* [n] squared distance to the nearest centre */
@@ -26,7 +26,8 @@ SOW_MUST_CHECK sow_status sow_i_kmeans_init(sow_i_kmeans *p, sow_index n, sow_in
                                             sow_threads *threads, sow_error *err);
 void sow_i_kmeans_clear(sow_i_kmeans *p);
 /** From the centres as they stand to convergence or `most` iterations; labels always belong to the final centres. */
-SOW_MUST_CHECK sow_status sow_i_kmeans_lloyd(sow_i_kmeans *p, sow_index most, double tolerance, sow_index *iterations, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_kmeans_lloyd(sow_i_kmeans *p, sow_index most, double tolerance, sow_index *iterations,
+                                             sow_error *err);
 /** Weighted sum of squared distances to the own centre. */
 double sow_i_kmeans_inertia(const sow_i_kmeans *p);
 double sow_i_kmeans_weight(const sow_i_kmeans *p, sow_index i);

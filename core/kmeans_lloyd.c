@@ -1,10 +1,10 @@
 /* Lloyd's algorithm: assign each row to its nearest centre, move each centre to the weighted mean of its rows, repeat.
  *
- * Nearest by |x - c|^2 = |x|^2 + |c|^2 - 2 x.c with the products from GEMM on fixed blocks of rows; centres that rounding cannot tell
- * apart are compared again by the direct sum, so the labels are those of exact distances and ties go to the lowest centre.
- * Lower bounds on the distances to all centres, lowered by how far each centre moved (Elkan 2003), let a row keep its centre without
- * looking again; the rows of a block that must look are gathered for one product. Bounds are rounded down and never decide a tie.
- * The stopping rule and the answer to an emptied cluster follow scikit-learn's `lloyd`. */
+ * Nearest by |x - c|^2 = |x|^2 + |c|^2 - 2 x.c with the products from GEMM on fixed blocks of rows; centres that rounding cannot
+ * tell apart are compared again by the direct sum, so the labels are those of exact distances and ties go to the lowest centre.
+ * Lower bounds on the distances to all centres, lowered by how far each centre moved (Elkan 2003), let a row keep its centre
+ * without looking again; the rows of a block that must look are gathered for one product. Bounds are rounded down and never decide
+ * a tie. The stopping rule and the answer to an emptied cluster follow scikit-learn's `lloyd`. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +32,10 @@ double sow_i_kmeans_distance2(const double *a, const double *b, sow_index d)
     double s[4] = {0, 0, 0, 0};
     sow_index j = 0;
     for (; j + 4 <= d; j += 4)
-        for (sow_index l = 0; l < 4; l++) s[l] += (a[j + l] - b[j + l]) * (a[j + l] - b[j + l]);
-    for (; j < d; j++) s[0] += (a[j] - b[j]) * (a[j] - b[j]);
+        for (sow_index l = 0; l < 4; l++)
+            s[l] += (a[j + l] - b[j + l]) * (a[j + l] - b[j + l]);
+    for (; j < d; j++)
+        s[0] += (a[j] - b[j]) * (a[j] - b[j]);
     return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
@@ -54,7 +56,8 @@ static sow_index rows_per_block(sow_index k)
     return rows > BLOCK_ROWS_MAX ? BLOCK_ROWS_MAX : rows < BLOCK_ROWS_MIN ? BLOCK_ROWS_MIN : rows;
 }
 
-sow_status sow_i_kmeans_init(problem *p, sow_index n, sow_index d, sow_index k, const double *weight, sow_threads *threads, sow_error *err)
+sow_status sow_i_kmeans_init(problem *p, sow_index n, sow_index d, sow_index k, const double *weight, sow_threads *threads,
+                             sow_error *err)
 {
     sow_status st = SOW_OK;
     *p = (problem){.n = n, .d = d, .k = k, .weight = weight, .threads = threads};
@@ -137,10 +140,12 @@ static int keeps_centre(const problem *p, sow_index i)
     const sow_index own = p->labels[i];
     const float own_distance = (float)((1 + bound_slack) * sqrt(distance2_to(p, i, own)));
     float nearest = INFINITY;
-    for (sow_index c = 0; c < p->k; c++) bound[c] = bound[c] * (1 - float_slack) - p->drift[c];
+    for (sow_index c = 0; c < p->k; c++)
+        bound[c] = bound[c] * (1 - float_slack) - p->drift[c];
     const float own_bound = bound[own];
     bound[own] = INFINITY;
-    for (sow_index c = 0; c < p->k; c++) nearest = bound[c] < nearest ? bound[c] : nearest;
+    for (sow_index c = 0; c < p->k; c++)
+        nearest = bound[c] < nearest ? bound[c] : nearest;
     bound[own] = own_bound;
     return nearest > own_distance;
 }
@@ -199,11 +204,13 @@ static sow_status sum_columns(void *user, sow_index tile, sow_error *err)
     problem *p = user;
     const sow_index first = tile * COLUMN_BLOCK, last = least(p->d, first + COLUMN_BLOCK);
     for (sow_index c = 0; c < p->k; c++)
-        for (sow_index j = first; j < last; j++) p->moved[c * p->d + j] = 0;
+        for (sow_index j = first; j < last; j++)
+            p->moved[c * p->d + j] = 0;
     for (sow_index i = 0; i < p->n; i++) {
         double *sum = p->moved + p->labels[i] * p->d;
         const double *x = p->x + i * p->d, w = sow_i_kmeans_weight(p, i);
-        for (sow_index j = first; j < last; j++) sum[j] += w * x[j];
+        for (sow_index j = first; j < last; j++)
+            sum[j] += w * x[j];
     }
     return SOW_OK;
 }
@@ -227,7 +234,8 @@ static sow_index farthest_spare_row(const problem *p)
 static sow_index refill_empty(problem *p)
 {
     sow_index moved = 0;
-    for (sow_index i = 0; i < p->n; i++) p->near2[i] = distance2_to(p, i, p->labels[i]);
+    for (sow_index i = 0; i < p->n; i++)
+        p->near2[i] = distance2_to(p, i, p->labels[i]);
     for (sow_index c = 0; c < p->k; c++) {
         if (p->share[c] > 0) continue;
         const sow_index i = farthest_spare_row(p);
@@ -251,16 +259,20 @@ static sow_status move_centres(problem *p, double *shift, sow_index *refilled, s
 {
     sow_status st = SOW_OK;
     int empty = 0;
-    for (sow_index c = 0; c < p->k; c++) p->share[c] = 0;
-    for (sow_index i = 0; i < p->n; i++) p->share[p->labels[i]] += sow_i_kmeans_weight(p, i);
+    for (sow_index c = 0; c < p->k; c++)
+        p->share[c] = 0;
+    for (sow_index i = 0; i < p->n; i++)
+        p->share[p->labels[i]] += sow_i_kmeans_weight(p, i);
     SOW_TRY(sow_parallel_for(p->threads, (p->d + COLUMN_BLOCK - 1) / COLUMN_BLOCK, sum_columns, p, err));
-    for (sow_index c = 0; c < p->k; c++) empty |= !(p->share[c] > 0);
+    for (sow_index c = 0; c < p->k; c++)
+        empty |= !(p->share[c] > 0);
     *refilled = empty ? refill_empty(p) : 0;
     *shift = 0;
     for (sow_index c = 0; c < p->k; c++) {
         double *centre = p->centres + c * p->d, *sum = p->moved + c * p->d;
         if (!(p->share[c] > 0)) continue;
-        for (sow_index j = 0; j < p->d; j++) sum[j] /= p->share[c];
+        for (sow_index j = 0; j < p->d; j++)
+            sum[j] /= p->share[c];
         const double move2 = sow_i_kmeans_distance2(centre, sum, p->d);
         *shift += move2;
         p->drift[c] = (float)((1 + bound_slack) * sqrt(move2));
@@ -273,7 +285,8 @@ done:
 double sow_i_kmeans_inertia(const problem *p)
 {
     double total = 0;
-    for (sow_index i = 0; i < p->n; i++) total += sow_i_kmeans_weight(p, i) * distance2_to(p, i, p->labels[i]);
+    for (sow_index i = 0; i < p->n; i++)
+        total += sow_i_kmeans_weight(p, i) * distance2_to(p, i, p->labels[i]);
     return total;
 }
 
@@ -281,7 +294,8 @@ sow_status sow_i_kmeans_lloyd(problem *p, sow_index most, double tolerance, sow_
 {
     sow_status st = SOW_OK;
     int settled = 0;
-    for (sow_index i = 0; i < p->n; i++) p->labels[i] = -1;
+    for (sow_index i = 0; i < p->n; i++)
+        p->labels[i] = -1;
     p->bounds_hold = 0;
     *iterations = 0;
     while (*iterations < most && !settled) {

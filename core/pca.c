@@ -1,7 +1,7 @@
 /* Principal components from the eigenvectors of the smaller Gram matrix.
  *
- * X is the centred data [m, d]. With d <= m the components are the eigenvectors of X'X; otherwise u is an eigenvector of XX' and the
- * component is X'u / |X'u|. Both give variance lambda / (m - 1). */
+ * X is the centred data [m, d]. With d <= m the components are the eigenvectors of X'X; otherwise u is an eigenvector of XX' and
+ * the component is X'u / |X'u|. Both give variance lambda / (m - 1). */
 #include "core/pca.h"
 
 #include <math.h>
@@ -28,7 +28,8 @@ static void make_largest_positive(double *v, sow_index d)
     for (sow_index j = 1; j < d; j++)
         if (fabs(v[j]) > fabs(v[top])) top = j;
     if (d > 0 && v[top] < 0)
-        for (sow_index j = 0; j < d; j++) v[j] = -v[j];
+        for (sow_index j = 0; j < d; j++)
+            v[j] = -v[j];
 }
 
 /* Copies the used rows, then takes their mean out. */
@@ -39,7 +40,8 @@ static sow_status centred_copy(sow_pca *pca, double **out, sow_index *rows, cons
     const sow_index d = pca->dim;
     double *copy = NULL;
     sow_index m = 0;
-    for (sow_index i = 0; i < n; i++) m += !use || use[i];
+    for (sow_index i = 0; i < n; i++)
+        m += !use || use[i];
     if (m < 2) SOW_FAIL(err, SOW_E_DATA, "principal components need at least 2 rows; %lld can be used", (long long)m);
     SOW_NEW(copy, m * d);
     m = 0;
@@ -51,9 +53,11 @@ static sow_status centred_copy(sow_pca *pca, double **out, sow_index *rows, cons
         sow_axpy(d, 1.0, x + i * d, pca->mean);
         m++;
     }
-    for (sow_index j = 0; j < d; j++) pca->mean[j] /= (double)m;
+    for (sow_index j = 0; j < d; j++)
+        pca->mean[j] /= (double)m;
     for (sow_index i = 0; i < m; i++)
-        for (sow_index j = 0; j < d; j++) copy[i * d + j] -= pca->mean[j];
+        for (sow_index j = 0; j < d; j++)
+            copy[i * d + j] -= pca->mean[j];
     *out = copy;
     *rows = m;
     copy = NULL;
@@ -66,7 +70,8 @@ done:
 static sow_index kept_components(const double *values, sow_index size, sow_index k, double total)
 {
     sow_index kept = 0;
-    while (kept < k && kept < size && values[size - 1 - kept] > smallest_share * total && values[size - 1 - kept] > 0) kept++;
+    while (kept < k && kept < size && values[size - 1 - kept] > smallest_share * total && values[size - 1 - kept] > 0)
+        kept++;
     return kept;
 }
 
@@ -85,7 +90,8 @@ static sow_status components_of(sow_pca *pca, const double *centred, sow_index m
         SOW_TRY(sow_gemm(threads, 1, 0, d, d, m, 1.0, centred, d, centred, d, 0.0, gram, d, err));
     else
         SOW_TRY(sow_gemm(threads, 0, 1, m, m, d, 1.0, centred, d, centred, d, 0.0, gram, m, err));
-    for (sow_index i = 0; i < size; i++) total += gram[i * size + i];
+    for (sow_index i = 0; i < size; i++)
+        total += gram[i * size + i];
     SOW_TRY(sow_eigh(size, gram, size, values, vectors, size, err));
 
     pca->n_components = kept_components(values, size, k, total);
@@ -109,8 +115,8 @@ done:
     return st;
 }
 
-sow_status sow_pca_fit(sow_pca *out, const double *x, sow_index n, sow_index d, const unsigned char *use, sow_index k, const sow_env *env,
-                       sow_error *err)
+sow_status sow_pca_fit(sow_pca *out, const double *x, sow_index n, sow_index d, const unsigned char *use, sow_index k,
+                       const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_pca pca = {0};
@@ -132,8 +138,8 @@ done:
     return st;
 }
 
-sow_status sow_pca_transform(const sow_pca *pca, const double *x, sow_index n, const unsigned char *use, double *z, const sow_env *env,
-                             sow_error *err)
+sow_status sow_pca_transform(const sow_pca *pca, const double *x, sow_index n, const unsigned char *use, double *z,
+                             const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index d = pca->dim, k = pca->n_components;
@@ -147,7 +153,8 @@ sow_status sow_pca_transform(const sow_pca *pca, const double *x, sow_index n, c
             const int used = !use || use[first + i];
             if (used && !row_is_finite(row, d))
                 SOW_FAIL(err, SOW_E_NONFINITE, "row %lld to project is not finite", (long long)(first + i));
-            for (sow_index j = 0; j < d; j++) centred[i * d + j] = used ? row[j] - pca->mean[j] : 0.0;
+            for (sow_index j = 0; j < d; j++)
+                centred[i * d + j] = used ? row[j] - pca->mean[j] : 0.0;
         }
         SOW_TRY(sow_gemm(sow_env_threads(env), 0, 1, rows, k, d, 1.0, centred, d, pca->components, d, 0.0, z + first * k, k, err));
     }

@@ -1,8 +1,8 @@
 /* A simulated lab: the truth of a world screen seen through the noise of counting cells.
  *
- * A value from n cells has a standard deviation of noise_per_cell / sqrt(n). A perturbation is over- or under-represented in every round
- * by its cells in the world screen over their median, so a plan of m cells yields Poisson(m * that ratio). Every request has its own
- * stream (seed, round, perturbation): what else is asked for does not change an answer. */
+ * A value from n cells has a standard deviation of noise_per_cell / sqrt(n). A perturbation is over- or under-represented in every
+ * round by its cells in the world screen over their median, so a plan of m cells yields Poisson(m * that ratio). Every request has
+ * its own stream (seed, round, perturbation): what else is asked for does not change an answer. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +39,7 @@ static sow_status create_generative(sow_oracle **out, const sow_oracle_options *
     lab->seed = options->seed;
     lab->noise_per_cell = options->noise_per_cell;
     lab->failure_rate = options->failure_rate;
-    if (lab->screen->n_rows > 0)
-        SOW_TRY(sow_quantile(&lab->median_cells, lab->screen->cells, lab->screen->n_rows, 0.5, err));
+    if (lab->screen->n_rows > 0) SOW_TRY(sow_quantile(&lab->median_cells, lab->screen->cells, lab->screen->n_rows, 0.5, err));
     *out = &lab->base;
     lab = NULL;
 done:
@@ -59,12 +58,15 @@ static void blank(sow_measurement *m, const sow_measurements *all, const char *r
 {
     m->outcome = SOW_FAILED;
     m->weight = m->hit = NAN;
-    for (sow_index j = 0; j < all->n_features; j++) m->values[j] = NAN;
-    for (sow_index j = 0; j < all->n_covariates; j++) m->covariate[j] = NAN;
+    for (sow_index j = 0; j < all->n_features; j++)
+        m->values[j] = NAN;
+    for (sow_index j = 0; j < all->n_covariates; j++)
+        m->covariate[j] = NAN;
     snprintf(m->reason, sizeof m->reason, "%s", reason);
 }
 
-static void measure_one(const simulated_lab *lab, sow_measurement *m, const sow_measurements *all, sow_index planned, sow_index round)
+static void measure_one(const simulated_lab *lab, sow_measurement *m, const sow_measurements *all, sow_index planned,
+                        sow_index round)
 {
     sow_rng rng = sow_rng_make(lab->seed, SOW_RNG_ORACLE, (uint32_t)round, (uint32_t)m->perturbation);
     const int failed = sow_rng_uniform(&rng) < lab->failure_rate;
@@ -74,7 +76,8 @@ static void measure_one(const simulated_lab *lab, sow_measurement *m, const sow_
         m->cells = 0;
         return;
     }
-    for (sow_index j = 0; j < all->n_features; j++) m->values[j] += lab->noise_per_cell / sqrt(m->cells) * sow_rng_normal(&rng);
+    for (sow_index j = 0; j < all->n_features; j++)
+        m->values[j] += lab->noise_per_cell / sqrt(m->cells) * sow_rng_normal(&rng);
     for (sow_index j = 0; j < all->n_covariates; j++)
         if (strcmp(sow_names_get(lab->screen->covariates, j), "log(cells)") == 0) m->covariate[j] = log(m->cells);
     m->weight = m->cells;

@@ -78,8 +78,10 @@ static sow_status init_one(sow_measurement *m, const sow_request *request, const
     m->cells = m->weight = m->hit = NAN;
     SOW_NEW(m->values, n_features);
     SOW_NEW(m->covariate, n_covariates);
-    for (sow_index j = 0; j < n_features; j++) m->values[j] = NAN;
-    for (sow_index j = 0; j < n_covariates; j++) m->covariate[j] = NAN;
+    for (sow_index j = 0; j < n_features; j++)
+        m->values[j] = NAN;
+    for (sow_index j = 0; j < n_covariates; j++)
+        m->covariate[j] = NAN;
 done:
     return st;
 }
@@ -93,7 +95,8 @@ sow_status sow_i_measurements_init(sow_measurements *out, const sow_request *req
     memset(out, 0, sizeof *out);
     SOW_NEW(m.item, n);
     m.n = n;
-    for (sow_index i = 0; i < n; i++) SOW_TRY(init_one(&m.item[i], &requests[i], screen, m.n_features, m.n_covariates, err));
+    for (sow_index i = 0; i < n; i++)
+        SOW_TRY(init_one(&m.item[i], &requests[i], screen, m.n_features, m.n_covariates, err));
     *out = m;
     memset(&m, 0, sizeof m);
 done:

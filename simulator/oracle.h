@@ -36,7 +36,8 @@ void sow_measurements_clear(sow_measurements *m);
 typedef struct {
     uint64_t seed;
     const sow_screen *screen; /* replay: the finished screen, merged; borrowed. generative: the world's screen */
-    double noise_per_cell;    /* generative: standard deviation of one cell's readout; a value from n cells has noise_per_cell / sqrt(n) */
+    double noise_per_cell;    /* generative: standard deviation of one cell's readout; a value from n cells has noise_per_cell /
+                                 sqrt(n) */
     double failure_rate;      /* generative: share of requests that fail */
 } sow_oracle_options;
 
@@ -61,18 +62,22 @@ SOW_MUST_CHECK sow_status sow_oracle_measure(sow_measurements *out, sow_oracle *
                                              sow_index round, sow_error *err);
 void sow_oracle_destroy(sow_oracle *oracle);
 
-/** The generative world of the quickstart: perturbations fall into modules; a module has a heavy-tailed effect; a prior sees the modules
- *  through noise. Builds the whole truth as a merged scalar screen (context "simulated", cells drawn per perturbation) and its prior. */
+/** The generative world of the quickstart: perturbations fall into modules; a module has a heavy-tailed effect; a prior sees the
+ * modules through noise. Builds the whole truth as a merged scalar screen (context "simulated", cells drawn per perturbation) and
+ * its prior. */
 typedef struct {
     uint64_t seed;
-    sow_index n_perturbations;  /* 2..200000 */
-    sow_index n_modules;        /* 1..n_perturbations */
-    double cells_median;        /* median cells per perturbation, log-normal sd 0.5 */
+    sow_index n_perturbations;    /* 2..200000 */
+    sow_index n_modules;          /* 1..n_perturbations */
+    double cells_median;          /* median cells per perturbation, log-normal sd 0.5 */
     double prior_informativeness; /* 0 = noise .. 1 = the modules and effects themselves */
-    sow_index prior_dims;       /* >= 2 */
+    sow_index prior_dims;         /* >= 2 */
     double noise_per_cell;
 } sow_world_options;
-#define SOW_WORLD_OPTIONS_INIT {1, 400, 24, 100.0, 0.7, 16, 4.0}
+#define SOW_WORLD_OPTIONS_INIT                                                                                                     \
+    {                                                                                                                              \
+        1, 400, 24, 100.0, 0.7, 16, 4.0                                                                                            \
+    }
 
 /** `*screen`: the truth WITHOUT measurement noise (caller owns); `*prior`: dense, unscaled (caller clears). */
 SOW_MUST_CHECK sow_status sow_world_create(sow_screen **screen, sow_prior *prior, const sow_world_options *options, sow_error *err);

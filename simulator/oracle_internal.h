@@ -6,8 +6,8 @@
 
 extern const sow_oracle_class sow_i_oracle_replay, sow_i_oracle_generative, sow_i_oracle_lab;
 
-/** One empty SOW_PENDING measurement per request, NaN values, arrays sized by `screen` (NULL: no values). SOW_E_ARG when a request names a
- *  perturbation or context that the screen does not have. On failure `out` is empty. */
+/** One empty SOW_PENDING measurement per request, NaN values, arrays sized by `screen` (NULL: no values). SOW_E_ARG when a request
+ * names a perturbation or context that the screen does not have. On failure `out` is empty. */
 SOW_MUST_CHECK sow_status sow_i_measurements_init(sow_measurements *out, const sow_request *requests, sow_index n,
                                                   const sow_screen *screen, sow_error *err);
 /** Copies row `row` of the screen into the measurement, all but the outcome. */

@@ -29,7 +29,8 @@ done:
 static void judge(sow_measurement *m, sow_index n_features)
 {
     sow_index missing = 0;
-    for (sow_index j = 0; j < n_features; j++) missing += !isfinite(m->values[j]);
+    for (sow_index j = 0; j < n_features; j++)
+        missing += !isfinite(m->values[j]);
     m->outcome = missing == 0 ? SOW_MEASURED : missing == n_features ? SOW_FAILED : SOW_PARTIAL;
     if (m->outcome == SOW_FAILED)
         snprintf(m->reason, sizeof m->reason, "the finished screen has no value for it");
@@ -38,8 +39,8 @@ static void judge(sow_measurement *m, sow_index n_features)
                  (long long)n_features);
 }
 
-static sow_status measure_replay(sow_measurements *out, sow_oracle *oracle, const sow_request *requests, sow_index n, sow_index round,
-                                 sow_error *err)
+static sow_status measure_replay(sow_measurements *out, sow_oracle *oracle, const sow_request *requests, sow_index n,
+                                 sow_index round, sow_error *err)
 {
     (void)round;
     sow_status st = SOW_OK;

@@ -1,9 +1,9 @@
 /* The made world of the quickstart.
  *
- * A perturbation belongs to one module, three in ten to a second one; a module's effect is log-normal (heavy tail), its size a gamma
- * share. value = sum over modules of membership x effect + an own effect. The prior shows each perturbation at the mix of its modules'
- * random centres, and in its last column the value itself; `prior_informativeness` i mixes signal i with noise 1 - i (the last
- * column: i^2, since one column that gave the answer away would leave nothing to learn). */
+ * A perturbation belongs to one module, three in ten to a second one; a module's effect is log-normal (heavy tail), its size a
+ * gamma share. value = sum over modules of membership x effect + an own effect. The prior shows each perturbation at the mix of its
+ * modules' random centres, and in its last column the value itself; `prior_informativeness` i mixes signal i with noise 1 - i (the
+ * last column: i^2, since one column that gave the answer away would leave nothing to learn). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +48,8 @@ static void draw_modules(world *w, uint64_t seed)
         w->effect[m] = effect_median * exp(effect_log_sd * sow_rng_normal(&rng));
         total += 0.2 + sow_rng_gamma(&rng, 1.0);
         w->cumulative[m] = total;
-        for (sow_index j = 0; j < w->dims; j++) w->centre[m * w->dims + j] = sow_rng_normal(&rng);
+        for (sow_index j = 0; j < w->dims; j++)
+            w->centre[m * w->dims + j] = sow_rng_normal(&rng);
     }
 }
 
@@ -56,7 +57,8 @@ static sow_index draw_module(const world *w, sow_rng *rng)
 {
     const double target = sow_rng_uniform(rng) * w->cumulative[w->n_modules - 1];
     sow_index m = 0;
-    while (m + 1 < w->n_modules && w->cumulative[m] < target) m++;
+    while (m + 1 < w->n_modules && w->cumulative[m] < target)
+        m++;
     return m;
 }
 
@@ -167,7 +169,8 @@ static sow_status prior_of(sow_prior *out, const world *w, const sow_world_optio
     SOW_NEW(p.has, w->n);
     SOW_NEW(p.x, w->n * w->dims);
     memset(p.has, 1, (size_t)w->n);
-    for (sow_index i = 0; i < w->n; i++) prior_row(p.x + i * w->dims, w, i, o->seed, o->prior_informativeness, mean, sd);
+    for (sow_index i = 0; i < w->n; i++)
+        prior_row(p.x + i * w->dims, w, i, o->seed, o->prior_informativeness, mean, sd);
     *out = p;
     memset(&p, 0, sizeof p);
 done:
@@ -180,8 +183,8 @@ static sow_status check_options(const sow_world_options *o, sow_error *err)
     if (o->n_perturbations < 2 || o->n_perturbations > 200000)
         return SOW_ERROR(err, SOW_E_ARG, "a world of %lld perturbations: 2 to 200000 are allowed", (long long)o->n_perturbations);
     if (o->n_modules < 1 || o->n_modules > o->n_perturbations)
-        return SOW_ERROR(err, SOW_E_ARG, "a world of %lld modules: 1 to its %lld perturbations are allowed", (long long)o->n_modules,
-                         (long long)o->n_perturbations);
+        return SOW_ERROR(err, SOW_E_ARG, "a world of %lld modules: 1 to its %lld perturbations are allowed",
+                         (long long)o->n_modules, (long long)o->n_perturbations);
     if (!(o->cells_median > 0) || !isfinite(o->cells_median))
         return SOW_ERROR(err, SOW_E_ARG, "cells_median is %g: a finite number above 0 is allowed", o->cells_median);
     if (!(o->prior_informativeness >= 0 && o->prior_informativeness <= 1))

@@ -1,4 +1,5 @@
-/* Pools for tests of strategies: a posterior given by an explicit covariance matrix, and a view with everything a strategy may need. */
+/* Pools for tests of strategies: a posterior given by an explicit covariance matrix, and a view with everything a strategy may
+ * need. */
 #ifndef SOWER_TESTS_ACQUISITION_FAKE_H
 #define SOWER_TESTS_ACQUISITION_FAKE_H
 
@@ -33,11 +34,14 @@ static inline sow_status fake_draw(const sow_posterior *p, sow_rng *rng, sow_ind
     SOW_NEW(l, n * n);
     SOW_NEW(z, n);
     memcpy(l, ((const fake_posterior *)p)->covariance, (size_t)(n * n) * sizeof *l);
-    for (sow_index i = 0; i < n; i++) l[i * n + i] += 1e-9;
+    for (sow_index i = 0; i < n; i++)
+        l[i * n + i] += 1e-9;
     SOW_TRY(sow_cholesky(NULL, n, l, n, err));
     for (sow_index k = 0; k < s; k++) {
-        for (sow_index i = 0; i < n; i++) z[i] = sow_rng_normal(rng);
-        for (sow_index i = 0; i < n; i++) draws[k * n + i] = p->mean[i] + sow_dot(i + 1, l + i * n, z);
+        for (sow_index i = 0; i < n; i++)
+            z[i] = sow_rng_normal(rng);
+        for (sow_index i = 0; i < n; i++)
+            draws[k * n + i] = p->mean[i] + sow_dot(i + 1, l + i * n, z);
     }
 done:
     free(l);
@@ -79,31 +83,52 @@ static inline void fake_pool_init(fake_pool *f, sow_index n, uint64_t seed)
         snprintf(name, sizeof name, "P%05d", (int)i);
         f->name[i] = strdup(name);
         f->has[i] = i % 7 != 6;
-        for (sow_index j = 0; j < dim; j++) f->features[i * dim + j] = f->has[i] ? sow_rng_normal(&rng) : 0;
+        for (sow_index j = 0; j < dim; j++)
+            f->features[i * dim + j] = f->has[i] ? sow_rng_normal(&rng) : 0;
         f->mean[i] = sow_rng_normal(&rng);
         f->noise[i] = 0.1 + 0.1 * sow_rng_uniform(&rng);
         f->reference[i] = i % 5 == 4 ? NAN : sow_rng_normal(&rng);
     }
-    for (sow_index i = 0; i < FAKE_LABELLED * dim; i++) f->labelled[i] = sow_rng_normal(&rng);
-    for (sow_index i = 0; i < FAKE_LABELLED; i++) f->measured[i] = sow_rng_normal(&rng);
+    for (sow_index i = 0; i < FAKE_LABELLED * dim; i++)
+        f->labelled[i] = sow_rng_normal(&rng);
+    for (sow_index i = 0; i < FAKE_LABELLED; i++)
+        f->measured[i] = sow_rng_normal(&rng);
     for (sow_index i = 0; i < n; i++)
         for (sow_index k = 0; k < n; k++) {
             double d2 = 0;
-            for (sow_index j = 0; j < dim; j++) d2 += pow(f->features[i * dim + j] - f->features[k * dim + j], 2);
+            for (sow_index j = 0; j < dim; j++)
+                d2 += pow(f->features[i * dim + j] - f->features[k * dim + j], 2);
             f->posterior.covariance[i * n + k] = 0.7 * exp(-0.5 * d2) + (i == k ? 0.3 : 0);
         }
-    for (sow_index i = 0; i < n; i++) f->var[i] = f->posterior.covariance[i * n + i];
-    f->posterior.base = (sow_posterior){.n = n, .mean = f->mean, .var = f->var, .noise = f->noise, .column = fake_column, .draw = fake_draw};
-    f->view = (sow_pool_view){
-        .n = n, .name = (const char *const *)f->name, .dim = dim, .features = f->features, .has = f->has,
-        .n_labelled = FAKE_LABELLED, .labelled_features = f->labelled, .mean = f->mean, .var = f->var, .noise = f->noise,
-        .posterior = &f->posterior.base, .n_measured = FAKE_LABELLED, .measured = f->measured, .threshold = 1.0, .hit_share = 0.1,
-        .reference = f->reference, .round = 1, .picks_after = n / 4, .rng = sow_rng_make(seed, SOW_RNG_STRATEGY, 1, 0)};
+    for (sow_index i = 0; i < n; i++)
+        f->var[i] = f->posterior.covariance[i * n + i];
+    f->posterior.base =
+        (sow_posterior){.n = n, .mean = f->mean, .var = f->var, .noise = f->noise, .column = fake_column, .draw = fake_draw};
+    f->view = (sow_pool_view){.n = n,
+                              .name = (const char *const *)f->name,
+                              .dim = dim,
+                              .features = f->features,
+                              .has = f->has,
+                              .n_labelled = FAKE_LABELLED,
+                              .labelled_features = f->labelled,
+                              .mean = f->mean,
+                              .var = f->var,
+                              .noise = f->noise,
+                              .posterior = &f->posterior.base,
+                              .n_measured = FAKE_LABELLED,
+                              .measured = f->measured,
+                              .threshold = 1.0,
+                              .hit_share = 0.1,
+                              .reference = f->reference,
+                              .round = 1,
+                              .picks_after = n / 4,
+                              .rng = sow_rng_make(seed, SOW_RNG_STRATEGY, 1, 0)};
 }
 
 static inline void fake_pool_clear(fake_pool *f)
 {
-    for (sow_index i = 0; i < f->n; i++) free(f->name[i]);
+    for (sow_index i = 0; i < f->n; i++)
+        free(f->name[i]);
     free(f->name);
     free(f->features);
     free(f->labelled);

@@ -3,10 +3,10 @@
 
 enum { N = 60, BATCH = 12 };
 
-#define FOR_EACH_STRATEGY(s)                                                   \
-    sow_index n_rows_ = 0;                                                     \
-    const sow_strategy *const *rows_ = sow_strategies(&n_rows_);               \
-    cr_assert_geq(n_rows_, 9);                                                 \
+#define FOR_EACH_STRATEGY(s)                                                                                                       \
+    sow_index n_rows_ = 0;                                                                                                         \
+    const sow_strategy *const *rows_ = sow_strategies(&n_rows_);                                                                   \
+    cr_assert_geq(n_rows_, 9);                                                                                                     \
     for (const sow_strategy *s = rows_[0]; n_rows_ > 0; s = --n_rows_ > 0 ? *++rows_ : NULL)
 
 static void choose(sow_pick *picks, sow_index batch, const sow_strategy *s, const sow_pool_view *view, const sow_env *env)
@@ -72,9 +72,12 @@ Test(conformance, every_strategy_obeys_quotas_and_picks_what_must_be_included)
     fake_pool f;
     fake_pool_init(&f, N, 2);
     sow_index everyone[N], even[N / 2], low[10];
-    for (int i = 0; i < N; i++) everyone[i] = i;
-    for (int i = 0; i < N / 2; i++) even[i] = 2 * i;
-    for (int i = 0; i < 10; i++) low[i] = i;
+    for (int i = 0; i < N; i++)
+        everyone[i] = i;
+    for (int i = 0; i < N / 2; i++)
+        even[i] = 2 * i;
+    for (int i = 0; i < 10; i++)
+        low[i] = i;
     const sow_index include[] = {6, 41}; /* 6 has no prior row */
     const sow_quota quotas[] = {{.label = "even", .n_members = N / 2, .members = even, .at_most = 4},
                                 {.label = "low", .n_members = 10, .members = low, .at_most = -1, .at_least = 5}};
@@ -95,7 +98,8 @@ Test(conformance, every_strategy_obeys_quotas_and_picks_what_must_be_included)
             n_low += i < 10;
             n_included += i == 6 || i == 41;
         }
-        cr_assert(n_even <= 4 && n_low >= 5 && n_included == 2, "%s: %d even, %d low, %d included", s->name, n_even, n_low, n_included);
+        cr_assert(n_even <= 4 && n_low >= 5 && n_included == 2, "%s: %d even, %d low, %d included", s->name, n_even, n_low,
+                  n_included);
         sow_constraints_destroy(rules);
     }
     fake_pool_clear(&f);
@@ -118,7 +122,8 @@ Test(conformance, every_strategy_never_picks_the_infeasible_and_says_when_too_fe
         sow_error err = {0};
         choose(picks, N / 3, s, &f.view, NULL);
         check_batch(picks, N / 3, s, N);
-        for (int k = 0; k < N / 3; k++) cr_assert_eq(picks[k].candidate % 3, 0, "%s", s->name);
+        for (int k = 0; k < N / 3; k++)
+            cr_assert_eq(picks[k].candidate % 3, 0, "%s", s->name);
         cr_assert_eq(sow_strategy_pick(picks, N / 3 + 1, s, &f.view, NULL, NULL, &err), SOW_E_CONFIG, "%s", s->name);
         cr_assert(strstr(err.message, "only 20 of 21 could be picked"), "%s: %s", s->name, err.message);
     }
@@ -192,14 +197,16 @@ Test(conformance, every_strategy_gives_ties_to_the_first_name)
         f.var[i] = 1 + 1e-9 * (i % 3);
         f.noise[i] = 0.1;
         f.reference[i] = 1;
-        for (int j = 0; j < N; j++) f.posterior.covariance[i * N + j] = i == j ? f.var[i] : 0;
+        for (int j = 0; j < N; j++)
+            f.posterior.covariance[i * N + j] = i == j ? f.var[i] : 0;
     }
     FOR_EACH_STRATEGY(s)
     {
         sow_pick picks[BATCH];
         if (!(s->needs & SOW_NEED_MOMENTS) && !(s->needs & SOW_NEED_REFERENCE)) continue; /* their geometry is not tied */
         choose(picks, BATCH, s, &f.view, NULL);
-        for (int k = 0; k < BATCH; k++) cr_assert_eq(picks[k].candidate, k, "%s pick %d is %d", s->name, k, (int)picks[k].candidate);
+        for (int k = 0; k < BATCH; k++)
+            cr_assert_eq(picks[k].candidate, k, "%s pick %d is %d", s->name, k, (int)picks[k].candidate);
     }
     fake_pool_clear(&f);
 }

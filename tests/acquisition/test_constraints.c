@@ -10,20 +10,23 @@
 enum { N = 12 };
 static const sow_index everyone[N] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 
-static sow_constraints *rules(sow_index batch, const sow_index *include, sow_index n_include, const sow_quota *quotas, sow_index n_quotas)
+static sow_constraints *rules(sow_index batch, const sow_index *include, sow_index n_include, const sow_quota *quotas,
+                              sow_index n_quotas)
 {
     sow_constraints *c = NULL;
     sow_error err = {0};
-    cr_assert_eq(sow_constraints_create(&c, everyone, N, batch, include, n_include, quotas, n_quotas, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(sow_constraints_create(&c, everyone, N, batch, include, n_include, quotas, n_quotas, &err), SOW_OK, "%s",
+                 err.message);
     return c;
 }
 
-static void check_refused(sow_index batch, const sow_index *include, sow_index n_include, const sow_quota *quotas, sow_index n_quotas,
-                          sow_status expected, const char *words)
+static void check_refused(sow_index batch, const sow_index *include, sow_index n_include, const sow_quota *quotas,
+                          sow_index n_quotas, sow_status expected, const char *words)
 {
     sow_constraints *c = NULL;
     sow_error err = {0};
-    cr_assert_eq(sow_constraints_create(&c, everyone, N, batch, include, n_include, quotas, n_quotas, &err), expected, "%s", err.message);
+    cr_assert_eq(sow_constraints_create(&c, everyone, N, batch, include, n_include, quotas, n_quotas, &err), expected, "%s",
+                 err.message);
     cr_assert(strstr(err.message, words), "'%s' lacks '%s'", err.message, words);
     cr_assert_null(c);
 }
@@ -49,7 +52,8 @@ static sow_index play(sow_constraints *c, const sow_index *order, int *picked)
 static sow_index count_of(const sow_quota *q, const int *picked)
 {
     sow_index n = 0;
-    for (sow_index m = 0; m < q->n_members; m++) n += picked[q->members[m]];
+    for (sow_index m = 0; m < q->n_members; m++)
+        n += picked[q->members[m]];
     return n;
 }
 
@@ -58,7 +62,8 @@ Test(constraints, without_rules_everything_is_feasible_once)
     sow_constraints *c = rules(N, NULL, 0, NULL, 0);
     int picked[N];
     cr_assert_eq(play(c, everyone, picked), N);
-    for (int i = 0; i < N; i++) cr_assert_eq(picked[i], 1);
+    for (int i = 0; i < N; i++)
+        cr_assert_eq(picked[i], 1);
     sow_constraints_destroy(c);
 }
 
@@ -109,7 +114,14 @@ Test(constraints, count_what_earlier_rounds_picked_for_the_whole_campaign)
     sow_constraints_destroy(c);
 
     const sow_index last_first[N] = {11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
-    q = (sow_quota){.label = "q", .n_members = 4, .members = members, .at_most = -1, .at_least = 4, .whole_campaign = 1, .already = 1, .later = 2};
+    q = (sow_quota){.label = "q",
+                    .n_members = 4,
+                    .members = members,
+                    .at_most = -1,
+                    .at_least = 4,
+                    .whole_campaign = 1,
+                    .already = 1,
+                    .later = 2};
     c = rules(5, NULL, 0, &q, 1);
     play(c, last_first, picked);
     cr_assert_eq(count_of(&q, picked), 1, "later rounds can serve two of the three missing");
@@ -151,7 +163,8 @@ Test(constraints, let_one_candidate_serve_two_overlapping_quotas)
     const sow_quota q[] = {{.label = "A", .n_members = 3, .members = a, .at_most = 1, .at_least = 1},
                            {.label = "B", .n_members = 3, .members = b, .at_most = 1, .at_least = 1}};
     sow_constraints *c = rules(1, NULL, 0, q, 2);
-    for (int i = 0; i < N; i++) cr_assert_eq(sow_constraints_feasible(c, i), i == 2, "candidate %d", i);
+    for (int i = 0; i < N; i++)
+        cr_assert_eq(sow_constraints_feasible(c, i), i == 2, "candidate %d", i);
     sow_constraints_destroy(c);
 }
 
@@ -160,7 +173,8 @@ Test(constraints, let_one_candidate_serve_two_overlapping_quotas)
 static int bits(unsigned s)
 {
     int n = 0;
-    for (; s; s &= s - 1) n++;
+    for (; s; s &= s - 1)
+        n++;
     return n;
 }
 
@@ -195,7 +209,10 @@ Test(constraints, agree_with_exhaustive_search_on_random_overlapping_quotas)
                     set[k] |= 1u << i;
                     member[k][size++] = i;
                 }
-            q[k] = (sow_quota){.label = "q", .n_members = size, .members = member[k], .at_most = sow_rng_below(&rng, 5) - 1,
+            q[k] = (sow_quota){.label = "q",
+                               .n_members = size,
+                               .members = member[k],
+                               .at_most = sow_rng_below(&rng, 5) - 1,
                                .at_least = sow_rng_below(&rng, 3)};
         }
         for (int i = 0; i < n_include; i++) {

@@ -13,7 +13,8 @@ static const sow_strategy *row(const char *name)
     return s;
 }
 
-static void choose(sow_pick *picks, sow_index batch, const char *name, const sow_pool_view *view, const sow_strategy_options *options)
+static void choose(sow_pick *picks, sow_index batch, const char *name, const sow_pool_view *view,
+                   const sow_strategy_options *options)
 {
     sow_error err = {0};
     cr_assert_eq(sow_strategy_pick(picks, batch, row(name), view, options, NULL, &err), SOW_OK, "%s: %s", name, err.message);
@@ -61,15 +62,18 @@ static void check_core_set(const char *group, int with_labelled)
     char name[64];
     double *x = golden_doubles(GOLDEN, "input/x", NULL), *features = calloc(60 * 8, sizeof *x), *near = calloc(6 * 8, sizeof *x);
     int *labelled = golden_ints(GOLDEN, "input/labelled", NULL), place[60], n = 0;
-    for (int l = 0; l < 6; l++) memcpy(near + l * 8, x + labelled[l] * 8, 8 * sizeof *x);
+    for (int l = 0; l < 6; l++)
+        memcpy(near + l * 8, x + labelled[l] * 8, 8 * sizeof *x);
     for (int i = 0; i < 60; i++) {
         int known = 0;
-        for (int l = 0; l < 6; l++) known |= labelled[l] == i;
+        for (int l = 0; l < 6; l++)
+            known |= labelled[l] == i;
         if (known) continue;
         memcpy(features + n * 8, x + i * 8, 8 * sizeof *x);
         place[n++] = i;
     }
-    const sow_pool_view view = {.n = n, .dim = 8, .features = features, .n_labelled = with_labelled ? 6 : 0, .labelled_features = near};
+    const sow_pool_view view = {
+        .n = n, .dim = 8, .features = features, .n_labelled = with_labelled ? 6 : 0, .labelled_features = near};
     sow_pick picks[10];
     choose(picks, 10, "core-set", &view, NULL);
     snprintf(name, sizeof name, "%s/picks", group);
@@ -78,7 +82,8 @@ static void check_core_set(const char *group, int with_labelled)
     double *score = golden_doubles(GOLDEN, name, NULL);
     for (int k = 0; k < 10; k++) {
         cr_assert_eq(place[picks[k].candidate], golden[k], "%s pick %d", group, k);
-        cr_assert(fabs(picks[k].score - score[k]) <= 1e-9 * fmax(1, score[k]), "%s score %d: %g, %g", group, k, picks[k].score, score[k]);
+        cr_assert(fabs(picks[k].score - score[k]) <= 1e-9 * fmax(1, score[k]), "%s score %d: %g, %g", group, k, picks[k].score,
+                  score[k]);
     }
     free(x);
     free(features);
@@ -117,7 +122,8 @@ Test(strategies, kmeans_puts_one_pick_in_each_group)
 {
     double features[40];
     sow_rng rng = sow_rng_make(1, SOW_RNG_TEST, 0, 0);
-    for (int i = 0; i < 40; i++) features[i] = 100 * (i % 4) + sow_rng_normal(&rng);
+    for (int i = 0; i < 40; i++)
+        features[i] = 100 * (i % 4) + sow_rng_normal(&rng);
     const sow_pool_view view = {.n = 40, .dim = 1, .features = features, .rng = rng};
     sow_pick picks[4];
     int seen[4] = {0};
@@ -126,7 +132,8 @@ Test(strategies, kmeans_puts_one_pick_in_each_group)
         seen[picks[k].candidate % 4]++;
         cr_assert(strstr(picks[k].reason, "cluster of 10 candidates"), "%s", picks[k].reason);
     }
-    for (int g = 0; g < 4; g++) cr_assert_eq(seen[g], 1);
+    for (int g = 0; g < 4; g++)
+        cr_assert_eq(seen[g], 1);
 }
 
 static void check_unplaced_last(const char *name)
@@ -135,7 +142,8 @@ static void check_unplaced_last(const char *name)
     fake_pool_init(&f, 28, 2); /* four without a prior row */
     sow_pick picks[28];
     choose(picks, 24, name, &f.view, NULL);
-    for (int k = 0; k < 24; k++) cr_assert(f.has[picks[k].candidate], "%s", name);
+    for (int k = 0; k < 24; k++)
+        cr_assert(f.has[picks[k].candidate], "%s", name);
     choose(picks, 26, name, &f.view, NULL);
     for (int k = 0; k < 26; k++) {
         cr_assert_eq(f.has[picks[k].candidate] != 0, k < 24, "%s pick %d", name, k);
@@ -252,7 +260,8 @@ Test(strategies, ei_is_the_closed_form_over_threshold_or_best_measured)
     cr_assert(pick.candidate == 2 && fabs(pick.score - expected) <= 1e-12);
     f.view.threshold = NAN;
     double best = -INFINITY;
-    for (int i = 0; i < FAKE_LABELLED; i++) best = fmax(best, f.measured[i]);
+    for (int i = 0; i < FAKE_LABELLED; i++)
+        best = fmax(best, f.measured[i]);
     choose(&pick, 1, "ei", &f.view, NULL);
     cr_assert(fabs(pick.score - ((0.5 - best) * sow_normal_cdf(0.5 - best) + sow_normal_pdf(0.5 - best))) <= 1e-12);
     fake_pool_clear(&f);
@@ -272,7 +281,8 @@ Test(strategies, those_that_need_variances_say_so)
 {
     fake_pool f;
     fake_pool_init(&f, 10, 1);
-    for (int i = 0; i < 10; i++) f.var[i] = NAN; /* what a model without variances fills in */
+    for (int i = 0; i < 10; i++)
+        f.var[i] = NAN; /* what a model without variances fills in */
     f.view.posterior = NULL;
     const char *name[] = {"ucb", "ei", "max-variance", "poh", "lookahead"};
     sow_pick picks[2];
@@ -383,6 +393,7 @@ Test(strategies, lookahead_in_the_last_batch_picks_what_greedy_picks)
     f.view.picks_after = 0;
     choose(late, 10, "lookahead", &f.view, NULL);
     choose(greedy, 10, "greedy", &f.view, NULL);
-    for (int k = 0; k < 10; k++) cr_assert_eq(late[k].candidate, greedy[k].candidate);
+    for (int k = 0; k < 10; k++)
+        cr_assert_eq(late[k].candidate, greedy[k].candidate);
     fake_pool_clear(&f);
 }

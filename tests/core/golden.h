@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 /* Skips the test, saying so, where the golden numbers are not at hand. */
-#define GOLDEN_OR_SKIP(path)                                                 \
-    do {                                                                     \
-        if (access((path), R_OK) != 0) {                                     \
-            fprintf(stderr, "SKIPPED: needs ../shared/parity\n");            \
-            cr_skip("needs ../shared/parity");                               \
-        }                                                                    \
+#define GOLDEN_OR_SKIP(path)                                                                                                       \
+    do {                                                                                                                           \
+        if (access((path), R_OK) != 0) {                                                                                           \
+            fprintf(stderr, "SKIPPED: needs ../shared/parity\n");                                                                  \
+            cr_skip("needs ../shared/parity");                                                                                     \
+        }                                                                                                                          \
     } while (0)
 
 static inline void *golden_read(const char *path, const char *dataset, hid_t type, size_t size, size_t *count)

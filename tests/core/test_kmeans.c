@@ -13,7 +13,8 @@ static const sow_kmeans_options defaults = SOW_KMEANS_OPTIONS_INIT;
 static void fill_normal(double *x, sow_index n, uint32_t item)
 {
     sow_rng rng = sow_rng_make(7, SOW_RNG_TEST, 0, item);
-    for (sow_index i = 0; i < n; i++) x[i] = sow_rng_normal(&rng);
+    for (sow_index i = 0; i < n; i++)
+        x[i] = sow_rng_normal(&rng);
 }
 
 /* ---- golden numbers ---- */
@@ -33,13 +34,16 @@ static void check_golden(const char *variant)
 
     snprintf(name, sizeof name, "%s/labels", variant);
     int *labels = golden_ints(GOLDEN, name, &n);
-    for (size_t i = 0; i < n; i++) cr_assert_eq(r.labels[i], labels[i], "%s label %zu", variant, i);
+    for (size_t i = 0; i < n; i++)
+        cr_assert_eq(r.labels[i], labels[i], "%s label %zu", variant, i);
     snprintf(name, sizeof name, "%s/centers", variant);
     double *centres = golden_doubles(GOLDEN, name, &n);
-    for (size_t i = 0; i < n; i++) cr_assert(fabs(r.centres[i] - centres[i]) <= 1e-10, "%s centre entry %zu", variant, i);
+    for (size_t i = 0; i < n; i++)
+        cr_assert(fabs(r.centres[i] - centres[i]) <= 1e-10, "%s centre entry %zu", variant, i);
     snprintf(name, sizeof name, "%s/inertia", variant);
     double *inertia = golden_doubles(GOLDEN, name, NULL);
-    cr_assert(fabs(r.inertia - inertia[0]) <= 1e-11 * inertia[0], "%s inertia %.17g, expected %.17g", variant, r.inertia, inertia[0]);
+    cr_assert(fabs(r.inertia - inertia[0]) <= 1e-11 * inertia[0], "%s inertia %.17g, expected %.17g", variant, r.inertia,
+              inertia[0]);
     snprintf(name, sizeof name, "%s/n_iter", variant);
     int *iterations = golden_ints(GOLDEN, name, NULL);
     cr_assert_eq(r.iterations, iterations[0]);
@@ -47,7 +51,8 @@ static void check_golden(const char *variant)
     int *pick = golden_ints(GOLDEN, name, NULL);
     sow_index picks[20];
     cr_assert_eq(sow_kmeans_nearest_rows(picks, NULL, x, 500, 16, r.centres, 20, NULL, &err), SOW_OK);
-    for (int c = 0; c < 20; c++) cr_assert_eq(picks[c], pick[c], "%s pick %d", variant, c);
+    for (int c = 0; c < 20; c++)
+        cr_assert_eq(picks[c], pick[c], "%s pick %d", variant, c);
 
     sow_kmeans_clear(&r);
     free(x);
@@ -78,7 +83,8 @@ Test(kmeans, gives_each_centre_its_own_candidate)
 {
     GOLDEN_OR_SKIP(GOLDEN);
     double *x = golden_doubles(GOLDEN, "input/x", NULL), *centres = golden_doubles(GOLDEN, "forced_duplicates/centers", NULL);
-    int *pick = golden_ints(GOLDEN, "forced_duplicates/pick", NULL), *nearest = golden_ints(GOLDEN, "forced_duplicates/nearest", NULL);
+    int *pick = golden_ints(GOLDEN, "forced_duplicates/pick", NULL),
+        *nearest = golden_ints(GOLDEN, "forced_duplicates/nearest", NULL);
     sow_index picks[20];
     int moved = 0;
     cr_assert_eq(sow_kmeans_nearest_rows(picks, NULL, x, 500, 16, centres, 20, NULL, NULL), SOW_OK);
@@ -100,12 +106,14 @@ Test(kmeans, finds_separated_clusters_from_its_own_starts)
     enum { PER = 30, K = 6, D = 3 };
     double x[PER * K * D];
     fill_normal(x, PER * K * D, 1);
-    for (int i = 0; i < PER * K; i++) x[i * D + i % K % D] += (i % K < D ? 40.0 : -40.0);
+    for (int i = 0; i < PER * K; i++)
+        x[i * D + i % K % D] += (i % K < D ? 40.0 : -40.0);
     sow_kmeans_result r;
     sow_rng rng = sow_rng_make(3, SOW_RNG_TEST, 0, 2);
     cr_assert_eq(sow_kmeans(&r, x, PER * K, D, K, NULL, NULL, &defaults, &rng, NULL, NULL), SOW_OK);
     for (int i = 0; i < PER * K; i++)
-        for (int j = 0; j < i; j++) cr_assert_eq(r.labels[i] == r.labels[j], i % K == j % K, "rows %d and %d", i, j);
+        for (int j = 0; j < i; j++)
+            cr_assert_eq(r.labels[i] == r.labels[j], i % K == j % K, "rows %d and %d", i, j);
     sow_kmeans_clear(&r);
 }
 
@@ -117,7 +125,8 @@ static void check_direct(const sow_kmeans_result *r, const double *x, const doub
         double least = INFINITY, own = 0;
         for (sow_index c = 0; c < r->k; c++) {
             double sum = 0;
-            for (sow_index j = 0; j < r->d; j++) sum += pow(x[i * r->d + j] - r->centres[c * r->d + j], 2);
+            for (sow_index j = 0; j < r->d; j++)
+                sum += pow(x[i * r->d + j] - r->centres[c * r->d + j], 2);
             if (sum < least) least = sum;
             if (c == r->labels[i]) own = sum;
         }
@@ -132,7 +141,8 @@ Test(kmeans, agrees_with_a_direct_nearest_centre_search)
     enum { N = 700, D = 5, K = 40 };
     double x[N * D];
     fill_normal(x, N * D, 3);
-    for (int i = 0; i < N * D; i++) x[i] += 1e4; /* a large offset would spoil products of uncentred rows */
+    for (int i = 0; i < N * D; i++)
+        x[i] += 1e4; /* a large offset would spoil products of uncentred rows */
     sow_kmeans_result r;
     sow_rng rng = sow_rng_make(3, SOW_RNG_TEST, 0, 4);
     cr_assert_eq(sow_kmeans(&r, x, N, D, K, NULL, NULL, &defaults, &rng, NULL, NULL), SOW_OK);
@@ -145,7 +155,8 @@ Test(kmeans, agrees_with_a_direct_search_when_starts_are_tried_on_a_sample)
     enum { N = 6000, D = 4, K = 12 };
     double *x = malloc(sizeof *x * N * D), *weight = malloc(sizeof *x * N);
     fill_normal(x, N * D, 12);
-    for (int i = 0; i < N; i++) weight[i] = i % 3;
+    for (int i = 0; i < N; i++)
+        weight[i] = i % 3;
     sow_kmeans_result r, one;
     sow_rng rng = sow_rng_make(3, SOW_RNG_TEST, 0, 12), same = rng;
     cr_assert_eq(sow_kmeans(&r, x, N, D, K, weight, NULL, &defaults, &rng, NULL, NULL), SOW_OK);

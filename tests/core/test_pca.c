@@ -12,7 +12,8 @@
 static void fill_normal(double *x, sow_index n, uint32_t item)
 {
     sow_rng rng = sow_rng_make(7, SOW_RNG_TEST, 1, item);
-    for (sow_index i = 0; i < n; i++) x[i] = sow_rng_normal(&rng);
+    for (sow_index i = 0; i < n; i++)
+        x[i] = sow_rng_normal(&rng);
 }
 
 static void check_orthonormal(const sow_pca *p)
@@ -36,12 +37,14 @@ static void check_exact(const double *x, sow_index n, sow_index d, const sow_pca
     for (sow_index i = 0; i < n; i++)
         for (sow_index j = 0; j < d; j++) {
             double back = p->mean[j];
-            for (sow_index c = 0; c < p->n_components; c++) back += z[i * p->n_components + c] * p->components[c * d + j];
+            for (sow_index c = 0; c < p->n_components; c++)
+                back += z[i * p->n_components + c] * p->components[c * d + j];
             cr_assert(fabs(back - x[i * d + j]) <= 1e-9);
         }
     for (sow_index c = 0; c < p->n_components; c++) {
         double sum2 = 0;
-        for (sow_index i = 0; i < n; i++) sum2 += z[i * p->n_components + c] * z[i * p->n_components + c];
+        for (sow_index i = 0; i < n; i++)
+            sum2 += z[i * p->n_components + c] * z[i * p->n_components + c];
         cr_assert(fabs(sum2 / (double)(n - 1) - p->variance[c]) <= 1e-9 * p->variance[0]);
         if (c > 0) cr_assert(p->variance[c] <= p->variance[c - 1]);
         total += p->variance[c];
@@ -89,12 +92,14 @@ Test(pca, gives_the_same_components_from_either_gram_matrix)
 {
     double tall[8 * 7], wide[8 * 9] = {0};
     fill_normal(tall, 8 * 7, 3);
-    for (int i = 0; i < 8; i++) memcpy(wide + i * 9, tall + i * 7, sizeof *tall * 7); /* two constant columns make it wide */
+    for (int i = 0; i < 8; i++)
+        memcpy(wide + i * 9, tall + i * 7, sizeof *tall * 7); /* two constant columns make it wide */
     sow_pca a, b;
     cr_assert_eq(sow_pca_fit(&a, tall, 8, 7, NULL, 5, NULL, NULL), SOW_OK);
     cr_assert_eq(sow_pca_fit(&b, wide, 8, 9, NULL, 5, NULL, NULL), SOW_OK);
     for (int c = 0; c < 5; c++)
-        for (int j = 0; j < 7; j++) cr_assert(fabs(a.components[c * 7 + j] - b.components[c * 9 + j]) <= 1e-9);
+        for (int j = 0; j < 7; j++)
+            cr_assert(fabs(a.components[c * 7 + j] - b.components[c * 9 + j]) <= 1e-9);
     sow_pca_clear(&a);
     sow_pca_clear(&b);
 }
@@ -116,7 +121,8 @@ Test(pca, leaves_out_rows_that_are_not_used)
     cr_assert_eq(sow_pca_fit(&b, kept, 10, 3, NULL, 2, NULL, NULL), SOW_OK);
     cr_assert_eq(memcmp(a.components, b.components, sizeof *x * 6), 0);
     cr_assert_eq(sow_pca_transform(&a, x, 20, use, z, NULL, NULL), SOW_OK);
-    for (int i = 1; i < 20; i += 2) cr_assert(z[i * 2] == 0 && z[i * 2 + 1] == 0);
+    for (int i = 1; i < 20; i += 2)
+        cr_assert(z[i * 2] == 0 && z[i * 2 + 1] == 0);
     sow_pca_clear(&a);
     sow_pca_clear(&b);
 }

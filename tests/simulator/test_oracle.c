@@ -27,7 +27,8 @@ static sow_screen *small_screen(void)
     sow_screen *s = NULL;
     cr_assert_eq(sow_screen_create(&s, SOW_READOUT_PROFILE, NULL), SOW_OK);
     const char *names[] = {"A", "B", "C"};
-    for (int i = 0; i < 3; i++) cr_assert_eq(sow_names_add(s->perturbations, names[i], NULL, NULL), SOW_OK);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(sow_names_add(s->perturbations, names[i], NULL, NULL), SOW_OK);
     cr_assert_eq(sow_names_add(s->contexts, "one", NULL, NULL), SOW_OK);
     cr_assert_eq(sow_names_add(s->contexts, "two", NULL, NULL), SOW_OK);
     cr_assert_eq(sow_names_add(s->features, "f", NULL, NULL), SOW_OK);
@@ -81,7 +82,8 @@ Test(oracle, conformance_every_oracle_answers_each_request_in_order_and_repeatab
     sow_index n_rows = 0;
     const sow_oracle_class *const *rows = sow_oracle_classes(&n_rows);
     sow_screen *screen = world_screen(1);
-    const sow_request requests[] = {{9, 0, 100}, {3, 0, 100}, {200, 0, 0}, {0, 0, 5}, {399, 0, 40}}, reversed[] = {{399, 0, 40}, {3, 0, 100}};
+    const sow_request requests[] = {{9, 0, 100}, {3, 0, 100}, {200, 0, 0}, {0, 0, 5}, {399, 0, 40}},
+                      reversed[] = {{399, 0, 40}, {3, 0, 100}};
     cr_assert_eq(n_rows, 3);
     for (sow_index r = 0; r < n_rows; r++) {
         sow_oracle *oracle = open_oracle(rows[r]->name, screen, 4.0, 0.3), *twin = open_oracle(rows[r]->name, screen, 4.0, 0.3);
@@ -90,7 +92,8 @@ Test(oracle, conformance_every_oracle_answers_each_request_in_order_and_repeatab
         cr_assert_eq(sow_oracle_measure(&a, oracle, requests, 5, 2, NULL), SOW_OK);
         check_answers(rows[r], &a, requests, 5);
         cr_assert_eq(sow_oracle_measure(&b, twin, reversed, 2, 2, NULL), SOW_OK);
-        cr_assert(same_answer(&b.item[0], &a.item[4], a.n_features), "%s: an answer does not depend on the other requests", rows[r]->name);
+        cr_assert(same_answer(&b.item[0], &a.item[4], a.n_features), "%s: an answer does not depend on the other requests",
+                  rows[r]->name);
         cr_assert(same_answer(&b.item[1], &a.item[1], a.n_features));
         cr_assert_eq(sow_oracle_measure(&none, oracle, NULL, 0, 0, NULL), SOW_OK);
         cr_assert_eq(none.n, 0);
@@ -185,14 +188,16 @@ Test(oracle, replay_reads_the_finished_screen)
 Test(oracle, generative_noise_falls_with_the_square_root_of_the_cells)
 {
     sow_screen *screen = world_screen(3);
-    for (sow_index i = 0; i < 400; i++) screen->cells[i] = 100;
+    for (sow_index i = 0; i < 400; i++)
+        screen->cells[i] = 100;
     sow_oracle *oracle = open_oracle("generative", screen, 4.0, 0);
     const sow_index planned[] = {25, 400};
     for (int k = 0; k < 2; k++) {
         sow_request requests[400];
         sow_measurements m;
         double z2 = 0, cells = 0;
-        for (sow_index i = 0; i < 400; i++) requests[i] = (sow_request){i, 0, planned[k]};
+        for (sow_index i = 0; i < 400; i++)
+            requests[i] = (sow_request){i, 0, planned[k]};
         cr_assert_eq(sow_oracle_measure(&m, oracle, requests, 400, 1, NULL), SOW_OK);
         for (sow_index i = 0; i < 400; i++) {
             z2 += pow((m.item[i].values[0] - screen->values[i]) / (4.0 / sqrt(m.item[i].cells)), 2) / 400;
@@ -229,7 +234,8 @@ Test(oracle, generative_fails_at_the_given_rate_and_says_so)
     sow_request requests[400];
     sow_measurements m;
     int failed = 0;
-    for (sow_index i = 0; i < 400; i++) requests[i] = (sow_request){i, 0, 100};
+    for (sow_index i = 0; i < 400; i++)
+        requests[i] = (sow_request){i, 0, 100};
     cr_assert_eq(sow_oracle_measure(&m, oracle, requests, 400, 0, NULL), SOW_OK);
     for (sow_index i = 0; i < 400; i++) {
         if (m.item[i].outcome != SOW_FAILED) continue;
@@ -245,7 +251,8 @@ Test(oracle, generative_fails_at_the_given_rate_and_says_so)
 Test(oracle, generative_calls_a_result_from_few_cells_partial)
 {
     sow_screen *screen = world_screen(3);
-    for (sow_index i = 0; i < 400; i++) screen->cells[i] = 100;
+    for (sow_index i = 0; i < 400; i++)
+        screen->cells[i] = 100;
     screen->cells[0] = 10;
     sow_oracle *oracle = open_oracle("generative", screen, 4.0, 0);
     const sow_request requests[] = {{0, 0, 200}, {1, 0, 200}};

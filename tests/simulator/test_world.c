@@ -79,7 +79,8 @@ static double neighbour_agreement(double informativeness)
         sow_index nearest = 0;
         for (sow_index k = 0; k < s->n_rows; k++) {
             double sum = 0;
-            for (sow_index j = 0; j < prior.dim; j++) sum += pow(prior.x[i * prior.dim + j] - prior.x[k * prior.dim + j], 2);
+            for (sow_index j = 0; j < prior.dim; j++)
+                sum += pow(prior.x[i * prior.dim + j] - prior.x[k * prior.dim + j], 2);
             if (k != i && sum < least) {
                 least = sum;
                 nearest = k;
