@@ -1,0 +1,3 @@
+foreach(_test IN ITEMS campaign readouts record)
+    sow_add_test(planner/${_test} LIBS PkgConfig::JANSSON)
+endforeach()
