@@ -11,12 +11,9 @@ int cmd_plan(const cli_args *args, const sow_env *env)
     sow_config *config = cli_open(&campaign, args, SOW_CAMPAIGN_WRITE, env, &code);
     if (!config) return code;
     sow_status st = SOW_OK;
-    if (sow_campaign_next_step(campaign) != SOW_NEXT_PLAN) {
-        code = EXIT_WAITING;
-    } else {
-        st = sow_campaign_plan(campaign, env, &err);
-        if (st == SOW_OK) st = sow_campaign_report(campaign, env, &err);
-    }
+    if (sow_campaign_next_step(campaign) != SOW_NEXT_PLAN) code = EXIT_WAITING;
+    else st = sow_campaign_plan(campaign, env, &err);
+    if (st == SOW_OK) st = sow_campaign_report(campaign, env, &err); /* also when waiting: a kill may have come before it */
     char *json = NULL;
     if (st == SOW_OK && args->json) {
         st = sow_campaign_status_json(&json, campaign, &err);

@@ -21,6 +21,10 @@ int cmd_record(const cli_args *args, const sow_env *env)
     if (!config) return code;
     sow_status st = sow_campaign_record(campaign, results, args->complete, &done, env, &err);
     if (st == SOW_OK) st = sow_campaign_report(campaign, env, &err);
+    if (st == SOW_OK && done.known) {
+        if (!args->quiet) fprintf(stderr, "%s was recorded before; its values are not counted again\n", results);
+        if (done.failed == 0) code = EXIT_WAITING;
+    }
     if (st == SOW_OK && args->json) {
         printf("{\"failed\": %lld, \"pending\": %lld, \"recorded\": %lld, \"unplanned\": %lld}\n", (long long)done.failed, (long long)done.pending,
                (long long)done.recorded, (long long)done.unplanned);

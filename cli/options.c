@@ -30,7 +30,7 @@ static const cli_command record_row = {
     .options = CAMPAIGN_OPTIONS ",complete", .min_positional = 1, .max_positional = 2, .run = cmd_record,
     .details = "RESULTS is CSV, TSV or .h5ad with the columns of the campaign's target source, or: perturbation, value, cells. A perturbation without a\n"
                "readout counts as failed and may be planned again; one that is missing is still awaited, or failed with --complete. Nothing is recorded\n"
-               "when anything in the file is wrong."};
+               "when anything in the file is wrong, and nothing twice: the same file again gives exit 3."};
 static const cli_command status_row = {
     .name = "status", .usage = "sower status [CAMPAIGN.yaml]", .summary = "say where a campaign stands", .options = CAMPAIGN_OPTIONS,
     .max_positional = 1, .run = cmd_status, .details = "--json prints one object; without it a short table."};

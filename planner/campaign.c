@@ -124,6 +124,13 @@ static char *default_dir(const sow_config *config)
     return dir;
 }
 
+/* A round whose last result came with a kill right after it: measured, not yet evaluated. */
+static int measured_not_evaluated(const sow_campaign *c)
+{
+    sow_index r = sow_i_current_round(c);
+    return r < c->n_rounds && sow_i_round_measured(&c->round[r]);
+}
+
 sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const sow_campaign_options *options, const sow_env *env,
                              sow_error *err)
 {
@@ -144,7 +151,8 @@ sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const
     SOW_TRY(begin(c, err));
     if (c->mode == SOW_CAMPAIGN_WRITE) {
         sow_i_remove_leftovers(c);
-        SOW_TRY(sow_i_write_all(c, err)); /* a kill may have come between an event and its files */
+        SOW_TRY(sow_i_write_all(c, err)); /* a kill may have come between an event and its files, or its evaluation */
+        if (measured_not_evaluated(c)) SOW_TRY(sow_i_evaluate_round(c, sow_i_current_round(c), env, err));
     }
     *out = c;
     c = NULL;
@@ -168,13 +176,6 @@ int sow_campaign_needs_people(const sow_campaign *c)
 const char *sow_campaign_dir(const sow_campaign *c)
 {
     return c->dir;
-}
-
-/* A lab round whose last result came with a kill right after it: measured, not yet evaluated. */
-static int measured_not_evaluated(const sow_campaign *c)
-{
-    sow_index r = sow_i_current_round(c);
-    return r < c->n_rounds && sow_i_round_measured(&c->round[r]);
 }
 
 static double metric_of(const sow_i_round *r, const char *model, const char *metric)
@@ -212,7 +213,6 @@ sow_status sow_campaign_run(sow_campaign *c, const sow_env *env, sow_error *err)
         sow_index round = sow_i_current_round(c);
         SOW_TRY(sow_progress(env, "round", (double)round / (double)c->n_rounds, err));
         if (next == SOW_NEXT_PLAN) SOW_TRY(sow_campaign_plan(c, env, err));
-        else if (measured_not_evaluated(c)) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
         else if (sow_campaign_needs_people(c)) break;
         else SOW_TRY(sow_campaign_measure(c, env, err));
         if (c->round[round].evaluated) say_round(c, round, env);

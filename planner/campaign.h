@@ -57,9 +57,11 @@ SOW_MUST_CHECK sow_status sow_campaign_run(sow_campaign *c, const sow_env *env, 
 
 typedef struct {
     sow_index recorded, unplanned, failed, pending; /* perturbations in this file that count, extra ones among them, without a readout, still missing */
+    int known; /* these very bytes were recorded before: their values are not counted again */
 } sow_record_summary;
 /** Take results from people: CSV/TSV or h5ad with the columns of the campaign's target source (or perturbation, value, cells). Nothing is recorded
- *  when anything is wrong. `complete`: planned perturbations that are missing count as failed and may be planned again. */
+ *  when anything is wrong. `complete`: planned perturbations that are missing count as failed and may be planned again. A file whose bytes were
+ *  recorded before adds nothing (so that a command may be repeated after a kill), but `complete` still does its part. */
 SOW_MUST_CHECK sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, sow_record_summary *summary,
                                               const sow_env *env, sow_error *err);
 

@@ -108,6 +108,22 @@ typedef struct {
     sow_record_summary *summary;
 } collected;
 
+/* Were these very bytes recorded before? */
+static int is_known_file(const sow_campaign *c, const char *digest)
+{
+    sow_index n = 0;
+    const sow_event *events = sow_store_events(c->store, &n);
+    for (sow_index i = 0; i < n; i++) {
+        if (strcmp(events[i].kind, "measured") != 0) continue;
+        json_t *payload = json_loads(events[i].payload, 0, NULL);
+        const char *then = json_string_value(json_object_get(payload, "file_sha256"));
+        int same = then && strcmp(then, digest) == 0;
+        json_decref(payload);
+        if (same) return 1;
+    }
+    return 0;
+}
+
 static sow_status collect_measured(collected *out, const sow_campaign *c, const sow_screen *s, const sow_index *map, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -135,7 +151,8 @@ done:
     return st;
 }
 
-/* Planned ones named in the file without a usable readout have failed; those not named at all are still awaited, or failed with --complete. */
+/* Planned ones named in the file without a usable readout have failed; those not named at all are still awaited, or failed with --complete.
+ * names NULL: a file known already, whose failures were counted then. */
 static void collect_failed(collected *out, const sow_campaign *c, const sow_names *names, int complete)
 {
     sow_index round = sow_i_current_round(c);
@@ -144,7 +161,7 @@ static void collect_failed(collected *out, const sow_campaign *c, const sow_name
     for (sow_index i = 0; i < r->n; i++) {
         sow_index q = r->pick[i].perturbation;
         if (r->pick[i].outcome != SOW_PENDING || out->seen[q]) continue;
-        if (complete || sow_names_find(names, sow_i_name(c, q)) >= 0) {
+        if (complete || (names && sow_names_find(names, sow_i_name(c, q)) >= 0)) {
             json_array_append_new(out->results, sow_i_result_json(c, q, SOW_FAILED, 0, 0, 0, NULL, NULL));
             out->summary->failed++;
         } else {
@@ -161,13 +178,18 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     sow_dropped dropped = {0};
     sow_source source;
     sow_readout_spec readout;
+    char digest[65];
     sow_index *map = NULL, round = sow_i_current_round(c);
     collected out = {.summary = summary};
     *summary = (sow_record_summary){0};
-    if (round >= c->n_rounds || !c->round[round].planned)
+    if (!sow_file_exists(file)) SOW_FAIL(err, SOW_E_DATA, "%s: no such file", file);
+    SOW_TRY(sow_file_sha256(digest, file, err));
+    summary->known = is_known_file(c, digest);
+    int waits = round < c->n_rounds && c->round[round].planned;
+    if (summary->known && !waits) goto done;
+    if (!waits)
         SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; plan one first: sower plan %s", c->dir, c->config->path);
     if (!target_source(c)) SOW_FAIL(err, SOW_E_STATE, "%s: a simulated campaign has no results to record; use sower run", c->config->path);
-    if (!sow_file_exists(file)) SOW_FAIL(err, SOW_E_DATA, "%s: no such file", file);
     SOW_TRY(sow_names_create(&columns, err));
     SOW_TRY(columns_of(columns, file, err));
     describe_file(&source, &readout, c, file, columns);
@@ -178,11 +200,12 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     SOW_NEW(out.seen, c->n);
     SOW_TRY(check_features(c, file, s, map, err));
     out.results = json_array();
-    SOW_TRY(collect_measured(&out, c, s, map, err));
-    collect_failed(&out, c, named->perturbations, complete);
+    if (!summary->known) SOW_TRY(collect_measured(&out, c, s, map, err));
+    collect_failed(&out, c, summary->known ? NULL : named->perturbations, complete);
+    if (summary->known && json_array_size(out.results) == 0) goto done;
     json_t *results = out.results;
     out.results = NULL;
-    SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:o}", "source", "record", "results", results), err));
+    SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:s,s:o}", "source", "record", "file_sha256", digest, "results", results), err));
     sow_i_forget_fit(c);
     if (sow_i_round_measured(&c->round[round])) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
 done:

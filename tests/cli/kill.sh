@@ -48,6 +48,32 @@ done
 equal "$(results_of again)" "$wanted" "results after $tries kills of one campaign"
 nothing_half_written again
 
+# a lab's results: recorded once, however often the command is killed and repeated
+at_lab
+expect 0 "$SOWER" plan lab.yaml --quiet
+measured_rows lab.sower/rounds/00/batch.csv > results.csv
+rm -rf counted
+expect 0 "$SOWER" plan lab.yaml --out start --quiet
+cp -r start counted
+expect 0 "$SOWER" record lab.yaml results.csv --quiet
+recorded=$(cat lab.sower/metrics.csv lab.sower/rounds/00/*.csv | cksum)
+"$TOOLS/kill_at" 0 "$SOWER" record lab.yaml results.csv --out counted --quiet > out 2> err || fail "record under observation"
+total=$(tail -n 1 out)
+n=1
+while [ "$n" -le "$total" ]; do
+    rm -rf k
+    cp -r start k
+    "$TOOLS/kill_at" "$n" "$SOWER" record lab.yaml results.csv --out k --quiet > out 2> err
+    [ $? = 137 ] || break
+    "$SOWER" record lab.yaml results.csv --out k --quiet > out 2> err
+    code=$?
+    [ "$code" = 0 ] || [ "$code" = 3 ] || fail "exit code $code of the record after a kill at point $n"
+    equal "$(cat k/metrics.csv k/rounds/00/*.csv | cksum)" "$recorded" "results recorded after a kill at point $n of $total"
+    [ -s k/report.html ] || fail "no report after a kill at point $n"
+    nothing_half_written k
+    n=$((n + step))
+done
+
 # with two threads and a clock instead of a count
 for delay in 0.01 0.03 0.06 0.1 0.15 0.2; do
     "$SOWER" run sim.yaml --out clock --threads 2 --quiet > out 2> err &

@@ -33,6 +33,11 @@ equal "$(waiting)" 6 "awaited"
 [ -e lab.sower/metrics.csv ] && fail "a round that waits was evaluated"
 expect 3 "$SOWER" plan lab.yaml
 expect 3 "$SOWER" run lab.yaml
+# the same file once more adds nothing
+expect 3 "$SOWER" record lab.yaml results.csv
+says "recorded before"
+prints "recorded 0" "awaited 6"
+equal "$(waiting)" 6 "awaited"
 
 # one without a readout has failed; two that were not planned count too; controls are not candidates; CRLF, BOM, plain names
 picks lab.sower/rounds/00/batch.csv > planned
@@ -55,7 +60,6 @@ equal "$(json status.json status.failed)" 1 "failed"
 
 # the last one will not come
 missing=$(sed -n 10p planned)
-printf 'gene,score,n_cells\nNT,0,9\n' > results.csv
 expect 0 "$SOWER" record lab.yaml results.csv --complete
 prints "failed 1"
 equal "$(waiting)" 0 "awaited"
@@ -102,7 +106,10 @@ expect 0 "$SOWER" record lab.yaml results.csv
 says "every round of this campaign is done"
 expect 3 "$SOWER" plan lab.yaml
 expect 3 "$SOWER" run lab.yaml
+expect 3 "$SOWER" record lab.yaml results.csv
+echo >> results.csv
 expect 1 "$SOWER" record lab.yaml results.csv
+says "no planned round"
 nothing_half_written lab.sower
 
 # a whole batch may fail; then the next result still makes a round
