@@ -8,7 +8,10 @@
 #include "models/gp/gp_internal.h"
 #include "models/model_internal.h"
 
-enum { FEWEST_ELSEWHERE = 20 }; /* perturbations a reference must have to say anything */
+enum {
+    FEWEST_ELSEWHERE = 20, /* perturbations a reference must have to say anything */
+    FEWEST_WARPED = 30     /* values that show a shape */
+};
 
 /* With a reference, in units of its variance: the arm that believes it and the arm that does not. White noise is held, because batches chosen by
  * prediction are range-restricted and would make it look small. From two lines with 2,000 knockdowns each; docs/math/gp.md has the table. */
@@ -93,16 +96,24 @@ done:
     return st;
 }
 
-/* Values in standard units. With a reference its unit is taken, unless the two are clearly not on one scale. */
-static void standardise(sow_gp *g, sow_sample *s, const sow_training *t, double reference_scale)
+/* Values in standard units. Alone in its context a readout is warped to normal scores first. With a reference it keeps its shape, and the
+ * reference's unit is taken, unless the two are clearly not on one scale. */
+static sow_status standardise(sow_gp *g, sow_sample *s, const sow_training *t, double reference_scale, sow_error *err)
 {
+    sow_status st = SOW_OK;
     double sd;
     for (sow_index i = 0; i < s->n; i++) s->z[i] = t->y[s->row[i]];
+    if (!(reference_scale > 0) && s->n >= FEWEST_WARPED && sow_variance(s->z, s->n) > 0) {
+        SOW_TRY(sow_i_warp_create(&g->warp, s->z, s->n, err));
+        for (sow_index i = 0; i < s->n; i++) s->z[i] = sow_i_warp_score(&g->warp, s->z[i]);
+    }
     g->centre = sow_mean(s->z, s->n);
     sd = sqrt(sow_variance(s->z, s->n));
     g->scale = sd > 0 ? sd : 1.0;
     if (reference_scale > 0 && !(sd > 3 * reference_scale) && !(3 * sd < reference_scale)) g->scale = reference_scale;
     for (sow_index i = 0; i < s->n; i++) s->z[i] = (s->z[i] - g->centre) / g->scale;
+done:
+    return st;
 }
 
 /* ---- learning ---- */
@@ -196,7 +207,7 @@ sow_status sow_i_gp_fit_scalar(sow_gp *g, const sow_training *t, const sow_model
     if (wants_reference(t, o)) SOW_TRY(sow_i_elsewhere(&elsewhere, t, err));
     use = elsewhere.n >= FEWEST_ELSEWHERE && elsewhere.scale > 0;
     if (use) SOW_TRY(sow_i_gp_learn_reference(g, &elsewhere, t, o, env, err));
-    standardise(g, &s, t, use ? elsewhere.scale : 0);
+    SOW_TRY(standardise(g, &s, t, use ? elsewhere.scale : 0, err));
     SOW_TRY(sow_i_items_create(&g->items, g->priors->prior, g->priors->n_priors, NULL, s.item, s.n, err));
     if (use) {
         SOW_TRY(fit_arm(g, g->reference->mean_only ? &without_reference : &with_reference, g->reference, &s, o, env, err));

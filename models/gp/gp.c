@@ -15,6 +15,7 @@ static void destroy(sow_model *model)
         sow_i_conditional_clear(&g->arm[a].conditional);
         sow_i_kernel_destroy(g->arm[a].kernel);
     }
+    sow_i_warp_clear(&g->warp);
     sow_i_gp_profile_destroy(g->profile);
     sow_i_reference_destroy(g->reference);
     sow_i_items_destroy(g->items);
@@ -40,15 +41,8 @@ done:
 
 /* ---- predict ---- */
 
-double sow_i_gp_noise(const sow_gp *g, const sow_query *q, sow_index i)
-{
-    double ratio = sow_i_gp_ratio(g->typical_cells, q->cells ? q->cells[i] : (double)NAN), noise = 0;
-    for (sow_index a = 0; a < g->n_arms; a++) noise += g->arm[a].weight * sow_i_kernel_noise(g->arm[a].kernel, ratio);
-    return g->scale * g->scale * noise;
-}
-
 /* The mixture of arms has mean sum w m and variance sum w (v + m^2) - mean^2, taken one arm at a time. */
-static void mix_in(double *mean, double *var, double so_far, const double *m, const double *v, double w, sow_index n)
+void sow_i_gp_mix(double *mean, double *var, double so_far, const double *m, const double *v, double w, sow_index n)
 {
     double share = w / (so_far + w);
     for (sow_index i = 0; i < n; i++) {
@@ -58,28 +52,46 @@ static void mix_in(double *mean, double *var, double so_far, const double *m, co
     }
 }
 
+double sow_i_gp_noise(const sow_gp *g, const sow_query *q, sow_index i)
+{
+    double ratio = sow_i_gp_ratio(g->typical_cells, q->cells ? q->cells[i] : (double)NAN), noise = 0;
+    for (sow_index a = 0; a < g->n_arms; a++) noise += g->arm[a].weight * sow_i_kernel_noise(g->arm[a].kernel, ratio);
+    return noise;
+}
+
+void sow_i_gp_to_values(const sow_gp *g, const sow_query *q, double *mean, double *var, double *noise)
+{
+    double unit = g->scale * g->scale;
+    for (sow_index i = 0; i < q->n; i++) {
+        double m = g->centre + g->scale * mean[i], v = unit * var[i], e = unit * sow_i_gp_noise(g, q, i);
+        int warped = g->warp.n > 0;
+        mean[i] = warped ? sow_i_warp_mean(&g->warp, m, v + e) : m; /* what a measurement gives on average */
+        var[i] = warped ? sow_i_warp_variance(&g->warp, m, v) : v;
+        if (noise) noise[i] = warped ? fmax(sow_i_warp_variance(&g->warp, m, v + e) - var[i], 1e-6 * var[i]) : e;
+    }
+}
+
 static sow_status predict(const sow_model *model, const sow_query *q, double *mean, double *var, double *noise, const sow_env *env,
                           sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_gp *g = (const sow_gp *)model;
-    double *m = NULL, *v = NULL;
+    double *m = NULL, *v = NULL, *own = NULL;
     if (g->profile) return sow_i_gp_predict_profile(g, q, mean, var, noise, env, err);
     SOW_NEW(m, q->n);
     SOW_NEW(v, q->n);
+    SOW_NEW(own, q->n);
+    if (!var) var = own;
     SOW_TRY(sow_i_conditional_at(&g->arm[0].conditional, q->perturbation, q->n, mean, var, NULL, env, err));
     for (sow_index a = 1; a < g->n_arms; a++) {
         SOW_TRY(sow_i_conditional_at(&g->arm[a].conditional, q->perturbation, q->n, m, v, NULL, env, err));
-        mix_in(mean, var, g->arm[0].weight, m, v, g->arm[a].weight, q->n);
+        sow_i_gp_mix(mean, var, g->arm[0].weight, m, v, g->arm[a].weight, q->n);
     }
-    for (sow_index i = 0; i < q->n; i++) {
-        mean[i] = g->centre + g->scale * mean[i];
-        if (var) var[i] *= g->scale * g->scale;
-        if (noise) noise[i] = sow_i_gp_noise(g, q, i);
-    }
+    sow_i_gp_to_values(g, q, mean, var, noise);
 done:
     free(m);
     free(v);
+    free(own);
     return st;
 }
 

@@ -219,6 +219,25 @@ SOW_MUST_CHECK sow_status sow_i_factor_with_jitter(double *l, const double *k, s
 SOW_MUST_CHECK sow_status sow_i_conditional_at(const sow_conditional *c, const sow_index *other, sow_index m, double *mean, double *var,
                                                double *v, const sow_env *env, sow_error *err);
 
+/* ---- values to normal scores (warp.c) ---- */
+
+typedef struct {
+    sow_index n;      /* knots; 0 = no warp */
+    double *y, *z;    /* [n] ascending */
+    double low, high; /* slopes dy/dz beyond the ends */
+} sow_warp;
+
+/** Knots at the distinct values of y [n]; at least two must differ. Caller clears. */
+SOW_MUST_CHECK sow_status sow_i_warp_create(sow_warp *out, const double *y, sow_index n, sow_error *err);
+void sow_i_warp_clear(sow_warp *w);
+double sow_i_warp_value(const sow_warp *w, double z);
+/** Score of one of the values the warp was made from. */
+double sow_i_warp_score(const sow_warp *w, double y);
+/** Mean value of a score N(m, v). */
+double sow_i_warp_mean(const sow_warp *w, double m, double v);
+/** Variance of the normal whose central 90 % interval is as wide as the value's. */
+double sow_i_warp_variance(const sow_warp *w, double m, double v);
+
 /* ---- the fitted model (gp.c), shared with posterior.c ---- */
 
 /** One explanation of the values. A model with a reference has two, with and without it, weighted by their evidence. */
@@ -242,13 +261,18 @@ typedef struct {
     sow_arm arm[SOW_ARMS];
     sow_gp_profile *profile; /* NULL for a scalar; then one arm whose outputs are response components */
     double centre, scale;  /* y = centre + scale * z */
+    sow_warp warp;         /* of y before that (without a reference) */
     double typical_cells;  /* median of the known cells of the measured items; NaN = none known */
 } sow_gp;
 
 /** typical/actual cells: the factor of s1^2; 1 where unknown. */
 double sow_i_gp_ratio(double typical_cells, double cells);
-/** Variance a measurement of query item i with its cells would add, response units. */
+/** Variance a measurement of query item i with its cells would add, standard units. */
 double sow_i_gp_noise(const sow_gp *g, const sow_query *q, sow_index i);
+/** Mix moments m, v [n] of weight w into mean, var, which hold arms of weight so_far. */
+void sow_i_gp_mix(double *mean, double *var, double so_far, const double *m, const double *v, double w, sow_index n);
+/** Standard units to response units, in place; noise [n] may be NULL. */
+void sow_i_gp_to_values(const sow_gp *g, const sow_query *q, double *mean, double *var, double *noise);
 /** Learn everything a scalar model holds (fit.c); g is zeroed but for its base. */
 SOW_MUST_CHECK sow_status sow_i_gp_fit_scalar(sow_gp *g, const sow_training *t, const sow_model_options *o, const sow_env *env,
                                               sow_error *err);
