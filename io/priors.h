@@ -33,7 +33,7 @@ typedef struct {
 } sow_prior_coverage;
 
 /** Read every spec against the catalogue of `screen`; scaling and PCA use only rows with in_pool[i] != 0 (held-out rows are transformed, never fitted).
- *  Dense columns: centred and divided by their standard deviation per prior; fused = concatenation of priors each scaled to unit mean squared row norm
+ *  Dense columns: centred and divided by one pooled standard deviation per prior (a few columns of very different size: each by its own); fused = concatenation of priors each scaled to unit mean squared row norm
  *  (sets: tf-idf rows), then PCA to `prior_dims` (0 = no PCA).
  *  A pair A+B takes the mean of its agents' rows (sets: the union). `coverage` [n] filled, caller clears with sow_prior_coverage_clear.
  *  SOW_E_DATA: unreadable, NaN entries (names row and column), duplicate names, no overlap at all (prints three names of each side).
