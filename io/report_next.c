@@ -22,7 +22,7 @@ static const struct {
     {"ei",
      "The largest expected improvement over the best seen so far: prediction and uncertainty weighed by what they could gain."},
     {"probability-of-hit", "The perturbations most likely to be hits, by the model's prediction and its own doubt about it."},
-    {"lookahead", "Likely hits now, plus what measuring each is expected to teach about where the next rounds' hits are."},
+    {"lookahead", "High prediction, with a bonus for uncertainty that shrinks to nothing by the last round: room for surprises while it can pay."},
     {"thompson", "Best in random draws from what the model believes: likely hits often, doubtful ones sometimes."},
     {"reference", "Ranked by what the same perturbations did in a reference context."},
 };
