@@ -127,16 +127,19 @@ done:
     return st;
 }
 
-/* A second measurement of the same perturbation is a replicate: values are averaged by weight, cells add up. */
-static void merge_replicate(sow_i_item *item, double *values, double *covariate, double cells, double weight, double hit, sow_index d,
-                            sow_index p)
+/* A second measurement of the same perturbation is a replicate, merged as core/screen.h merges rows: values are averaged by weight, cells add
+ * up, and log(cells) is that of the sum. */
+static void merge_replicate(const sow_campaign *c, sow_i_item *item, const double *values, const double *covariate, double cells, double weight,
+                            double hit)
 {
     double wa = item->weight > 0 ? item->weight : 1, wb = weight > 0 ? weight : 1;
-    for (sow_index j = 0; j < d; j++)
+    for (sow_index j = 0; j < c->d; j++)
         item->values[j] = (wa * item->values[j] + wb * values[j]) / (wa + wb);
-    for (sow_index j = 0; j < p; j++)
-        item->covariate[j] = (wa * item->covariate[j] + wb * covariate[j]) / (wa + wb);
     item->cells += cells;
+    for (sow_index j = 0; j < c->p; j++) {
+        int is_log = strcmp(sow_names_get(c->screen->covariates, j), "log(cells)") == 0 && item->cells > 0;
+        item->covariate[j] = is_log ? log(item->cells) : (wa * item->covariate[j] + wb * covariate[j]) / (wa + wb);
+    }
     item->weight = wa + wb;
     item->hit = fmin(item->hit, hit);
 }
@@ -167,7 +170,7 @@ static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *ro
     SOW_TRY(read_values(&values, json_object_get(row, "values"), c->d, sow_i_name(c, q), err));
     SOW_TRY(read_values(&covariate, json_object_get(row, "covariate"), c->p, sow_i_name(c, q), err));
     if (item->values) {
-        merge_replicate(item, values, covariate, cells, weight, hit, c->d, c->p);
+        merge_replicate(c, item, values, covariate, cells, weight, hit);
     } else {
         item->values = values;
         item->covariate = covariate;

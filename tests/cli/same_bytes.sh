@@ -30,8 +30,10 @@ replayed c.yaml
 expect 0 "$SOWER" run c.yaml --out r --set acquisition.strategy=random --set 'rounds.initial.size=10' --set 'rounds.batches=[10, 10]'
 expect 0 "$SOWER" run c.yaml --out s --set acquisition.strategy=random --set 'rounds.initial.size=10' --set 'rounds.batches=[10, 10]' --seed 6
 for round in 00 01 02; do
+    sed -n 2p r/rounds/$round/batch.csv | cut -d, -f4 >> draws # the highest draw of the round
     differ "r/rounds/$round/batch.csv" "s/rounds/$round/batch.csv"
 done
+equal "$(sort -u draws | wc -l)" 3 "different draws in three rounds"
 # the first round does not depend on how many come after it
 expect 0 "$SOWER" run c.yaml --out t --set acquisition.strategy=random --set 'rounds.initial.size=10' --set 'rounds.batches=[10]'
 same r/rounds/01/batch.csv t/rounds/01/batch.csv

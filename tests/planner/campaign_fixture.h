@@ -100,6 +100,17 @@ static const char profile_yaml[] =
     "model: {kind: gp, iterations: 8, components: 4}\nacquisition: {strategy: max-variance}\n" COMMON_ROUNDS
     "oracle: {kind: replay, held_out: {fraction: 0.2}}\ndesign: {cells_per_perturbation: 45}\n";
 
+/* `text` with the first `old` replaced; the caller frees. */
+static inline char *replaced(const char *text, const char *old, const char *new_)
+{
+    const char *at = strstr(text, old);
+    cr_assert_not_null(at, "'%s' is not in the campaign", old);
+    size_t size = strlen(text) + strlen(new_) + 1;
+    char *out = calloc(1, size);
+    snprintf(out, size, "%.*s%s%s", (int)(at - text), text, new_, at + strlen(old));
+    return out;
+}
+
 /* The same two with people who measure: what the file holds of the target are candidates only. */
 static inline const char *at_lab(const char *yaml)
 {

@@ -53,16 +53,6 @@ static const char *pick(const char *folder, int round, int rank)
     return name;
 }
 
-static char *replaced(const char *text, const char *old, const char *new)
-{
-    const char *at = strstr(text, old);
-    cr_assert_not_null(at, "'%s' is not in the campaign", old);
-    size_t size = strlen(text) + strlen(new) + 1;
-    char *out = calloc(1, size);
-    snprintf(out, size, "%.*s%s%s", (int)(at - text), text, new, at + strlen(old));
-    return out;
-}
-
 Test(readouts, the_reference_ranks_the_first_batch)
 {
     char *yaml = replaced(scalar_yaml, "size: 8, strategy: random", "size: 8, strategy: reference");

@@ -10,7 +10,7 @@ static sow_error err;
 typedef struct {
     sow_config *config;
     sow_campaign *c;
-    char name[16][16]; /* of the planned batch */
+    char name[32][16]; /* of the planned batch */
     int n;
 } lab;
 
@@ -105,7 +105,6 @@ Test(record, refuses_profiles_without_a_gene_of_the_campaign)
 static double recorded_value(const lab *l, const char *name)
 {
     char path[128], *text = NULL;
-    (void)path;
     double value = NAN;
     MUST(sow_campaign_report(l->c, NULL, &err));
     char wanted[32];
@@ -138,6 +137,42 @@ Test(record, averages_replicates_by_their_cells_within_a_file_and_between_files)
     cr_assert_float_eq(recorded_value(&l, l.name[0]), 3.5, 1e-9);
     cr_assert_eq(s.pending, 7);
     close_lab(&l);
+}
+
+/* All planned perturbations with two replicates each, in one file or in two. */
+static char *with_replicates(int files)
+{
+    char text[2][2048] = {"", ""};
+    sow_record_summary s;
+    /* 24 in the first batch: with fewer than 20 no slope is fitted and the covariate would not matter */
+    char *larger = replaced(scalar_yaml, "size: 8", "size: 24"), *yaml = replaced(larger, "column: score}", "column: score, adjust_for: [log(cells)]}");
+    lab l = open_lab(yaml);
+    free(larger);
+    free(yaml);
+    for (int i = 0; i < l.n; i++) {
+        int n = atoi(l.name[i] + 1);
+        char *two = text[files - 1], *one = i + 1 < l.n ? text[0] : two; /* the first file must leave the round open */
+        snprintf(one + strlen(one), sizeof text[0] - strlen(one), "%s,%g,%d\n", l.name[i], scalar_of(n, 0), 60 + 7 * i);
+        snprintf(two + strlen(two), sizeof text[0] - strlen(two), "%s,%g,%d\n", l.name[i], scalar_of(n, 0) + 0.5, 30 + 11 * i);
+    }
+    for (int f = 0; f < files; f++) {
+        char whole[4200];
+        snprintf(whole, sizeof whole, "gene,score,n_cells\n%s", text[f]);
+        MUST(sow_campaign_record(l.c, scratch_write("r.csv", whole), 0, &s, NULL, &err));
+    }
+    plan(&l);
+    char *results = results_of("c.sower");
+    close_lab(&l);
+    scratch_remove_tree(scratch_path("c.sower"));
+    return results;
+}
+
+Test(record, makes_the_same_of_replicates_that_come_together_and_apart)
+{
+    char *together = with_replicates(1), *apart = with_replicates(2);
+    cr_assert_str_eq(together, apart);
+    free(together);
+    free(apart);
 }
 
 Test(record, calls_few_cells_partial_and_no_readout_failed)
