@@ -97,6 +97,10 @@ equal "$(results_of closed)" "$wanted" "results of a run with stdout closed"
 equal "$(head -c 15 closed/campaign.db)" "SQLite format 3" "start of the database of a run with stdout closed"
 "$SOWER" run sim.yaml --out closed3 <&- >&- 2>&-
 equal "$(results_of closed3)" "$wanted" "results of a run with everything closed"
+# messages of a closed stderr do not land in a file of the campaign
+"$SOWER" run sim.yaml --out closed2 > out 2>&-
+equal "$?" 0 "exit code with stderr closed"
+grep -q round closed2/lock && fail "a message is in the lock file: $(head -n 1 closed2/lock)"
 # a reader that goes away
 "$SOWER" check --list keys 2> err | head -n 1 > /dev/null
 [ -s err ] && grep -qv 'could not be written' err && fail "more than a line about the reader that went away"
