@@ -1,7 +1,7 @@
 /* Inside the planner: the loaded world of a campaign, its state, and the steps between them.
  *
  * setup.c loads the world; state.c replays events; learn.c turns state into training data and fitted models; plan.c, measure.c and record.c make
- * events; score.c evaluates a round; files.c writes what people read; summary.c says it as JSON. */
+ * events; score.c evaluates a round; files.c writes what people read; report.c, summary.c and parts.c say it as JSON. */
 #ifndef SOWER_PLANNER_CAMPAIGN_INTERNAL_H
 #define SOWER_PLANNER_CAMPAIGN_INTERNAL_H
 
@@ -163,7 +163,16 @@ SOW_MUST_CHECK sow_status sow_i_write_all(const sow_campaign *c, sow_error *err)
 void sow_i_remove_leftovers(const sow_campaign *c);
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out);
 
-/* summary.c */
+/* parts.c: JSON parts; new references */
+json_t *sow_i_real_or_null(double x);
+const char *sow_i_state_word(const sow_campaign *c);
+void sow_i_put_next(json_t *out, const sow_campaign *c); /* sets "next" */
+sow_index sow_i_hits_in_round(const sow_campaign *c, sow_index round);
+json_t *sow_i_rounds_json(const sow_campaign *c);
+json_t *sow_i_priors_json(const sow_campaign *c);
+json_t *sow_i_dropped_json(const sow_campaign *c);
+
+/* report.c */
 SOW_MUST_CHECK sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err);
 
 /* small shared helpers (state.c) */

@@ -6,16 +6,11 @@
 #include "core/memory.h"
 #include "planner/campaign_internal.h"
 
-static json_t *real_or_null(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 static json_t *reals(const double *x, sow_index n)
 {
     json_t *a = json_array();
     for (sow_index i = 0; i < n; i++)
-        json_array_append_new(a, real_or_null(x[i]));
+        json_array_append_new(a, sow_i_real_or_null(x[i]));
     return a;
 }
 
@@ -25,7 +20,7 @@ json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_out
     if (outcome == SOW_FAILED)
         return json_pack("{s:s,s:i}", "perturbation", sow_i_name(c, perturbation), "outcome", (int)outcome);
     return json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o}", "perturbation", sow_i_name(c, perturbation), "outcome", (int)outcome, "cells",
-                     real_or_null(cells), "weight", real_or_null(weight), "hit", real_or_null(hit), "values", reals(values, c->d), "covariate",
+                     sow_i_real_or_null(cells), "weight", sow_i_real_or_null(weight), "hit", sow_i_real_or_null(hit), "values", reals(values, c->d), "covariate",
                      reals(covariate, c->p));
 }
 

@@ -113,17 +113,12 @@ done:
     return st;
 }
 
-static json_t *real_or_null(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 static void add_row(json_t *rows, sow_index round, sow_index measured, const char *model, const char *context, const char *metric, double value,
                     double low, double high)
 {
     json_array_append_new(rows, json_pack("{s:I,s:I,s:s,s:s,s:s,s:o,s:o,s:o}", "round", (json_int_t)round, "measured", (json_int_t)measured, "model",
-                                          model, "context", context, "metric", metric, "value", real_or_null(value), "low", real_or_null(low),
-                                          "high", real_or_null(high)));
+                                          model, "context", context, "metric", metric, "value", sow_i_real_or_null(value), "low", sow_i_real_or_null(low),
+                                          "high", sow_i_real_or_null(high)));
 }
 
 /* The context's mean response over what was measured there: what a centred metric subtracts. */
