@@ -82,3 +82,17 @@ void cli_say_next(const sow_campaign *campaign, const cli_args *args)
     default: fprintf(stderr, "every round of this campaign is done\n");
     }
 }
+
+sow_status cli_say_outcome(const sow_campaign *campaign, const cli_args *args, int with_next, sow_error *err)
+{
+    char *json = NULL;
+    if (!args->json) {
+        printf("%s/report.html\n", sow_campaign_dir(campaign));
+        if (with_next) cli_say_next(campaign, args);
+        return SOW_OK;
+    }
+    sow_status st = sow_campaign_status_json(&json, campaign, err);
+    if (st == SOW_OK) puts(json);
+    free(json);
+    return st;
+}

@@ -2,6 +2,8 @@
 #ifndef SOWER_CLI_CLI_H
 #define SOWER_CLI_CLI_H
 
+#include <jansson.h>
+
 #include "core/env.h"
 #include "io/config.h"
 #include "planner/campaign.h"
@@ -63,6 +65,13 @@ sow_config *cli_open(sow_campaign **campaign, const cli_args *args, sow_campaign
 int cli_close(sow_config *config, sow_campaign *campaign, sow_status status, const sow_error *err, int exit_code);
 /** "round 1 is planned: ..." for plan, record and run. */
 void cli_say_next(const sow_campaign *campaign, const cli_args *args);
+/** What plan and run leave on stdout: the status as JSON, or where the report is (and, when asked, what comes next). */
+sow_status cli_say_outcome(const sow_campaign *campaign, const cli_args *args, int with_next, sow_error *err);
+
+/* json_text.c: fields of a JSON object; 0 or "" when absent */
+long long cli_json_integer(const json_t *j, const char *key);
+double cli_json_number(const json_t *j, const char *key);
+const char *cli_json_text(const json_t *j, const char *key);
 
 int cmd_init(const cli_args *args, const sow_env *env);
 int cmd_check(const cli_args *args, const sow_env *env);

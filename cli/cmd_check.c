@@ -1,4 +1,3 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,37 +54,21 @@ static int list(const char *what)
     return EXIT_WRONG_INPUT;
 }
 
-static long long integer(const json_t *j, const char *key)
-{
-    return (long long)json_integer_value(json_object_get(j, key));
-}
-
-static double number(const json_t *j, const char *key)
-{
-    return json_number_value(json_object_get(j, key));
-}
-
-static const char *text(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-    return s ? s : "";
-}
-
 static void print_data(const json_t *j)
 {
     const json_t *contexts = json_object_get(j, "contexts"), *priors = json_object_get(j, "priors"), *dropped = json_object_get(j, "dropped");
     for (size_t i = 0; i < json_array_size(contexts); i++) {
         const json_t *c = json_array_get(contexts, i);
-        printf("context   %s (%s): %lld perturbations\n", text(c, "context"), text(c, "role"), integer(c, "perturbations"));
+        printf("context   %s (%s): %lld perturbations\n", cli_json_text(c, "context"), cli_json_text(c, "role"), cli_json_integer(c, "perturbations"));
     }
     for (size_t i = 0; i < json_array_size(priors); i++) {
         const json_t *p = json_array_get(priors, i);
-        printf("prior     %s (%s, %lld dimensions): covers %lld of %lld in the pool\n", text(p, "name"), text(p, "kind"), integer(p, "dim"),
-               integer(p, "covered"), integer(p, "pool_size"));
+        printf("prior     %s (%s, %lld dimensions): covers %lld of %lld in the pool\n", cli_json_text(p, "name"), cli_json_text(p, "kind"), cli_json_integer(p, "dim"),
+               cli_json_integer(p, "covered"), cli_json_integer(p, "pool_size"));
     }
     for (size_t i = 0; i < json_array_size(dropped); i++) {
         const json_t *d = json_array_get(dropped, i);
-        printf("left out  %lld: %s (%s)\n", integer(d, "count"), text(d, "what"), text(d, "names"));
+        printf("left out  %lld: %s (%s)\n", cli_json_integer(d, "count"), cli_json_text(d, "what"), cli_json_text(d, "names"));
     }
 }
 
@@ -94,22 +77,22 @@ static void print_plan(const json_t *j)
     const json_t *bill = json_object_get(j, "bill"), *rounds = json_object_get(bill, "rounds"), *effort = json_object_get(j, "effort");
     for (size_t i = 0; i < json_array_size(rounds); i++) {
         const json_t *r = json_array_get(rounds, i);
-        printf("round %-3lld %lld by %s, %.2f %s\n", integer(r, "round"), integer(r, "size"), text(r, "strategy"), number(r, "cost"),
-               text(bill, "currency"));
+        printf("round %-3lld %lld by %s, %.2f %s\n", cli_json_integer(r, "round"), cli_json_integer(r, "size"), cli_json_text(r, "strategy"), cli_json_number(r, "cost"),
+               cli_json_text(bill, "currency"));
     }
-    printf("bill      %.2f %s, %.4g weeks\n", number(bill, "total"), text(bill, "currency"), number(bill, "weeks"));
-    printf("effort    at most about %.0f s of computing and %.0f MB of memory\n", number(effort, "seconds_at_most"), number(effort, "memory_mb"));
+    printf("bill      %.2f %s, %.4g weeks\n", cli_json_number(bill, "total"), cli_json_text(bill, "currency"), cli_json_number(bill, "weeks"));
+    printf("effort    at most about %.0f s of computing and %.0f MB of memory\n", cli_json_number(effort, "seconds_at_most"), cli_json_number(effort, "memory_mb"));
 }
 
 static void print_check(const char *source)
 {
     json_t *j = json_loads(source, 0, NULL);
-    printf("%s: the campaign file and its data are fine\n", text(j, "name"));
-    printf("folder    %s\nreadout   %s (%lld features), model %s, oracle %s\n", text(j, "folder"), text(j, "readout"), integer(j, "features"),
-           text(j, "model"), text(j, "oracle"));
+    printf("%s: the campaign file and its data are fine\n", cli_json_text(j, "name"));
+    printf("folder    %s\nreadout   %s (%lld features), model %s, oracle %s\n", cli_json_text(j, "folder"), cli_json_text(j, "readout"), cli_json_integer(j, "features"),
+           cli_json_text(j, "model"), cli_json_text(j, "oracle"));
     print_data(j);
-    printf("pool      %lld to choose from, %lld held out", integer(j, "pool_size"), integer(j, "held_out"));
-    if (json_object_get(j, "true_hits_in_pool")) printf(", %lld true hits in the pool", integer(j, "true_hits_in_pool"));
+    printf("pool      %lld to choose from, %lld held out", cli_json_integer(j, "pool_size"), cli_json_integer(j, "held_out"));
+    if (json_object_get(j, "true_hits_in_pool")) printf(", %lld true hits in the pool", cli_json_integer(j, "true_hits_in_pool"));
     printf("\n");
     print_plan(j);
     json_decref(j);

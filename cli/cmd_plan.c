@@ -1,6 +1,3 @@
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "cli/cli.h"
 
 int cmd_plan(const cli_args *args, const sow_env *env)
@@ -14,14 +11,6 @@ int cmd_plan(const cli_args *args, const sow_env *env)
     if (sow_campaign_next_step(campaign) != SOW_NEXT_PLAN) code = EXIT_WAITING;
     else st = sow_campaign_plan(campaign, env, &err);
     if (st == SOW_OK) st = sow_campaign_report(campaign, env, &err); /* also when waiting: a kill may have come before it */
-    char *json = NULL;
-    if (st == SOW_OK && args->json) {
-        st = sow_campaign_status_json(&json, campaign, &err);
-        if (st == SOW_OK) puts(json);
-        free(json);
-    } else if (st == SOW_OK) {
-        printf("%s/report.html\n", sow_campaign_dir(campaign));
-        cli_say_next(campaign, args);
-    }
+    if (st == SOW_OK) st = cli_say_outcome(campaign, args, 1, &err);
     return cli_close(config, campaign, st, &err, code);
 }

@@ -1,6 +1,3 @@
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "cli/cli.h"
 
 int cmd_run(const cli_args *args, const sow_env *env)
@@ -13,14 +10,6 @@ int cmd_run(const cli_args *args, const sow_env *env)
     if (sow_campaign_next_step(campaign) == SOW_NEXT_NOTHING) code = EXIT_WAITING;
     sow_status st = sow_campaign_run(campaign, env, &err);
     if (st == SOW_OK && sow_campaign_next_step(campaign) == SOW_NEXT_MEASURE) code = EXIT_WAITING;
-    char *json = NULL;
-    if (st == SOW_OK && args->json) {
-        st = sow_campaign_status_json(&json, campaign, &err);
-        if (st == SOW_OK) puts(json);
-        free(json);
-    } else if (st == SOW_OK) {
-        printf("%s/report.html\n", sow_campaign_dir(campaign));
-        if (code != EXIT_DONE) cli_say_next(campaign, args);
-    }
+    if (st == SOW_OK) st = cli_say_outcome(campaign, args, code != EXIT_DONE, &err);
     return cli_close(config, campaign, st, &err, code);
 }

@@ -1,19 +1,7 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
-
-static long long integer(const json_t *j, const char *key)
-{
-    return (long long)json_integer_value(json_object_get(j, key));
-}
-
-static const char *text(const json_t *j, const char *key)
-{
-    const char *s = json_string_value(json_object_get(j, key));
-    return s ? s : "";
-}
 
 static void print_rounds(const json_t *rounds)
 {
@@ -22,8 +10,8 @@ static void print_rounds(const json_t *rounds)
         const json_t *r = json_array_get(rounds, i), *hits = json_object_get(r, "hits_found");
         char found[24] = "-";
         if (hits) snprintf(found, sizeof found, "%lld", (long long)json_integer_value(hits));
-        printf("%5lld  %-18s %4lld  %8lld  %6lld  %4s  %.2f\n", integer(r, "round"), text(r, "strategy"), integer(r, "size"), integer(r, "measured"),
-               integer(r, "failed"), found, json_real_value(json_object_get(r, "cost")));
+        printf("%5lld  %-18s %4lld  %8lld  %6lld  %4s  %.2f\n", cli_json_integer(r, "round"), cli_json_text(r, "strategy"), cli_json_integer(r, "size"), cli_json_integer(r, "measured"),
+               cli_json_integer(r, "failed"), found, json_real_value(json_object_get(r, "cost")));
     }
 }
 
@@ -33,7 +21,7 @@ static void print_metrics(const json_t *metrics)
     for (size_t i = 0; i < json_array_size(metrics); i++) {
         const json_t *m = json_array_get(metrics, i), *value = json_object_get(m, "value");
         if (!json_is_number(value)) continue;
-        printf("  %-12s %-24s %.6g\n", text(m, "model"), text(m, "metric"), json_number_value(value));
+        printf("  %-12s %-24s %.6g\n", cli_json_text(m, "model"), cli_json_text(m, "metric"), json_number_value(value));
     }
 }
 
@@ -41,9 +29,9 @@ static void print_table(const char *source)
 {
     json_t *j = json_loads(source, 0, NULL);
     const json_t *s = json_object_get(j, "status");
-    printf("%s: %s, round %lld of %lld\n%s\n", text(j, "name"), text(j, "state"), integer(j, "round"), integer(j, "rounds"), text(j, "folder"));
-    printf("pool of %lld: %lld free, %lld planned, %lld measured, %lld partial, %lld failed\n", integer(j, "pool_size"), integer(s, "free"),
-           integer(s, "planned"), integer(s, "measured"), integer(s, "partial"), integer(s, "failed"));
+    printf("%s: %s, round %lld of %lld\n%s\n", cli_json_text(j, "name"), cli_json_text(j, "state"), cli_json_integer(j, "round"), cli_json_integer(j, "rounds"), cli_json_text(j, "folder"));
+    printf("pool of %lld: %lld free, %lld planned, %lld measured, %lld partial, %lld failed\n", cli_json_integer(j, "pool_size"), cli_json_integer(s, "free"),
+           cli_json_integer(s, "planned"), cli_json_integer(s, "measured"), cli_json_integer(s, "partial"), cli_json_integer(s, "failed"));
     print_rounds(json_object_get(j, "rounds_done"));
     print_metrics(json_object_get(j, "metrics"));
     json_decref(j);
