@@ -2,7 +2,7 @@
 . "$(dirname "$0")/lib.sh"
 simulated
 # long enough to be caught in the middle, whatever the machine
-sed -i 's/perturbations: 90/perturbations: 900/; s/initial: {size: 12/initial: {size: 250/; s/batches: \[8, 8\]/batches: [60, 60, 60, 60, 60, 60]/' sim.yaml
+sed -i 's/perturbations: 90/perturbations: 700/; s/initial: {size: 12/initial: {size: 150/; s/batches: \[8, 8\]/batches: [50, 50, 50, 50, 50, 50]/' sim.yaml
 interrupted() { # interrupted SIGNAL: start, wait until the first round is planned, send, and collect
     "$SOWER" run sim.yaml --out "$1" --quiet > out 2> err &
     pid=$!

@@ -1,7 +1,7 @@
 # Two processes on one campaign: the second is told who holds it; status and report work meanwhile.
 . "$(dirname "$0")/lib.sh"
 simulated
-sed -i 's/perturbations: 90/perturbations: 1500/; s/initial: {size: 12/initial: {size: 250/; s/batches: \[8, 8\]/batches: [60, 60, 60, 60, 60, 60, 60, 60]/' sim.yaml
+sed -i 's/perturbations: 90/perturbations: 700/; s/initial: {size: 12/initial: {size: 150/; s/batches: \[8, 8\]/batches: [50, 50, 50, 50, 50, 50]/' sim.yaml
 "$SOWER" run sim.yaml > first.out 2> first.err &
 pid=$!
 n=0
