@@ -16,12 +16,12 @@ enum {
 /* With a reference, in units of its variance: the arm that believes it and the arm that does not. White noise is held, because batches chosen by
  * prediction are range-restricted and would make it look small. From two lines with 2,000 knockdowns each; docs/math/gp.md has the table. */
 static const sow_kernel_prior with_reference = {
-    .amplitude = {[SOW_ROLE_SETS] = 0.06, [SOW_ROLE_LAYOUT] = 0.015, [SOW_ROLE_DENSE] = 0.0075, [SOW_ROLE_SCORES] = 0.0,
+    .amplitude = {[SOW_ROLE_SETS] = 0.06, [SOW_ROLE_LAYOUT] = 0.015, [SOW_ROLE_DENSE] = 0.0075, [SOW_ROLE_SCORES] = 0.02,
                   [SOW_ROLE_REFERENCE_VALUE] = 0.045, [SOW_ROLE_REFERENCE_CELLS] = 0.015},
     .amplitude_sd = 0.5, .length_sd = 0.05, .s0 = 0.3, .s0_sd = 0.01, .s1 = 0.02, .s1_sd = 0.5, .constant = 25.0,
 };
 static const sow_kernel_prior without_reference = {
-    .amplitude = {[SOW_ROLE_SETS] = 0.12, [SOW_ROLE_LAYOUT] = 0.09, [SOW_ROLE_DENSE] = 0.015, [SOW_ROLE_SCORES] = 0.0},
+    .amplitude = {[SOW_ROLE_SETS] = 0.12, [SOW_ROLE_LAYOUT] = 0.09, [SOW_ROLE_DENSE] = 0.015, [SOW_ROLE_SCORES] = 0.04},
     .amplitude_sd = 0.5, .length_sd = 0.05, .s0 = 0.3, .s0_sd = 0.01, .s1 = 0.02, .s1_sd = 0.5, .constant = 25.0,
 };
 
