@@ -59,7 +59,7 @@ typedef struct {
 #define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30}
 
 typedef struct sow_model sow_model;         /* a fitted model; first member of each implementation is sow_model_base */
-typedef struct sow_posterior sow_posterior; /* a joint posterior over one query, scalar readouts (profiles: over the first component's norm, see gp.h) */
+typedef struct sow_posterior sow_posterior; /* a joint posterior over one query, scalar readouts */
 
 typedef struct {
     const char *name;    /* "gp" */
