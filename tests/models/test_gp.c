@@ -265,3 +265,31 @@ Test(gp, a_skewed_readout_keeps_its_order_and_its_coverage)
     asked_clear(&a);
     fixture_clear(&f);
 }
+
+Test(gp, the_posterior_of_a_warped_readout_is_one_distribution)
+{
+    enum { ITEMS = 40 };
+    fixture f = fixture_make(160, 80, 0, 1, 61);
+    for (sow_index r = 0; r < f.n; r++) f.y[r] = exp(f.y[r]);
+    sow_model *m = fit_gp(fixture_training(&f), "none");
+    asked a = ask_all(ITEMS, 1);
+    sow_posterior *p = NULL;
+    double one[ITEMS], other[ITEMS];
+    OK(sow_model_posterior(&p, m, &a.q, NULL, err));
+    OK(sow_model_predict(m, &a.q, a.mean, a.var, a.noise, NULL, err));
+    for (sow_index i = 0; i < ITEMS; i++) {
+        NEAR(p->mean[i], a.mean[i], 0);
+        NEAR(p->var[i], a.var[i], 0);
+        NEAR(p->noise[i], a.noise[i], 0);
+    }
+    OK(p->column(p, 3, one, err));
+    for (sow_index j = 0; j < ITEMS; j++) {
+        OK(p->column(p, j, other, err));
+        NEAR(one[j], other[3], 1e-10 * sqrt(p->var[3] * p->var[j]));
+    }
+    check_draws(p, ITEMS);
+    sow_posterior_destroy(p);
+    sow_model_destroy(m);
+    asked_clear(&a);
+    fixture_clear(&f);
+}
