@@ -5,9 +5,10 @@
  * u_j, are k outputs of one process (one kernel and noise, the sum of their marginal likelihoods). Its kernels look at the priors and, when there
  * are other contexts, at what the perturbation did there. Back in d features, with latent variance v(x) and noise n(x) of the process:
  *
- *   mean_f = two-way_f + sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
+ *   mean_f = c_f + b (two-way_f - c_f) + sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
  *
- * where discarded_f is the residuals' variance outside the components. No array is larger than items x features. */
+ * c is the mean of the target's measured items and b a least-squares slope in [0, 1]: how much of what a perturbation does elsewhere it does here.
+ * discarded_f is the residuals' variance outside the components. No array is larger than items x features. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 
 struct sow_gp_profile {
     sow_model *additive;      /* two-way or train-mean, for the mean */
+    double *centre;           /* [d] mean of the target's measured items */
+    double slope;             /* of the additive model's deviations from it, 0..1 */
     sow_index k, d;
     const double *components; /* [k, d] of the response space */
     sow_pca own;              /* fitted here when the caller has no response space */
@@ -33,6 +36,7 @@ void sow_i_gp_profile_destroy(sow_gp_profile *p)
     if (!p) return;
     sow_model_destroy(p->additive);
     sow_pca_clear(&p->own);
+    free(p->centre);
     free(p->unit);
     free(p->spread);
     free(p->discarded);
@@ -69,8 +73,36 @@ done:
     return st;
 }
 
-/* Residuals e [n, d] of the sample under the additive model. */
-static sow_status residuals(double *e, const sow_gp_profile *p, const sow_training *t, const sow_sample *s, const sow_env *env, sow_error *err)
+/* The mean in all features: the additive model, its deviations from the context's mean shrunk. */
+static sow_status shrunk_additive(double *mean, const sow_gp_profile *p, const sow_query *q, const sow_env *env, sow_error *err)
+{
+    sow_status st = sow_model_predict(p->additive, q, mean, NULL, NULL, env, err);
+    if (st != SOW_OK) return st;
+    for (sow_index i = 0; i < q->n; i++)
+        for (sow_index f = 0; f < p->d; f++) mean[i * p->d + f] = p->centre[f] + p->slope * (mean[i * p->d + f] - p->centre[f]);
+    return SOW_OK;
+}
+
+/* Least-squares slope of the measured deviations from their mean on the additive model's, e [n, d]: how much of what a perturbation does
+ * elsewhere it does here. */
+static void fit_slope(sow_gp_profile *p, const double *e, const sow_training *t, const sow_sample *s)
+{
+    sow_index d = p->d;
+    double xy = 0, xx = 0;
+    for (sow_index i = 0; i < s->n; i++)
+        for (sow_index f = 0; f < d; f++) p->centre[f] += t->y[s->row[i] * d + f] / (double)s->n;
+    for (sow_index i = 0; i < s->n; i++) {
+        for (sow_index f = 0; f < d; f++) {
+            double x = e[i * d + f] - p->centre[f];
+            xy += x * (t->y[s->row[i] * d + f] - p->centre[f]);
+            xx += x * x;
+        }
+    }
+    p->slope = xx > 0 ? fmin(fmax(xy / xx, 0), 1) : 1;
+}
+
+/* Residuals e [n, d] of the sample under the shrunk additive model. */
+static sow_status residuals(double *e, sow_gp_profile *p, const sow_training *t, const sow_sample *s, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index d = p->d, *context = NULL;
@@ -78,6 +110,8 @@ static sow_status residuals(double *e, const sow_gp_profile *p, const sow_traini
     for (sow_index i = 0; i < s->n; i++) context[i] = t->context[s->row[i]];
     sow_query q = {.n = s->n, .perturbation = s->item, .context = context};
     SOW_TRY(sow_model_predict(p->additive, &q, e, NULL, NULL, env, err));
+    fit_slope(p, e, t, s);
+    SOW_TRY(shrunk_additive(e, p, &q, env, err));
     for (sow_index i = 0; i < s->n; i++)
         for (sow_index f = 0; f < d; f++) e[i * d + f] = t->y[s->row[i] * d + f] - e[i * d + f];
 done:
@@ -174,6 +208,7 @@ sow_status sow_i_gp_fit_profile(sow_gp *g, const sow_training *t, const sow_mode
     SOW_TRY(sow_i_gp_priors_create(&g->priors, t->priors, strcmp(o->kernel, "auto") == 0, env, err));
     SOW_TRY(fit_additive(p, t, o, env, err));
     SOW_TRY(choose_components(p, t, o, env, err));
+    SOW_NEW(p->centre, p->d);
     SOW_NEW(p->unit, p->k);
     SOW_NEW(p->spread, p->d);
     SOW_NEW(p->discarded, p->d);
@@ -199,7 +234,7 @@ sow_status sow_i_gp_predict_profile(const sow_gp *g, const sow_query *q, double 
     double *m = NULL, *v = NULL;
     SOW_NEW(m, q->n * k);
     SOW_NEW(v, q->n);
-    SOW_TRY(sow_model_predict(p->additive, q, mean, NULL, NULL, env, err));
+    SOW_TRY(shrunk_additive(mean, p, q, env, err));
     SOW_TRY(sow_i_conditional_at(&g->arm[0].conditional, q->perturbation, q->n, m, v, NULL, env, err));
     for (sow_index i = 0; i < q->n * k; i++) m[i] *= p->unit[i % k];
     if (k > 0) SOW_TRY(sow_gemm(sow_env_threads(env), 0, 0, q->n, d, k, 1, m, k, p->components, d, 1, mean, d, err));
