@@ -110,6 +110,10 @@ static void check_readout(sow_i_reader *r, sow_config *c, const sow_i_node *root
     if (s->kind == SOW_READOUT_PROFILE && s->column)
         sow_i_problem_at_path(r, root, "readout.column",
                               "a profile readout is the whole row; remove readout.column, or choose kind scalar");
+    if (s->kind == SOW_READOUT_SCALAR && same(s->transform, "rank")) /* its value would tell of what is not measured yet */
+        sow_i_problem_at_path(r, root, "readout.transform",
+                              "rank is for profiles: the rank of a scalar would depend on perturbations that are not measured yet; allowed here are "
+                              "none, log1p, log, log2, log10, sqrt, abs");
     for (sow_index i = 0; i < s->n_adjust; i++) {
         if (!same(s->adjust_for[i], "cells") && !same(s->adjust_for[i], "log(cells)")) continue;
         for (sow_index j = 0; j < c->n_sources; j++)

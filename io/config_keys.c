@@ -89,7 +89,8 @@ static const sow_i_key keys[] = {
      .sentence = "scalar: one number a perturbation; profile: one response vector."},
     {"readout.column", SOW_KEY_TEXT, AT(readout.column), .example = "score", .sentence = "Scalar: the column with the number."},
     {"readout.transform", SOW_KEY_ENUM, AT(readout.transform), .standard = "none",
-     .allowed = "none,log1p,log,log2,log10,sqrt,abs,rank", .sentence = "Scalar: applied to the number first."},
+     .allowed = "none,log1p,log,log2,log10,sqrt,abs,rank",
+     .sentence = "Applied to each number first; rank, for profiles only, ranks the numbers of each row."},
     {"readout.adjust_for", SOW_KEY_TEXTS, LIST_AT(readout.adjust_for, readout.n_adjust), .standard = "[]", .example = "[log(cells)]",
      .sentence = "Covariates taken out by a line fitted on what is measured: cells, log(cells), COLUMN or log(COLUMN)."},
 

@@ -300,27 +300,6 @@ done:
     return st;
 }
 
-/* Scalar ranks are taken among the rows of one context. */
-static sow_status rank_scalars(builder *b, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    double *value = NULL;
-    if (b->transform != SOW_I_RANK || b->readout->kind != SOW_READOUT_SCALAR) return SOW_OK;
-    SOW_NEW(value, b->n_rows);
-    for (sow_index c = 0; c < sow_names_count(b->contexts); c++) {
-        sow_index n = 0;
-        for (sow_index i = 0; i < b->n_rows; i++)
-            if (b->row[i].context == c && !b->row[i].is_name) value[n++] = b->row[i].value;
-        SOW_TRY(sow_i_rank_values(value, n, err));
-        n = 0;
-        for (sow_index i = 0; i < b->n_rows; i++)
-            if (b->row[i].context == c && !b->row[i].is_name) b->row[i].value = value[n++];
-    }
-done:
-    free(value);
-    return st;
-}
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -414,6 +393,10 @@ static sow_status start(builder *b, const sow_source *sources, sow_error *err)
     if (r->kind == SOW_READOUT_CELLS)
         SOW_FAIL(err, SOW_E_UNSUPPORTED, "readout.kind: single-cell matrices (readout cells) are not supported by this version; use scalar or profile");
     SOW_TRY(sow_i_transform_parse(&b->transform, r->transform, err));
+    if (b->transform == SOW_I_RANK && r->kind == SOW_READOUT_SCALAR) /* a rank would tell of rows that nobody has measured yet */
+        SOW_FAIL(err, SOW_E_CONFIG,
+                 "readout.transform: rank is for profiles, whose rows are ranked one by one; the rank of a scalar would depend on perturbations that "
+                 "are not measured yet");
     SOW_NEW(b->covariate, r->n_adjust);
     for (; b->n_covariates < r->n_adjust; b->n_covariates++)
         SOW_TRY(sow_i_covariate_parse(&b->covariate[b->n_covariates], r->adjust_for[b->n_covariates], err));
@@ -457,7 +440,6 @@ sow_status sow_sources_read(sow_screen **out, sow_dropped *dropped, const sow_so
     if (readout->kind == SOW_READOUT_PROFILE) SOW_TRY(sow_i_sources_intersect(b.features, b.loaded, n, dropped, err));
     for (sow_index k = 0; k < n; k++) SOW_TRY(gather_source(&b, k, dropped, err));
     SOW_TRY(settle_pairs(&b, err));
-    SOW_TRY(rank_scalars(&b, err));
     SOW_TRY(build_screen(out, &b, err));
     SOW_TRY(sow_progress(env, "reading", 1, err));
 done:

@@ -30,7 +30,7 @@ typedef struct {
 typedef struct {
     sow_readout_kind kind;
     const char *column;     /* scalar: the column */
-    const char *transform;  /* "none", "log1p", "log", "log2", "log10", "sqrt", "abs", "rank" */
+    const char *transform;  /* "none", "log1p", "log", "log2", "log10", "sqrt", "abs"; profiles also "rank": each row by itself */
     sow_index n_adjust;
     const char **adjust_for; /* "log(cells)", "cells", or a column name, or "log(COLUMN)" */
     const char *hit_column;  /* objective.column, or NULL */

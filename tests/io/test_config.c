@@ -380,6 +380,8 @@ Test(config_problem, sources_and_readout_must_fit)
                  "c.yaml:4:10: a scalar readout needs readout.column");
     expect_words(HEAD "oracle: {kind: replay}\nreadout: {kind: profile, column: y}\ndata: {sources: [" SOURCE "]}\n",
                  "c.yaml:4:34: a profile readout is the whole row");
+    expect_words(HEAD "oracle: {kind: replay}\nreadout: {column: y, transform: rank}\ndata: {sources: [" SOURCE "]}\n",
+                 "c.yaml:4:33: rank is for profiles");
     expect_words(HEAD "oracle: {kind: replay}\nreadout: {column: y, adjust_for: [log(cells)]}\ndata: {sources: [" SOURCE "]}\n",
                  "c.yaml:4:34: adjusting for log(cells) needs data.sources[0].cells");
 }

@@ -172,17 +172,25 @@ Test(source, applies_each_transform_before_merging)
         cr_assert(fabs(s->values[0] - cases[i].of_8) < 1e-14, "%s", cases[i].name);
         sow_screen_destroy(s);
     }
-    sow_source src = table_source("s.csv", "gene,y\nA,8\nB,-3\nC,100\nD,8\n");
+    sow_source src = table_source("s.csv", "gene,y\nA,8\n");
     sow_readout_spec r = scalar("y");
-    r.transform = "rank";
-    sow_screen *s = read_ok(NULL, &src, 1, &r);
-    cr_assert_eq(value_of(s, "B", "K562"), 0.125);
-    cr_assert_eq(value_of(s, "A", "K562"), 0.5);
-    cr_assert_eq(value_of(s, "C", "K562"), 0.875);
-    sow_screen_destroy(s);
-    src = table_source("s.csv", "gene,y\nA,8\n");
     r.transform = "sqr";
     refuses(&src, 1, &r, SOW_E_CONFIG, "unknown transform 'sqr'; did you mean 'sqrt'? allowed are none, log1p");
+}
+
+/* The rank of a scalar among all rows would tell a strategy of what it has not measured. */
+Test(source, ranks_the_numbers_of_a_profile_but_no_scalars)
+{
+    sow_source src = table_source("s.csv", "gene,a,b,c,d\nA,8,-3,100,8\nB,1,2,3,4\n");
+    sow_readout_spec r = {.kind = SOW_READOUT_PROFILE, .transform = "rank"};
+    sow_screen *s = read_ok(NULL, &src, 1, &r);
+    const double expected[] = {0.5, 0.125, 0.875, 0.5, 0.125, 0.375, 0.625, 0.875};
+    for (int i = 0; i < 8; i++) cr_assert_eq(s->values[i], expected[i], "number %d is %g", i, s->values[i]);
+    sow_screen_destroy(s);
+    src = table_source("s.csv", "gene,y\nA,8\nB,9\n");
+    r = scalar("y");
+    r.transform = "rank";
+    refuses(&src, 1, &r, SOW_E_CONFIG, "rank is for profiles");
 }
 
 Test(source, drops_rows_it_cannot_use_by_name)
