@@ -1,6 +1,7 @@
 /* The files a prior can come from, each into a sow_i_raw_prior. */
 #include "io/priors_internal.h"
 
+#include "core/adjust.h"
 #include "core/memory.h"
 #include "io/frame_internal.h"
 #include "io/npy.h"
@@ -152,6 +153,25 @@ done:
     return st;
 }
 
+/* Values of the prior's rows [n, d] as a model is given those of the context: adjusted for the readout's covariates by slopes from all of its rows. */
+static sow_status adjust_context(double *x, const sow_screen *screen, sow_index context, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index d = sow_screen_n_features(screen), p = sow_screen_n_covariates(screen), k = 0;
+    sow_adjust a = {0};
+    double *covariate = NULL;
+    if (p == 0) return SOW_OK;
+    SOW_NEW(covariate, n * p);
+    for (sow_index i = 0; i < screen->n_rows; i++)
+        if (screen->context[i] == context) memcpy(covariate + k++ * p, screen->covariate + i * p, (size_t)p * sizeof *covariate);
+    SOW_TRY(sow_adjust_fit(&a, x, n, d, covariate, p, NULL, err));
+    sow_adjust_apply(&a, x, n, covariate);
+done:
+    sow_adjust_clear(&a);
+    free(covariate);
+    return st;
+}
+
 /* What a reference context measured. A target's own measurements are what the campaign is there to learn: they are no prior. */
 static sow_status read_context(sow_i_raw_prior *raw, const sow_prior_spec *spec, const sow_screen *screen, sow_error *err)
 {
@@ -177,6 +197,7 @@ static sow_status read_context(sow_i_raw_prior *raw, const sow_prior_spec *spec,
         SOW_TRY(sow_names_add(raw->names, sow_names_get(screen->perturbations, screen->perturbation[i]), NULL, err));
         memcpy(raw->x + n++ * d, screen->values + i * d, (size_t)d * sizeof *raw->x);
     }
+    SOW_TRY(adjust_context(raw->x, screen, c, n, err));
 done:
     return st;
 }

@@ -217,6 +217,31 @@ Test(prior, takes_what_a_reference_context_measured)
     refuses(&spec, SOW_E_CONFIG, "no context 'reff' in the data; did you mean 'ref'?");
 }
 
+/* What a model learns from a reference is adjusted for the covariates of the readout; so is the prior made of it. */
+Test(prior, takes_the_covariates_out_of_a_reference_context)
+{
+    static const char *const names[] = {"A", "B", "C", "D"};
+    sow_screen *s = NULL;
+    cr_assert_eq(sow_screen_create(&s, SOW_READOUT_SCALAR, &err), SOW_OK);
+    s->detail = sow_calloc(4, sizeof *s->detail);
+    for (sow_index i = 0; i < 4; i++) add_perturbation(s, i, names[i], &names[i], 1);
+    s->context_role = sow_calloc(1, sizeof *s->context_role);
+    s->context_role[0] = SOW_ROLE_REFERENCE;
+    cr_assert_eq(sow_names_add(s->contexts, "ref", NULL, &err), SOW_OK);
+    cr_assert_eq(sow_names_add(s->features, "y", NULL, &err), SOW_OK);
+    cr_assert_eq(sow_names_add(s->covariates, "depth", NULL, &err), SOW_OK);
+    const double own[] = {1, -1, -1, 1}, depth[] = {-3, -1, 1, 3}; /* `own` is what the covariate does not explain */
+    for (sow_index i = 0; i < 4; i++)
+        cr_assert_eq(sow_screen_add_row(s, i, 0, NAN, 1, (double[]){own[i] + 10 * depth[i]}, &depth[i], NAN, &err), SOW_OK);
+    cr_assert_eq(sow_screen_merge(s, &err), SOW_OK);
+    sow_screen *kept = screen;
+    screen = s;
+    read_ok(&(sow_prior_spec){.name = "transfer", .context = "ref"}, 1, NULL, 0);
+    screen = kept;
+    for (int i = 0; i < 4; i++) cr_assert(fabs(set.priors[0].x[i] - own[i] * sqrt(0.75)) < 1e-12, "row %d is %g", i, set.priors[0].x[i]);
+    sow_screen_destroy(s);
+}
+
 /* ---- sets ---- */
 
 Test(prior, keeps_sets_sparse_and_unites_those_of_a_pair)
