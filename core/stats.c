@@ -147,9 +147,19 @@ sow_status sow_quantile(double *out, const double *x, sow_index n, double q, sow
     return SOW_OK;
 }
 
-static int tied(double above, double below)
+static int tied(double above, double below, double slack)
 {
-    return above == below || above - below <= 1e-6 || (isnan(above) && isnan(below));
+    return above == below || above - below <= slack || (isnan(above) && isnan(below));
+}
+
+/* 1e-6, and for values that lie closer together than 1 that part of their spread: small units are no ties. Items sorted descending. */
+static double slack_of(const sort_item *item, sow_index n)
+{
+    sow_index first = 0, last = n - 1;
+    while (first < n && isinf(item[first].value)) first++;
+    while (last > first && !isfinite(item[last].value)) last--;
+    double spread = first < n ? item[first].value - item[last].value : 0;
+    return 1e-6 * (spread < 1 ? spread : 1);
 }
 
 sow_status sow_order_descending(sow_index *order, const double *x, const char *const *names, sow_index n, sow_error *err)
@@ -158,8 +168,9 @@ sow_status sow_order_descending(sow_index *order, const double *x, const char *c
     sow_status st = make_items(&item, x, names, n, err);
     if (st != SOW_OK) return st;
     qsort(item, (size_t)n, sizeof *item, descending);
-    for (sow_index i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && tied(item[end - 1].value, item[end].value);) end++;
+    double slack = slack_of(item, n);
+    for (sow_index i = 0, end; i < n; i = end) { /* against the largest of a group: neighbours could chain a dense pool into one tie */
+        for (end = i + 1; end < n && tied(item[i].value, item[end].value, slack);) end++;
         if (end - i > 1) qsort(item + i, (size_t)(end - i), sizeof *item, by_name);
     }
     for (sow_index i = 0; i < n; i++) order[i] = item[i].at;

@@ -18,8 +18,8 @@ SOW_MUST_CHECK sow_status sow_spearman(double *out, const double *x, const doubl
 SOW_MUST_CHECK sow_status sow_ranks(double *ranks, const double *x, sow_index n, sow_error *err);
 /** Quantile q in [0,1] (else SOW_E_ARG), linear interpolation (type 7), x unsorted and untouched. NaN when n == 0 or a number is NaN. */
 SOW_MUST_CHECK sow_status sow_quantile(double *out, const double *x, sow_index n, double q, sow_error *err);
-/** Positions that sort x descending, ties by `names` (strcmp) when given, else by position. Values within 1e-6 of their neighbour in the
- *  sorted order are tied. NaN sorts last. order [n]. */
+/** Positions that sort x descending, ties by `names` (strcmp) when given, else by position. Values within 1e-6 (of
+ *  the spread of the finite ones when that is below 1) of the largest of their group are tied. NaN sorts last. order [n]. */
 SOW_MUST_CHECK sow_status sow_order_descending(sow_index *order, const double *x, const char *const *names, sow_index n, sow_error *err);
 /** Benjamini-Hochberg adjusted p values into q [n]. NaN p stays NaN and is not counted. */
 SOW_MUST_CHECK sow_status sow_bh(double *q, const double *p, sow_index n, sow_error *err);

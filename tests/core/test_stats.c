@@ -81,11 +81,20 @@ static void order_is(const double *x, const char *const *names, sow_index n, con
 
 Test(stats, order_breaks_ties_by_name_and_puts_nan_last)
 {
-    const double x[] = {1, 3, 3 + 5e-7, NAN, 3 - 5e-7, 1 + 2e-6, INFINITY, INFINITY, NAN, -INFINITY};
+    const double x[] = {1, 3, 3 + 4e-7, NAN, 3 - 4e-7, 1 + 2e-6, INFINITY, INFINITY, NAN, -INFINITY};
     const char *const names[] = {"j", "c", "d", "b", "a", "f", "z", "y", "a", "h"};
     order_is(x, names, 10, (sow_index[]){7, 6, 4, 1, 2, 5, 0, 9, 8, 3});
     order_is(x, NULL, 10, (sow_index[]){6, 7, 1, 2, 4, 5, 0, 9, 3, 8});
     order_is(x, names, 0, NULL);
+}
+
+/* A readout in small units is still ordered by its values, and a dense pool does not tie from neighbour to neighbour. */
+Test(stats, order_of_small_or_dense_values_is_not_the_order_of_names)
+{
+    const double small[] = {1e-9, 3e-9, 2e-9}, dense[] = {2, 2 + 9e-7, 2 + 18e-7, 1};
+    const char *const names[] = {"a", "b", "c", "d"};
+    order_is(small, names, 3, (sow_index[]){1, 2, 0});
+    order_is(dense, names, 4, (sow_index[]){1, 2, 0, 3});
 }
 
 Test(stats, benjamini_hochberg_as_worked_by_hand)
