@@ -162,6 +162,13 @@ static double group_mean(const double *column, sow_index stride, const double *w
     return sum / total;
 }
 
+double sow_screen_merged_covariate(const sow_screen *s, sow_index covariate, double cells, double mean)
+{
+    const char *name = sow_names_get(s->covariates, covariate);
+    if (!(cells > 0)) return mean;
+    return strcmp(name, "cells") == 0 ? cells : strcmp(name, "log(cells)") == 0 ? log(cells) : mean;
+}
+
 /* Sums the group into row `to` of `out`, whose columns are as wide as those of `s`. */
 static void merge_group(const sow_screen *out, sow_index to, const sow_screen *s, const row_key *key, sow_index n)
 {
@@ -183,8 +190,8 @@ static void merge_group(const sow_screen *out, sow_index to, const sow_screen *s
     out->hit[to] = hit;
     for (sow_index j = 0; j < d; j++) out->values[to * d + j] = group_mean(s->values + j, d, s->weight, key, n);
     for (sow_index j = 0; j < p; j++) {
-        int of_cells = strcmp(sow_names_get(s->covariates, j), "log(cells)") == 0 && cells > 0;
-        out->covariate[to * p + j] = of_cells ? log(cells) : group_mean(s->covariate + j, p, s->weight, key, n);
+        double mean = group_mean(s->covariate + j, p, s->weight, key, n);
+        out->covariate[to * p + j] = sow_screen_merged_covariate(s, j, cells, mean);
     }
 }
 

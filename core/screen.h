@@ -54,8 +54,10 @@ void sow_screen_destroy(sow_screen *s);
  *  SOW_E_ARG for an unknown perturbation or context, SOW_E_DATA for a weight or number of cells below 0 (cells may be NaN). */
 SOW_MUST_CHECK sow_status sow_screen_add_row(sow_screen *s, sow_index perturbation, sow_index context, double cells, double weight,
                                              const double *values, const double *covariate, double hit, sow_error *err);
-/** Merge rows of the same (perturbation, context): weighted mean of values, covariates recomputed by the caller's rule (log(cells) is taken
- *  from the summed cells when the covariate is named "log(cells)", else the weighted mean), cells and replicates summed, hit = minimum.
+/** Value of a covariate of merged rows: of the summed cells for those named "cells" and "log(cells)" (when the sum is known), else `mean`. */
+double sow_screen_merged_covariate(const sow_screen *s, sow_index covariate, double cells, double mean);
+/** Merge rows of the same (perturbation, context): weighted mean of values, covariates by sow_screen_merged_covariate, cells and replicates
+ *  summed, hit = minimum.
  *  NaN values are skipped; weights that are all 0 count as equal; cells are NaN when unknown in any row.
  *  Rows end up ordered by (perturbation, context). On failure nothing has changed. */
 SOW_MUST_CHECK sow_status sow_screen_merge(sow_screen *s, sow_error *err);

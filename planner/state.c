@@ -128,7 +128,7 @@ done:
 }
 
 /* A second measurement of the same perturbation is a replicate, merged as core/screen.h merges rows: values are averaged by weight, cells add
- * up, and log(cells) is that of the sum. */
+ * up, and covariates that are cells are those of the sum. */
 static void merge_replicate(const sow_campaign *c, sow_i_item *item, const double *values, const double *covariate, double cells, double weight,
                             double hit)
 {
@@ -137,8 +137,8 @@ static void merge_replicate(const sow_campaign *c, sow_i_item *item, const doubl
         item->values[j] = (wa * item->values[j] + wb * values[j]) / (wa + wb);
     item->cells += cells;
     for (sow_index j = 0; j < c->p; j++) {
-        int is_log = strcmp(sow_names_get(c->screen->covariates, j), "log(cells)") == 0 && item->cells > 0;
-        item->covariate[j] = is_log ? log(item->cells) : (wa * item->covariate[j] + wb * covariate[j]) / (wa + wb);
+        double mean = (wa * item->covariate[j] + wb * covariate[j]) / (wa + wb);
+        item->covariate[j] = sow_screen_merged_covariate(c->screen, j, item->cells, mean);
     }
     item->weight = wa + wb;
     item->hit = fmin(item->hit, hit);

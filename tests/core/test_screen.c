@@ -71,6 +71,23 @@ Test(screen, merging_twice_changes_nothing_and_rows_can_follow)
     sow_screen_destroy(s);
 }
 
+Test(screen, merged_covariates_that_are_cells_are_those_of_the_sum)
+{
+    sow_screen *s = NULL;
+    static const char *const covariates[] = {"cells", "depth"};
+    cr_assert_eq(sow_screen_create(&s, SOW_READOUT_SCALAR, NULL), SOW_OK);
+    cr_assert_eq(sow_names_add(s->perturbations, "A", NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_names_add(s->contexts, "K562", NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_names_add(s->features, "y", NULL, NULL), SOW_OK);
+    for (int i = 0; i < 2; i++) cr_assert_eq(sow_names_add(s->covariates, covariates[i], NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_screen_add_row(s, 0, 0, 30, 30, (double[]){1}, (double[]){30, 4}, NAN, NULL), SOW_OK);
+    cr_assert_eq(sow_screen_add_row(s, 0, 0, 10, 10, (double[]){5}, (double[]){10, 8}, NAN, NULL), SOW_OK);
+    cr_assert_eq(sow_screen_merge(s, NULL), SOW_OK);
+    cr_assert_eq(s->covariate[0], 40);
+    cr_assert_eq(s->covariate[1], 5);
+    sow_screen_destroy(s);
+}
+
 Test(screen, merge_lives_with_missing_numbers_and_zero_weights)
 {
     sow_screen *s = empty_screen();
