@@ -98,6 +98,41 @@ done:
     return st;
 }
 
+static json_t *held_out_json(const sow_campaign *c)
+{
+    json_t *names = json_array();
+    for (sow_index q = 0; q < c->n; q++)
+        if (c->held_out[q]) json_array_append_new(names, json_string(sow_i_name(c, q)));
+    return names;
+}
+
+/* Who was held out when the campaign began; asked before its pool is built. */
+static sow_status recall_held_out(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_store *past = NULL;
+    json_t *created = NULL;
+    char *db = sow_path_join(c->dir, "campaign.db");
+    sow_index n = 0;
+    if (!db) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    if (c->mode == SOW_CAMPAIGN_CHECK || !sow_file_exists(db)) goto done;
+    SOW_TRY(sow_store_open(&past, c->dir, SOW_STORE_READ, err));
+    const sow_event *events = sow_store_events(past, &n);
+    created = n > 0 ? json_loads(events[0].payload, 0, NULL) : NULL;
+    const json_t *names = json_object_get(created, "held_out");
+    if (!names) goto done;
+    SOW_TRY(sow_names_create(&c->held_before, err));
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name) SOW_TRY(sow_names_add(c->held_before, name, NULL, err));
+    }
+done:
+    free(db);
+    json_decref(created);
+    sow_store_abandon(past);
+    return st;
+}
+
 static sow_status begin(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -107,8 +142,8 @@ static sow_status begin(sow_campaign *c, sow_error *err)
     sow_store_events(c->store, &n);
     if (n == 0 && c->mode == SOW_CAMPAIGN_WRITE) {
         SOW_TRY(sow_config_effective(&effective, c->config, err));
-        json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s}", "effective", effective, "data_sha256", c->world_digest, "version", sow_version(), "git",
-                              sow_git_hash(), "command", c->argv ? c->argv : "");
+        json_t *j = json_pack("{s:s,s:s,s:o,s:s,s:s,s:s}", "effective", effective, "data_sha256", c->world_digest, "held_out",
+                              held_out_json(c), "version", sow_version(), "git", sow_git_hash(), "command", c->argv ? c->argv : "");
         SOW_TRY(sow_i_commit(c, "created", -1, j, err));
     }
 done:
@@ -144,6 +179,7 @@ sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const
     c->argv = sow_strdup(options->argv ? options->argv : "");
     if (!c->dir || !c->argv) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     if (c->mode == SOW_CAMPAIGN_READ) SOW_TRY(open_store(c, err)); /* before the work of loading: the answer may be "no campaign there" */
+    SOW_TRY(recall_held_out(c, err));
     SOW_TRY(sow_i_setup(c, env, err));
     if (c->mode == SOW_CAMPAIGN_WRITE) SOW_TRY(open_store(c, err));
     SOW_TRY(check_same_past(c, err));

@@ -71,6 +71,7 @@ struct sow_campaign {
     sow_index n, d, p;      /* catalogue, features, covariates */
     unsigned char *eligible; /* [n] could be planned or held out */
     unsigned char *held_out; /* [n] */
+    sow_names *held_before;  /* held out when the campaign began, from its first event: they stay it; NULL = a new campaign */
     unsigned char *in_pool;  /* [n] eligible and not held out */
     char **why_not;          /* [n] reason of a perturbation that is not eligible, or NULL */
     sow_index pool_size, n_held_out;

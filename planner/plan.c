@@ -115,6 +115,10 @@ static sow_status quota_members(sow_index *members, sow_index *n, const sow_camp
         members[(*n)++] = at;
     }
     qsort(members, (size_t)*n, sizeof *members, compare_index);
+    sow_index kept = 0; /* a name listed twice is one member */
+    for (sow_index i = 0; i < *n; i++)
+        if (kept == 0 || members[kept - 1] != members[i]) members[kept++] = members[i];
+    *n = kept;
     return SOW_OK;
 }
 
@@ -149,7 +153,7 @@ done:
     return st;
 }
 
-/* Includes go into the first batch that can take them: round 0, or the round after one failed. */
+/* Includes go into the first batch that can take them: round 0, or rounds after one failed, as many as the batch holds. */
 static sow_index list_includes(sow_index *include, const choice *x, const sow_campaign *c)
 {
     sow_index n = 0;
@@ -181,6 +185,7 @@ static sow_status build_rules(choice *x, const sow_campaign *c, sow_index batch,
         used++;
     }
     sow_index n_include = with_includes ? list_includes(include, x, c) : 0;
+    if (c->item && sow_i_current_round(c) > 0 && n_include > batch) n_include = batch; /* a list too long for round 0 is an error, said there */
     SOW_TRY(sow_constraints_create(&x->rules, x->candidate, x->n, batch, include, n_include, quotas, used, err));
     x->view.feasible = sow_constraints_feasible;
     x->view.take = sow_constraints_take;
@@ -326,10 +331,10 @@ static sow_status view_moments(choice *x, sow_campaign *c, const sow_env *env, s
     int joint = c->d == 1 && (c->model_class->caps & SOW_CAP_JOINT);
     SOW_TRY(joint ? take_posterior(x, c, &query, env, err) : predict_candidates(x, c, &query, env, err));
     const sow_i_training *t = &c->training;
-    for (sow_index i = 0; i < t->n_target; i++)
-        x->measured[i] = c->d == 1 ? sow_i_orientation(c) * t->y[i] : sqrt(sow_dot(c->d, &t->y[i * c->d], &t->y[i * c->d]));
+    for (sow_index i = 0; i < t->n_target; i++) /* of the pool: a positive control is nobody's rival */
+        if (c->in_pool[t->perturbation[i]])
+            x->measured[x->view.n_measured++] = c->d == 1 ? sow_i_orientation(c) * t->y[i] : sqrt(sow_dot(c->d, &t->y[i * c->d], &t->y[i * c->d]));
     SOW_TRY(sow_i_hit_threshold(&x->view.threshold, c, t, x->mean, x->var, x->n, err));
-    x->view.n_measured = t->n_target;
     x->view.measured = x->measured;
     x->view.mean = x->mean;
     x->view.var = x->var;

@@ -121,10 +121,31 @@ done:
     return st;
 }
 
+/* Rules and a lab's list of candidates may change under a campaign, and another draw would then hold out what is measured and plan what was
+ * held out: those held out at the beginning stay so, and newcomers join the pool. */
+static sow_status hold_out_again(sow_campaign *c, sow_error *err)
+{
+    for (sow_index i = 0; i < sow_names_count(c->held_before); i++) {
+        sow_index q = sow_names_find(c->screen->perturbations, sow_names_get(c->held_before, i));
+        if (q < 0) continue;
+        if (is_included(c, q))
+            return SOW_ERROR(err, SOW_E_CONFIG, "%s: constraints.include names '%s', which is held out since the campaign in %s began", c->config->path,
+                             sow_i_name(c, q), c->dir);
+        c->held_out[q] = c->eligible[q];
+    }
+    return SOW_OK;
+}
+
+static sow_status hold_out(sow_campaign *c, sow_error *err)
+{
+    if (c->held_before) return hold_out_again(c, err);
+    return c->config->oracle.held_list ? hold_out_list(c, err) : hold_out_random(c, err);
+}
+
 sow_status sow_i_pool_build(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_TRY(c->config->oracle.held_list ? hold_out_list(c, err) : hold_out_random(c, err));
+    SOW_TRY(hold_out(c, err));
     for (sow_index i = 0; i < c->n; i++) {
         c->in_pool[i] = c->eligible[i] && !c->held_out[i];
         c->pool_size += c->in_pool[i];

@@ -74,13 +74,21 @@ static sow_status read_names(sow_screen **out, const sow_source *description, co
     return sow_sources_read(out, NULL, &names, 1, readout, env, err);
 }
 
+/* Positive controls stand on every order sheet, so results may name them though the campaign does not choose among them. */
+static int is_positive_control(const sow_campaign *c, const char *name)
+{
+    for (sow_index i = 0; i < c->config->constraints.n_controls; i++)
+        if (strcmp(c->config->constraints.controls[i], name) == 0) return 1;
+    return 0;
+}
+
 static sow_status check_known(const sow_campaign *c, const char *file, const sow_names *names, sow_error *err)
 {
     sow_text bad = {0};
     sow_index count = 0;
     for (sow_index i = 0; i < sow_names_count(names); i++) {
         const char *name = sow_names_get(names, i);
-        if (sow_names_find(c->screen->perturbations, name) >= 0) continue;
+        if (sow_names_find(c->screen->perturbations, name) >= 0 || is_positive_control(c, name)) continue;
         const char *near = sow_names_nearest(c->screen->perturbations, name);
         if (count++ < 10) sow_text_printf(&bad, "%s'%s'%s%s%s", count > 1 ? ", " : "", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
     }
@@ -132,7 +140,7 @@ static sow_status collect_measured(collected *out, const sow_campaign *c, const 
     SOW_NEW(values, c->d);
     for (sow_index r = 0; r < s->n_rows; r++) {
         sow_index q = sow_names_find(c->screen->perturbations, sow_names_get(s->perturbations, s->perturbation[r]));
-        if (q < 0) continue; /* cannot be: check_known has passed */
+        if (q < 0) continue; /* a positive control that is no candidate */
         for (sow_index j = 0; j < c->d; j++)
             values[j] = s->values[r * sow_screen_n_features(s) + map[j]];
         int planned = 0;

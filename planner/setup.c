@@ -91,13 +91,24 @@ done:
     return st;
 }
 
-static void drop_without_prior(sow_campaign *c)
+static sow_status drop_without_prior(sow_campaign *c, sow_error *err)
 {
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
     for (sow_index i = 0; i < c->n; i++) {
         if (!c->eligible[i] || c->model_priors.has_any[i]) continue;
         c->eligible[i] = 0;
         c->why_not[i] = sow_strdup("no prior has a row for it");
+        if (!c->why_not[i]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     }
+    for (sow_index i = 0; i < k->constraints.n_include; i++) {
+        sow_index q = sow_names_find(c->screen->perturbations, k->constraints.include[i]);
+        if (q >= 0 && !c->eligible[q])
+            SOW_FAIL(err, SOW_E_CONFIG, "%s: constraints.include names '%s', but no prior has a row for it; take it out, or set constraints.require_prior: false",
+                     k->path, sow_i_name(c, q));
+    }
+done:
+    return st;
 }
 
 static sow_status load_priors(sow_campaign *c, const sow_prior *given, const sow_env *env, sow_error *err)
@@ -108,7 +119,7 @@ static sow_status load_priors(sow_campaign *c, const sow_prior *given, const sow
     if (required && (k->n_priors > 0 || given)) {
         /* coverage decides who is in the pool, and the pool decides the scaling: read once for each */
         SOW_TRY(read_priors(c, &c->model_priors, NULL, 1, 0, c->eligible, given, env, err));
-        drop_without_prior(c);
+        SOW_TRY(drop_without_prior(c, err));
         sow_prior_set_clear(&c->model_priors);
     }
     SOW_TRY(sow_i_pool_build(c, err));
@@ -237,6 +248,9 @@ static sow_status digest_files(sow_campaign *c, sow_error *err)
         if (!k->priors[i].file) continue;
         SOW_TRY(sow_file_sha256(hex, k->priors[i].file, err));
         sow_text_printf(&all, "prior %s\n", hex);
+        if (!k->priors[i].names) continue;
+        SOW_TRY(sow_file_sha256(hex, k->priors[i].names, err));
+        sow_text_printf(&all, "names %s\n", hex);
     }
     if (k->oracle.held_list) {
         SOW_TRY(sow_file_sha256(hex, k->oracle.held_list, err));
@@ -299,6 +313,7 @@ void sow_i_setup_clear(sow_campaign *c)
     free(c->why_not);
     free(c->eligible);
     free(c->held_out);
+    sow_names_destroy(c->held_before);
     free(c->in_pool);
     free(c->true_hit);
     sow_dropped_clear(&c->dropped);

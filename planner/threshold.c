@@ -71,12 +71,14 @@ sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const sow_i_t
     double *measured = NULL;
     *out = NAN;
     if (c->d != 1 || strcmp(c->config->objective.kind, "hits") != 0) return SOW_OK;
+    int by_column = c->config->objective.column != NULL;
+    sow_index m = 0;
     SOW_NEW(measured, t->n_target);
-    for (sow_index i = 0; i < t->n_target; i++)
-        measured[i] = sow_i_orientation(c) * t->y[i];
-    if (c->config->objective.column) SOW_TRY(column_threshold(out, c, t, measured, err));
-    else if (mean && var && n + t->n_target > 0)
-        *out = share_threshold((double)sow_i_hit_count(c), measured, t->n_target, mean, var, n);
+    for (sow_index i = 0; i < t->n_target; i++) /* h counts the pool's: a positive control or an extra result is none of them */
+        if (by_column || c->in_pool[t->perturbation[i]]) measured[m++] = sow_i_orientation(c) * t->y[i];
+    if (by_column) SOW_TRY(column_threshold(out, c, t, measured, err));
+    else if (mean && var && n + m > 0)
+        *out = share_threshold((double)sow_i_hit_count(c), measured, m, mean, var, n);
 done:
     free(measured);
     return st;

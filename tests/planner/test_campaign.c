@@ -2,6 +2,7 @@
 
 #include "campaign_fixture.h"
 #include "core/memory.h"
+#include "io/store.h"
 
 TestSuite(campaign, .init = scratch_create, .fini = scratch_remove);
 
@@ -235,4 +236,108 @@ Test(campaign, survives_failing_allocations_of_a_scalar_screen)
 Test(campaign, survives_failing_allocations_of_profiles)
 {
     survives_failing_allocations(profile_yaml, 1.35);
+}
+
+/* ---- who is held out ---- */
+
+static int is_held_out(const char *folder, const char *name)
+{
+    sow_store *store = NULL;
+    sow_index n = 0;
+    MUST(sow_store_open(&store, scratch_path(folder), SOW_STORE_READ, &err));
+    json_t *created = json_loads(sow_store_events(store, &n)[0].payload, 0, NULL), *held = json_object_get(created, "held_out");
+    int found = 0;
+    cr_assert_eq(json_array_size(held), 7);
+    for (size_t i = 0; i < json_array_size(held); i++) found += strcmp(json_string_value(json_array_get(held, i)), name) == 0;
+    json_decref(created);
+    sow_store_abandon(store);
+    return found;
+}
+
+/* A new draw over fewer candidates would plan what was held out and hold out what was measured. */
+Test(campaign, holds_out_the_same_when_its_rules_change_on_the_way)
+{
+    sow_config *config = read_config(scalar_yaml);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "h");
+    MUST(sow_campaign_plan(c, NULL, &err));
+    MUST(sow_campaign_measure(c, NULL, &err));
+    close_campaign(c);
+    sow_config_destroy(config);
+    char name[8] = "P00", rules[128], planned[8] = "";
+    for (int i = 0; i < N_PERTURBATIONS && (is_held_out("h", name) || strstr(scratch_read(scratch_path("h/rounds/00/batch.csv")), name)); i++)
+        snprintf(name, sizeof name, "P%02d", i);
+    snprintf(rules, sizeof rules, "readout: {kind: scalar, column: score}\nconstraints: {exclude: [{names: [%s], reason: late}]}", name);
+    char *yaml = replaced(scalar_yaml, "readout: {kind: scalar, column: score}", rules);
+    config = read_config(yaml);
+    c = open_campaign(config, SOW_CAMPAIGN_WRITE, "h");
+    MUST(sow_campaign_run(c, NULL, &err));
+    close_campaign(c);
+    sow_config_destroy(config);
+    for (int round = 1; round < 3; round++) {
+        char path[64], line[256];
+        int at = 0;
+        snprintf(path, sizeof path, "h/rounds/%02d/batch.csv", round);
+        FILE *f = fopen(scratch_path(path), "r");
+        cr_assert_not_null(f);
+        while (fgets(line, sizeof line, f))
+            if (sscanf(line, "%d,%7[^,]", &at, planned) == 2) cr_assert_not(is_held_out("h", planned), "round %d plans '%s'", round, planned);
+        fclose(f);
+        cr_assert_eq(at, 5);
+    }
+    free(yaml);
+    /* and what is held out cannot be asked for later */
+    for (int i = 0; i < N_PERTURBATIONS && !is_held_out("h", name); i++) snprintf(name, sizeof name, "P%02d", i);
+    snprintf(rules, sizeof rules, "readout: {kind: scalar, column: score}\nconstraints: {include: [%s]}", name);
+    yaml = replaced(scalar_yaml, "readout: {kind: scalar, column: score}", rules);
+    config = read_config(yaml);
+    sow_campaign_options options = {.dir = scratch_path("h"), .mode = SOW_CAMPAIGN_WRITE};
+    cr_assert_eq(sow_campaign_open(&c, config, &options, NULL, &err), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "held out since"), "%s", err.message);
+    sow_config_destroy(config);
+    free(yaml);
+}
+
+/* ---- includes, quotas and hits ---- */
+
+static sow_status open_status(const char *yaml)
+{
+    sow_campaign *c = NULL;
+    sow_config *config = read_config(yaml);
+    sow_campaign_options options = {.mode = SOW_CAMPAIGN_CHECK};
+    sow_status st = sow_campaign_open(&c, config, &options, NULL, &err);
+    sow_campaign_abandon(c);
+    sow_config_destroy(config);
+    return st;
+}
+
+Test(campaign, refuses_to_include_what_has_no_prior_when_one_is_required)
+{
+    char *yaml = replaced(scalar_yaml, "priors: [{name: layout, file: layout.csv}]",
+                          "priors: [{name: short, file: short.csv}]\nconstraints: {include: [P20], require_prior: true}");
+    scratch_write("short.csv", "gene,x\nP00,1\nP01,2\nP02,4\nP03,1\nP04,7\nP05,1\nP06,3\nP07,2\nP08,1\nP09,9\nP10,0.5\nP11,6\n"
+                               "P12,1\nP13,2\nP14,4\nP15,1\nP16,7\nP17,1\nP18,3\nP19,2\nP21,1\nP22,9\nP23,0.5\nP24,6\n"
+                               "P25,1\nP26,2\nP27,4\nP28,1\nP29,7\nP30,1\nP31,3\nP32,2\nP33,1\nP34,9\nP35,0.5\n");
+    cr_assert_eq(open_status(yaml), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "'P20', but no prior has a row for it"), "%s", err.message);
+    free(yaml);
+}
+
+Test(campaign, counts_a_name_that_a_quota_lists_twice_once)
+{
+    char *yaml = replaced(scalar_yaml, "readout: {kind: scalar, column: score}",
+                          "readout: {kind: scalar, column: score}\nconstraints: {include: [P01], quota: [{names: [P01, P02, P01, P02], at_most: 2, "
+                          "at_least: 2, per: campaign}]}");
+    char *random = replaced(yaml, "strategy: greedy", "strategy: random"), *sure = replaced(random, ", held_out: {fraction: 0.2}", "");
+    sow_config *config = read_config(sure);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "q");
+    MUST(sow_campaign_run(c, NULL, &err));
+    close_campaign(c);
+    char *all = results_of("q");
+    cr_assert_not_null(strstr(all, ",P01,"));
+    cr_assert_not_null(strstr(all, ",P02,"));
+    free(all);
+    sow_config_destroy(config);
+    free(sure);
+    free(random);
+    free(yaml);
 }

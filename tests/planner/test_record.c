@@ -232,3 +232,75 @@ Test(record, leaves_everything_as_it_was_when_a_file_is_wrong)
     json_decref(after);
     close_lab(&l);
 }
+
+/* ---- positive controls ---- */
+
+/* Every order sheet has them, so results have them too, whether the campaign knows them or not. */
+Test(record, passes_over_positive_controls_that_are_no_candidates)
+{
+    char *yaml = replaced(scalar_yaml, "readout: {kind: scalar, column: score}",
+                          "readout: {kind: scalar, column: score}\nconstraints: {controls: [MYC, P07]}");
+    lab l = open_lab(yaml);
+    sow_record_summary s;
+    char text[256];
+    snprintf(text, sizeof text, "gene,score,n_cells\n%s,1,100\nMYC,50,100\nP07,40,100\n", l.name[0]);
+    MUST(sow_campaign_record(l.c, scratch_write("r.csv", text), 0, &s, NULL, &err));
+    cr_assert_eq(s.recorded, 2);
+    cr_assert_eq(s.unplanned, 1); /* P07 is known, and a model may learn from it */
+    close_lab(&l);
+    free(yaml);
+}
+
+/* The threshold is where the pool's hits begin; a strong positive control is none of them. */
+static double threshold_with(const char *control)
+{
+    char *larger = replaced(scalar_yaml, "size: 8", "size: 20"), *yaml = replaced(larger, "readout: {kind: scalar, column: score}",
+                          "readout: {kind: scalar, column: score}\nconstraints: {controls: [P07]}");
+    char *poh = replaced(yaml, "greedy", "probability-of-hit"), text[1024] = "gene,score,n_cells\n";
+    lab l = open_lab(poh);
+    sow_record_summary s;
+    double threshold = NAN;
+    for (int i = 0; i < l.n; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s,%g,100\n", l.name[i], scalar_of(atoi(l.name[i] + 1), 0));
+    strcat(text, control);
+    MUST(sow_campaign_record(l.c, scratch_write("r.csv", text), 0, &s, NULL, &err));
+    plan(&l);
+    const char *batch = scratch_read(scratch_path("c.sower/rounds/01/batch.csv")), *at = strstr(batch, "hit threshold ");
+    cr_assert_not_null(at, "%s", batch);
+    cr_assert_eq(sscanf(at, "hit threshold %lf", &threshold), 1);
+    close_lab(&l);
+    scratch_remove_tree(scratch_path("c.sower"));
+    free(larger);
+    free(yaml);
+    free(poh);
+    return threshold;
+}
+
+Test(record, positive_controls_do_not_move_the_hit_threshold)
+{
+    double with = threshold_with("P07,2.2,100\n");
+    cr_assert_lt(with, 2.05);
+    cr_assert_gt(with, 1.5);
+}
+
+/* ---- includes that failed ---- */
+
+Test(record, plans_failed_includes_again_as_many_as_a_later_batch_holds)
+{
+    char *yaml = replaced(scalar_yaml, "readout: {kind: scalar, column: score}",
+                          "readout: {kind: scalar, column: score}\nconstraints: {include: [P01, P02, P03, P04, P05, P06]}");
+    lab l = open_lab(yaml);
+    sow_record_summary s;
+    char text[256] = "gene,score,n_cells\n";
+    for (int i = 0, n = 0; i < l.n; i++) {
+        int include = atoi(l.name[i] + 1) >= 1 && atoi(l.name[i] + 1) <= 6;
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s,%s,100\n", l.name[i], include ? "NaN" : n++ ? "1.5" : "1");
+    }
+    MUST(sow_campaign_record(l.c, scratch_write("r.csv", text), 0, &s, NULL, &err));
+    cr_assert_eq(s.failed, 6);
+    plan(&l);
+    for (int i = 0; i < l.n; i++) cr_assert(atoi(l.name[i] + 1) >= 1 && atoi(l.name[i] + 1) <= 6, "%s", l.name[i]);
+    cr_assert_eq(l.n, 5);
+    close_lab(&l);
+    free(yaml);
+}
