@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "io/table.h"
+#include "io/text_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,7 @@ sow_status sow_gmt_read(sow_gmt **out, const char *path, sow_error *err)
     SOW_TRY(sow_names_create(&r.gmt->sets, err));
     SOW_TRY(sow_names_create(&r.gmt->members, err));
     SOW_TRY(sow_file_read_text(&text, &size, path, err));
+    SOW_TRY(sow_i_check_utf8(text, size, path, err));
     if (memchr(text, 0, size)) SOW_FAIL(err, SOW_E_DATA, "%s:1: not a text file (it has a zero byte)", path);
     char *at = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
     for (sow_index line = 1; at && *at; line++) {

@@ -152,7 +152,7 @@ static sow_status check_text(const char *text, size_t size, const char *path, so
     if (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
         return SOW_ERROR(err, SOW_E_DATA, "%s:1: the file is UTF-16; save it as UTF-8", path);
     if (memchr(text, 0, size)) return SOW_ERROR(err, SOW_E_DATA, "%s:1: not a text table (it has a zero byte)", path);
-    return SOW_OK;
+    return sow_i_check_utf8(text, size, path, err);
 }
 
 sow_status sow_table_read(sow_table **out, const char *path, sow_error *err)

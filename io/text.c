@@ -94,6 +94,30 @@ done:
     return st;
 }
 
+/* Bytes of the UTF-8 character at `s`, 0 when it is none: overlong forms, surrogates and numbers above U+10FFFF are not allowed (RFC 3629). */
+static size_t utf8_length(const unsigned char *s, size_t left)
+{
+    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : (s[0] & 0xF0) == 0xE0 ? 3 : s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : 0;
+    if (n > left) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xC0) != 0x80) return 0;
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F)) return 0;
+    return n;
+}
+
+sow_status sow_i_check_utf8(const char *text, size_t size, const char *path, sow_error *err)
+{
+    sow_index line = 1;
+    for (size_t i = 0, n; i < size; i += n) {
+        const unsigned char *s = (const unsigned char *)text + i;
+        n = utf8_length(s, size - i);
+        if (n == 0)
+            return SOW_ERROR(err, SOW_E_DATA, "%s:%lld: not UTF-8 text (byte 0x%02X); save the file as UTF-8", path, (long long)line, (unsigned)*s);
+        line += *s == '\n';
+    }
+    return SOW_OK;
+}
+
 sow_status sow_file_read_text(char **out, size_t *size, const char *path, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -173,6 +197,7 @@ static sow_status read_list(sow_names **out, const char *path, int unique, sow_e
     sow_names *names = NULL;
     *out = NULL;
     SOW_TRY(sow_file_read_text(&text, &size, path, err));
+    SOW_TRY(sow_i_check_utf8(text, size, path, err));
     if (memchr(text, 0, size)) SOW_FAIL(err, SOW_E_DATA, "%s: not a text file (it has a zero byte)", path);
     char *start = text;
     if (size >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) start += 3;

@@ -21,6 +21,9 @@ char *sow_i_quoted_names(const sow_names *names, sow_index most);
 /** The same over a plain array, without quotes: what goes into lists of dropped or missing names. */
 char *sow_i_name_list(const char *const *names, sow_index n, sow_index most);
 
+/** SOW_E_DATA naming the line of the first byte that is no UTF-8: names go into JSON and reports, which are. */
+SOW_MUST_CHECK sow_status sow_i_check_utf8(const char *text, size_t size, const char *path, sow_error *err);
+
 /** As sow_file_read_list, and SOW_E_DATA naming both lines when a name comes twice. */
 SOW_MUST_CHECK sow_status sow_i_read_unique_list(sow_names **out, const char *path, sow_error *err);
 

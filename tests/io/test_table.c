@@ -97,6 +97,9 @@ Test(table, refuses_what_is_no_table_and_names_the_line)
     refuses("a,b\n1,\"open\n2,3\n", ":2: a quote is opened here and never closed");
     refuses("a,b\n\"x\"y,2\n", ":2: text after a closing quote");
     refuses("\xff\xfe" "a", "UTF-16");
+    refuses("a,b\nCaf\xe9,1\n", ":2: not UTF-8 text (byte 0xE9)");
+    refuses("a,b\n\xed\xa0\x80,1\n", ":2: not UTF-8 text (byte 0xED)");
+    refuses("a,b\n\xc3", ":2: not UTF-8 text (byte 0xC3)");
 }
 
 Test(table, refuses_zero_bytes)
