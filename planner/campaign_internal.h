@@ -143,6 +143,10 @@ SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, cons
 SOW_MUST_CHECK sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var,
                                           sow_index n, sow_error *err);
 
+/* orient.c */
+/** The posterior of the negative value in place of *posterior, which it takes; on failure nothing has changed. */
+SOW_MUST_CHECK sow_status sow_i_turn_posterior(sow_posterior **posterior, sow_error *err);
+
 /* plan.c */
 /** Rules that no choice could meet, found before anything is planned: each round's rules on the whole pool, and the campaign's on all rounds
  *  together as if they were one batch. SOW_E_CONFIG names the rule. */

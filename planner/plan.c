@@ -299,9 +299,8 @@ static sow_status take_posterior(choice *x, sow_campaign *c, const sow_query *qu
 {
     sow_status st = SOW_OK;
     SOW_TRY(sow_model_posterior(&x->posterior, c->model, query, env, err));
-    double sign = sow_i_orientation(c);
+    if (sow_i_orientation(c) < 0) SOW_TRY(sow_i_turn_posterior(&x->posterior, err));
     for (sow_index i = 0; i < x->n; i++) {
-        x->posterior->mean[i] *= sign; /* a draw is mean plus a zero-mean part, whose law is symmetric: only the mean needs turning */
         x->mean[i] = x->posterior->mean[i];
         x->var[i] = x->posterior->var[i];
         x->noise[i] = x->posterior->noise[i];
