@@ -110,6 +110,15 @@ static sow_status check_features(const sow_campaign *c, const char *file, const 
     return SOW_OK;
 }
 
+/* A row that counts for nothing is named with its reason: a slip of the pen should not look like a failed experiment. */
+static void warn_of_dropped(const sow_dropped *dropped, const char *control, const sow_env *env)
+{
+    for (sow_index i = 0; i < dropped->n; i++)
+        if (!control || strcmp(dropped->item[i].names, control) != 0)
+            sow_log(env, SOW_LOG_WARN, "left out %lld: %s%s%s%s", (long long)dropped->item[i].count, dropped->item[i].what,
+                    *dropped->item[i].names ? " (" : "", dropped->item[i].names, *dropped->item[i].names ? ")" : "");
+}
+
 typedef struct {
     json_t *results;
     unsigned char *seen; /* [n] */
@@ -196,7 +205,8 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     int waits = round < c->n_rounds && c->round[round].planned;
     if (summary->known && !waits) goto done;
     if (!waits)
-        SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; plan one first: sower plan %s", c->dir, c->config->path);
+        SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; %s: sower plan %s", c->dir,
+                 round < c->n_rounds ? "plan one first" : "every round is done: add one to rounds.batches and plan it", c->config->path);
     if (!target_source(c)) SOW_FAIL(err, SOW_E_STATE, "%s: a simulated campaign has no results to record; use sower run", c->config->path);
     SOW_TRY(sow_names_create(&columns, err));
     SOW_TRY(columns_of(columns, file, err));
@@ -215,6 +225,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     out.results = NULL;
     SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:s,s:o}", "source", "record", "file_sha256", digest, "results", results), err));
     sow_i_forget_fit(c);
+    if (!summary->known) warn_of_dropped(&dropped, source.control, env);
     if (sow_i_round_measured(&c->round[round])) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
 done:
     json_decref(out.results);

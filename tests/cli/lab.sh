@@ -109,8 +109,22 @@ expect 3 "$SOWER" run lab.yaml
 expect 3 "$SOWER" record lab.yaml results.csv
 echo >> results.csv
 expect 1 "$SOWER" record lab.yaml results.csv
-says "no planned round"
+says "no planned round waits for results; every round is done: add one to rounds.batches"
 nothing_half_written lab.sower
+
+# rows that count for nothing are named with the reason
+at_lab slips.yaml
+sed -i 's/^name: lab/name: slips/' slips.yaml
+expect 0 "$SOWER" plan slips.yaml
+{
+    echo 'gene,score,n_cells'
+    picks slips.sower/rounds/00/batch.csv | sed '1s/$/,inf,100/; 2s/$/,3,-5/; 3s/^.*$/,3,100/; 4,$s/$/,3,100/'
+} > results.csv
+expect 0 "$SOWER" record slips.yaml results.csv
+says "left out 1: results.csv: NaN readout ($(picks slips.sower/rounds/00/batch.csv | sed -n 1p))"
+says "left out 1: results.csv: no cells ($(picks slips.sower/rounds/00/batch.csv | sed -n 2p))"
+says "left out 1: results.csv: no perturbation name"
+prints "failed 2, still awaited 1"
 
 # a whole batch may fail; then the next result still makes a round
 at_lab whole.yaml
