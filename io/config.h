@@ -140,6 +140,7 @@ typedef struct {
     const char *perturbation_column, *control, *separator;
     const char *context_column, *context;
     const char *readout_column, *transform, *cells_column;
+    const char *first_context; /* with context_column: its first value, the one to plan in */
     sow_index n_perturbations;
 } sow_config_guess;
 /** A commented campaign with every key in it, its `data:` and `readout:` filled from the guess (NULL: the simulator). Caller frees. It parses. */

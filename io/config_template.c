@@ -95,6 +95,7 @@ static const char *guessed_text(const sow_config_guess *g, const char *path)
                                         : g->context      ? g->context
                                                           : "target"},
         {"data.sources[].context.column", g->context_column},
+        {"data.sources[].contexts", g->first_context}, /* a campaign plans in one context */
         {"data.sources[].perturbation.column", g->perturbation_column},
         {"data.sources[].perturbation.separator", g->separator},
         {"data.sources[].perturbation.control", g->control},

@@ -198,6 +198,9 @@ void sow_inspection_destroy(sow_inspection *in)
 
 void sow_inspection_guess(sow_config_guess *out, const sow_inspection *in)
 {
+    const char *first_context = NULL;
+    for (sow_index i = 0; in->context_column && i < in->n_columns; i++)
+        if (strcmp(in->column[i].name, in->context_column) == 0) first_context = in->column[i].example;
     *out = (sow_config_guess){.file = in->path,
                               .readout_kind = in->readout_kind,
                               .perturbation_column = in->perturbation_column,
@@ -208,5 +211,6 @@ void sow_inspection_guess(sow_config_guess *out, const sow_inspection *in)
                               .readout_column = in->readout_column,
                               .transform = in->transform,
                               .cells_column = in->cells_column,
+                              .first_context = first_context,
                               .n_perturbations = in->n_perturbations};
 }

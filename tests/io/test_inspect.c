@@ -182,6 +182,9 @@ Test(inspect, recognises_real_files)
     cr_assert_str_eq(in->readout_kind, "profile");
     cr_assert_str_eq(in->perturbation_column, "perturbation");
     cr_assert_str_eq(in->context_column, "context");
+    sow_config_guess guess;
+    sow_inspection_guess(&guess, in);
+    cr_assert_str_eq(guess.first_context, "b", "a campaign plans in one context");
     cr_assert_null(in->separator);
     cr_assert_eq(in->n_perturbations, 135);
     sow_inspection_destroy(in);
