@@ -1,4 +1,5 @@
 /* Messages, the progress bar, signals and exit codes. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,9 +102,11 @@ int cli_fail(const sow_error *err)
 int cli_finish_stdout(int code)
 {
     int failed = ferror(stdout); /* an early flush may have failed and the last one not */
+    errno = 0;
     failed = fclose(stdout) != 0 || failed;
     if (failed && (code == EXIT_DONE || code == EXIT_WAITING)) {
-        fprintf(stderr, "error: the output could not be written (is the disk full?)\n");
+        fprintf(stderr, "error: the output could not be written (%s)\n",
+                errno == EPIPE ? "the program reading it has ended" : "is the disk full?");
         return EXIT_FAILED;
     }
     return code;
