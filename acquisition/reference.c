@@ -18,6 +18,14 @@ static void score_all(double *score, const sow_pool_view *view)
     }
 }
 
+/* A candidate's place among those with a value, 1 the highest. */
+static sow_index place_of(sow_index candidate, const sow_pool_view *view)
+{
+    sow_index place = 1;
+    for (sow_index i = 0; i < view->n; i++) place += view->reference[i] > view->reference[candidate];
+    return place;
+}
+
 static sow_status pick_reference(sow_pick *picks, sow_index batch, const sow_pool_view *view, const sow_strategy_options *options,
                                  const sow_env *env, sow_error *err)
 {
@@ -36,8 +44,8 @@ static sow_status pick_reference(sow_pick *picks, sow_index batch, const sow_poo
         if (isnan(view->reference[i]))
             sow_i_take(&picks[k], view, i, score[i], "no value in the reference context: drawn at random");
         else
-            sow_i_take(&picks[k], view, i, score[i], "%.3g in the reference context, place %lld of what may still be picked",
-                       score[i], (long long)(k + 1));
+            sow_i_take(&picks[k], view, i, score[i], "%.3g in the reference context, place %lld of the candidates there",
+                       score[i], (long long)place_of(i, view));
     }
 done:
     free(score);

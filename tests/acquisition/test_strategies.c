@@ -358,7 +358,7 @@ Test(strategies, reference_ranks_and_leaves_the_unmeasured_for_last)
         cr_assert(strstr(picks[k].reason, "no value in the reference context"));
         cr_assert_lt(picks[k].score, -1.0);
     }
-    cr_assert_str_eq(picks[0].reason, "2 in the reference context, place 1 of what may still be picked");
+    cr_assert_str_eq(picks[0].reason, "2 in the reference context, place 1 of the candidates there");
 }
 
 /* ---- look-ahead ---- */
