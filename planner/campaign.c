@@ -112,12 +112,12 @@ static sow_status recall_held_out(sow_campaign *c, sow_error *err)
     sow_status st = SOW_OK;
     sow_store *past = NULL;
     json_t *created = NULL;
-    char *db = sow_path_join(c->dir, "campaign.db");
     sow_index n = 0;
-    if (!db) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    if (c->mode == SOW_CAMPAIGN_CHECK || !sow_file_exists(db)) goto done;
-    SOW_TRY(sow_store_open(&past, c->dir, SOW_STORE_READ, err));
-    const sow_event *events = sow_store_events(past, &n);
+    if (c->mode == SOW_CAMPAIGN_CHECK) return SOW_OK;
+    if (!c->store) st = sow_store_open(&past, c->dir, SOW_STORE_READ, err);
+    if (st == SOW_E_STATE) st = SOW_OK; /* no campaign yet, or one that was killed before its first event */
+    if (st != SOW_OK || (!c->store && !past)) goto done;
+    const sow_event *events = sow_store_events(past ? past : c->store, &n);
     created = n > 0 ? json_loads(events[0].payload, 0, NULL) : NULL;
     const json_t *names = json_object_get(created, "held_out");
     if (!names) goto done;
@@ -127,7 +127,6 @@ static sow_status recall_held_out(sow_campaign *c, sow_error *err)
         if (name) SOW_TRY(sow_names_add(c->held_before, name, NULL, err));
     }
 done:
-    free(db);
     json_decref(created);
     sow_store_abandon(past);
     return st;
