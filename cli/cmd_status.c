@@ -29,7 +29,9 @@ static void print_table(const char *source)
 {
     json_t *j = json_loads(source, 0, NULL);
     const json_t *s = json_object_get(j, "status");
-    printf("%s: %s, round %lld of %lld\n%s\n", cli_json_text(j, "name"), cli_json_text(j, "state"), cli_json_integer(j, "round"), cli_json_integer(j, "rounds"), cli_json_text(j, "folder"));
+    long long round = cli_json_integer(j, "round"), last = cli_json_integer(j, "rounds") - 1;
+    printf("%s: %s, round %lld of %lld\n%s\n", cli_json_text(j, "name"), cli_json_text(j, "state"), round < last ? round : last, last,
+           cli_json_text(j, "folder"));
     printf("pool of %lld: %lld free, %lld planned, %lld measured, %lld partial, %lld failed\n", cli_json_integer(j, "pool_size"), cli_json_integer(s, "free"),
            cli_json_integer(s, "planned"), cli_json_integer(s, "measured"), cli_json_integer(s, "partial"), cli_json_integer(s, "failed"));
     print_rounds(json_object_get(j, "rounds_done"));

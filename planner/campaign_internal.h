@@ -148,6 +148,8 @@ SOW_MUST_CHECK sow_status sow_i_hit_threshold(double *out, const sow_campaign *c
 SOW_MUST_CHECK sow_status sow_i_turn_posterior(sow_posterior **posterior, sow_error *err);
 
 /* plan.c */
+/** "at most 3 of reactome / Cell Cycle a batch": a quota for people. Caller frees; NULL when memory is out. */
+char *sow_i_quota_label(const sow_config_quota *q);
 /** Rules that no choice could meet, found before anything is planned: each round's rules on the whole pool, and the campaign's on all rounds
  *  together as if they were one batch. SOW_E_CONFIG names the rule. */
 SOW_MUST_CHECK sow_status sow_i_check_rules(const sow_campaign *c, sow_error *err);

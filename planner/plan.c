@@ -85,12 +85,12 @@ static sow_status set_members(sow_index *members, sow_index *n, const sow_campai
 {
     const sow_prior *prior = prior_by_name(c, q->prior);
     if (!prior || prior->kind != SOW_PRIOR_SETS)
-        return SOW_ERROR(err, SOW_E_CONFIG, "%s: constraints.quota: prior '%s' has no gene sets (a .gmt file has)", c->config->path, q->prior);
+        return SOW_ERROR(err, SOW_E_CONFIG, "constraints.quota: prior '%s' has no gene sets (a .gmt file has)", q->prior);
     sow_index set = sow_names_find(prior->columns, q->set);
     if (set < 0) {
         const char *near = sow_names_nearest(prior->columns, q->set);
-        return SOW_ERROR(err, SOW_E_CONFIG, "%s: constraints.quota: prior '%s' has no set '%s' with a member in the data%s%s%s", c->config->path,
-                         q->prior, q->set, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return SOW_ERROR(err, SOW_E_CONFIG, "constraints.quota: prior '%s' has no set '%s' with a member in the data%s%s%s", q->prior,
+                         q->set, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     for (sow_index i = 0; i < c->n; i++)
         for (sow_index k = prior->start[i]; k < prior->start[i + 1]; k++)
@@ -111,7 +111,7 @@ static sow_status quota_members(sow_index *members, sow_index *n, const sow_camp
     for (sow_index i = 0; i < q->n_names; i++) {
         sow_index at = sow_names_find(c->screen->perturbations, q->names[i]);
         if (at < 0)
-            return SOW_ERROR(err, SOW_E_CONFIG, "%s: constraints.quota: no perturbation '%s' in the data", c->config->path, q->names[i]);
+            return SOW_ERROR(err, SOW_E_CONFIG, "constraints.quota: no perturbation '%s' in the data", q->names[i]);
         members[(*n)++] = at;
     }
     qsort(members, (size_t)*n, sizeof *members, compare_index);
@@ -122,7 +122,7 @@ static sow_status quota_members(sow_index *members, sow_index *n, const sow_camp
     return SOW_OK;
 }
 
-static char *quota_label(const sow_config_quota *q)
+char *sow_i_quota_label(const sow_config_quota *q)
 {
     char most[40] = "", least[40] = "";
     if (q->at_most >= 0) snprintf(most, sizeof most, "at most %lld", (long long)q->at_most);
@@ -143,7 +143,7 @@ static sow_status quota_build(sow_quota *out, char **label, sow_index **members,
     sow_index n = 0;
     SOW_NEW(*members, c->n + q->n_names);
     SOW_TRY(quota_members(*members, &n, c, q, err));
-    *label = quota_label(q);
+    *label = sow_i_quota_label(q);
     if (!*label) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     int whole = is_for_campaign(q);
     *out = (sow_quota){.label = *label, .n_members = n, .members = *members, .at_most = q->at_most, .at_least = q->at_least,
@@ -397,14 +397,26 @@ static double six_digits(double x)
     return strtod(text, NULL);
 }
 
+static const char *why_picked(const sow_campaign *c, const char *name, const sow_pick *pick, char text[200])
+{
+    for (sow_index k = 0; k < c->config->constraints.n_include; k++)
+        if (strcmp(c->config->constraints.include[k], name) == 0) {
+            snprintf(text, 200, "in constraints.include; %s", pick->reason);
+            return text;
+        }
+    return pick->reason;
+}
+
 static json_t *event_of(const sow_campaign *c, const choice *x, const sow_pick *picks, sow_index batch, const sow_strategy *strategy)
 {
     json_t *rows = json_array();
     double cost = sow_cost_per_perturbation(&c->config->costs, &c->config->design);
     for (sow_index i = 0; i < batch; i++) {
         double score = six_digits(picks[i].score);
+        char text[200];
         json_array_append_new(rows, json_pack("{s:s,s:o,s:s,s:I,s:f}", "perturbation", x->name[picks[i].candidate], "score",
-                                              isfinite(score) ? json_real(score) : json_null(), "reason", picks[i].reason, "planned_cells",
+                                              isfinite(score) ? json_real(score) : json_null(), "reason",
+                                              why_picked(c, x->name[picks[i].candidate], &picks[i], text), "planned_cells",
                                               (json_int_t)c->config->design.cells_per_perturbation, "cost", cost));
     }
     return json_pack("{s:s,s:o}", "strategy", strategy->name, "picks", rows);

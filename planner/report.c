@@ -45,16 +45,17 @@ static json_t *constraints_json(const sow_campaign *c)
     }
     for (sow_index i = 0; i < k->constraints.n_exclude; i++) {
         const sow_config_exclude *x = &k->constraints.exclude[i];
-        char *rule = sow_format("exclude %lld name%s%s%s", (long long)x->n_names, x->n_names == 1 ? "" : "s", x->file ? " and those of " : "",
-                                x->file ? x->file : "");
+        char *rule = x->n_names == 0 && x->file ? sow_format("exclude the names of %s", x->file)
+                                                : sow_format("exclude %lld name%s%s%s", (long long)x->n_names, x->n_names == 1 ? "" : "s",
+                                                             x->file ? " and those of " : "", x->file ? x->file : "");
         json_array_append_new(rows, json_pack("{s:s,s:s}", "rule", rule ? rule : "exclude", "state", x->reason ? x->reason : "no reason given"));
         free(rule);
     }
     for (sow_index i = 0; i < k->constraints.n_quota; i++) {
         const sow_config_quota *q = &k->constraints.quota[i];
-        char *rule = sow_format("%s of %s: at most %lld, at least %lld a %s", q->set ? q->set : "listed names", q->prior ? q->prior : "the file",
-                                (long long)q->at_most, (long long)q->at_least, q->per);
-        json_array_append_new(rows, json_pack("{s:s,s:s}", "rule", rule ? rule : "quota", "state", "kept in every batch"));
+        char *rule = sow_i_quota_label(q);
+        json_array_append_new(rows, json_pack("{s:s,s:s}", "rule", rule ? rule : "quota", "state",
+                                              strcmp(q->per, "campaign") == 0 ? "kept over the campaign" : "kept in every batch"));
         free(rule);
     }
     if (k->constraints.require_prior)
@@ -69,7 +70,10 @@ static json_t *constraints_json(const sow_campaign *c)
 static char *hit_definition(const sow_campaign *c)
 {
     const sow_config *k = c->config;
-    if (!k->objective.column) return sow_format("top %.3g %% of the pool, %s values", 100 * k->objective.top, k->objective.direction);
+    const char *direction = k->objective.direction;
+    if (!k->objective.column)
+        return sow_format("top %.3g %% of the pool, %s values", 100 * k->objective.top,
+                          strcmp(direction, "both") == 0 ? "the highest and lowest" : direction);
     if (isfinite(k->objective.below)) return sow_format("%s below %g", k->objective.column, k->objective.below);
     return sow_format("%s above %g", k->objective.column, k->objective.above);
 }

@@ -14,6 +14,7 @@ printf 'G030\nG031\nNOT_IN_THIS_SCREEN\n' > no.txt
 expect 0 "$SOWER" run rep.yaml --set 'constraints.include=[G101, G077]' \
     --set 'constraints.exclude=[{names: [G050], reason: "too few cells"}, {file: no.txt, reason: essential}]' --set 'rounds.batches=[40, 20]'
 equal "$(in_batch rep.sower 00 '^(G101|G077)$')" 2 "included perturbations in round 0"
+equal "$(grep -c 'in constraints.include; ' rep.sower/rounds/00/batch.csv)" 2 "reasons that name the rule"
 equal "$(anywhere rep.sower '^(G050|G030|G031)$')" 0 "excluded perturbations that were picked"
 grep -q 'too few cells' rep.sower/report.html || fail "the report does not give the reason of the exclusion"
 equal "$(metric rep.sower 0 pool_size)" "$(awk 'BEGIN { n = 117; h = int(0.2 * n + 0.5); print n - h }')" "pool without the excluded"
@@ -49,6 +50,7 @@ done
 expect 0 "$SOWER" run rep.yaml --out whole \
     --set 'constraints.quota=[{prior: sets, set: first, at_most: 2, per: campaign}, {prior: sets, set: set 3, at_least: 8, per: campaign}]' \
     --set oracle.held_out.fraction=0.05 --set 'rounds.batches=[20, 20]'
+grep -q 'at least 8 of sets / set 3 a campaign<' whole/report.html || fail "the report does not name the quota"
 n=$(anywhere whole "$first12")
 [ "$n" -le 2 ] || fail "campaign quota: $n of the set instead of at most 2"
 n=$(anywhere whole '^G[01][0-9]3$')
