@@ -171,6 +171,8 @@ static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *ro
     SOW_TRY(read_values(&covariate, json_object_get(row, "covariate"), c->p, sow_i_name(c, q), err));
     if (item->values) {
         merge_replicate(c, item, values, covariate, cells, weight, hit);
+        if (pick && outcome == SOW_PARTIAL && item->cells >= (double)pick->planned_cells) /* in parts, but all of it */
+            pick->outcome = outcome = SOW_MEASURED;
     } else {
         item->values = values;
         item->covariate = covariate;

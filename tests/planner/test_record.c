@@ -233,6 +233,22 @@ Test(record, leaves_everything_as_it_was_when_a_file_is_wrong)
     close_lab(&l);
 }
 
+Test(record, calls_it_measured_once_parts_add_up_to_the_planned_cells)
+{
+    lab l = open_lab(scalar_yaml);
+    sow_record_summary s;
+    char text[256];
+    const int cells[] = {60, 39, 1}; /* 100 are planned */
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(count_of(l.c, "measured"), 0);
+        snprintf(text, sizeof text, "gene,score,n_cells\n%s,1.%d,%d\n", l.name[0], i, cells[i]);
+        MUST(sow_campaign_record(l.c, scratch_write("r.csv", text), 0, &s, NULL, &err));
+    }
+    cr_assert_eq(count_of(l.c, "measured"), 1);
+    cr_assert_eq(count_of(l.c, "partial"), 0);
+    close_lab(&l);
+}
+
 /* ---- positive controls ---- */
 
 /* Every order sheet has them, so results have them too, whether the campaign knows them or not. */
