@@ -2,6 +2,8 @@
 #include "planner/campaign.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,22 +40,65 @@ sow_status sow_campaign_close(sow_campaign *c, sow_error *err)
 /* What made the past of a campaign: these parts of the configuration may not change under it. The rest may: later rounds just use it. */
 static const char *const fixed_parts[] = {"seed", "data", "readout", "priors", "objective", "oracle"};
 
+/* Where a file lies may change when a campaign moves; what is in it is compared by its SHA-256. */
+static int is_place_of_file(const char *key)
+{
+    return strcmp(key, "file") == 0 || strcmp(key, "names") == 0 || strcmp(key, "list") == 0;
+}
+
+typedef struct {
+    char key[160]; /* "objective.top" */
+    const json_t *then, *now;
+} difference;
+
+/* The first setting that differs at or below d->key, left in d; 0 when none does. */
+static int find_difference(difference *d, const json_t *then, const json_t *now)
+{
+    size_t length = strlen(d->key);
+    const char *name;
+    json_t *old;
+    if (json_is_object(then) && json_is_object(now)) {
+        json_object_foreach((json_t *)(uintptr_t)then, name, old) {
+            snprintf(d->key + length, sizeof d->key - length, ".%s", name);
+            if (!is_place_of_file(name) && find_difference(d, old, json_object_get(now, name))) return 1;
+        }
+    } else if (json_is_array(then) && json_is_array(now) && json_array_size(then) == json_array_size(now)) {
+        for (size_t i = 0; i < json_array_size(then); i++) {
+            snprintf(d->key + length, sizeof d->key - length, "[%zu]", i);
+            if (find_difference(d, json_array_get(then, i), json_array_get(now, i))) return 1;
+        }
+    } else if (!json_equal(then, now)) {
+        d->then = then;
+        d->now = now;
+        return 1;
+    }
+    d->key[length] = 0;
+    return 0;
+}
+
+/* As a person writes it: no 0.10000000000000001. */
+static char *setting_text(const json_t *value)
+{
+    if (!value || json_is_null(value)) return sow_strdup("not given");
+    return json_is_real(value) ? sow_format("%.10g", json_real_value(value)) : sow_i_json_text(value, 0);
+}
+
 static sow_status check_same_settings(const sow_campaign *c, const json_t *created, const char *effective, sow_error *err)
 {
     sow_status st = SOW_OK;
     const char *text = json_string_value(json_object_get(created, "effective"));
     json_t *then = json_loads(text ? text : "{}", 0, NULL), *now = json_loads(effective, 0, NULL);
-    for (size_t i = 0; i < sizeof fixed_parts / sizeof *fixed_parts; i++) {
-        const char *part = fixed_parts[i];
-        if (json_equal(json_object_get(then, part), json_object_get(now, part))) continue;
-        char *a = sow_i_json_text(json_object_get(then, part), 0), *b = sow_i_json_text(json_object_get(now, part), 0);
+    for (size_t i = 0; i < sizeof fixed_parts / sizeof *fixed_parts && st == SOW_OK; i++) {
+        difference d = {0};
+        snprintf(d.key, sizeof d.key, "%s", fixed_parts[i]);
+        if (!find_difference(&d, json_object_get(then, fixed_parts[i]), json_object_get(now, fixed_parts[i]))) continue;
+        char *a = setting_text(d.then), *b = setting_text(d.now);
         st = SOW_ERROR(err, SOW_E_CONFIG,
-                       "%s: '%s' differs from what the campaign in %s was started with (then %.200s, now %.200s); restore it, or start another "
+                       "%s: '%s' differs from what the campaign in %s was started with (then %.120s, now %.120s); restore it, or start another "
                        "campaign with --out FOLDER",
-                       c->config->path, part, c->dir, a ? a : "nothing", b ? b : "nothing");
+                       c->config->path, d.key, c->dir, a ? a : "?", b ? b : "?");
         free(a);
         free(b);
-        break;
     }
     json_decref(then);
     json_decref(now);

@@ -9,13 +9,19 @@ unchanged() {
 for set in seed=6 readout.transform=log1p objective.top=0.2 oracle.held_out.fraction=0.1 'priors=[{name: layout, file: layout.csv, key: gene}]'; do
     for command in run plan status report; do
         expect 2 "$SOWER" $command rep.yaml --set "$set"
-        says "'${set%%[.=]*}' differs" "--out"
+        says "'${set%%=*}' differs" "--out"
         lines_said 1
     done
     unchanged
 done
 expect 2 "$SOWER" run rep.yaml --seed 6
 says "'seed' differs" "5" "6"
+
+# a campaign may move: the same files from elsewhere go on
+mkdir elsewhere
+cp screen.csv elsewhere
+expect 3 "$SOWER" run rep.yaml --set 'data.sources[0].file=elsewhere/screen.csv' --set 'rounds.batches=[10]'
+unchanged
 
 # the data: told, refused, and fine again when they are back
 cp screen.csv keep.csv
