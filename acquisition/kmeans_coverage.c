@@ -83,10 +83,11 @@ static sow_status take_nearest(sow_pick *picks, sow_index *picked, coverage *c, 
         for (; done_here < here; done_here++) {
             const sow_index i = c->candidate[c->pick[done_here]];
             if (!sow_i_feasible(view, i)) break;
-            const double distance = sqrt(c->distance2[done_here]);
-            sow_i_take(&picks[(*picked)++], view, i, -distance,
-                       "nearest to the centre of a cluster of %lld candidates, at distance %.3g",
-                       (long long)c->size[centre + done_here], distance);
+            const sow_index members = c->size[centre + done_here];
+            const double distance = c->distance2[done_here] > 1e-18 ? sqrt(c->distance2[done_here]) : 0; /* below is rounding */
+            sow_i_take(&picks[(*picked)++], view, i, 0 - distance,
+                       "nearest to the centre of a cluster of %lld candidate%s, at distance %.3g",
+                       (long long)members, members == 1 ? "" : "s", distance);
         }
         centre += done_here;
     }
