@@ -205,8 +205,7 @@ static void spend_chart(sow_i_report *r, const json_t *rows)
         sow_i_push(r, series, json_string(items[k]));
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (!sow_i_number(row, "cost", &cost)) continue;
-        (void)sow_i_number(row, "round", &at);
+        if (!sow_i_number(row, "cost", &cost) || !sow_i_number(row, "round", &at)) continue;
         const char *item = sow_i_string(row, "item");
         sow_i_push(r, data, json_pack("[f,s,f]", at, item ? item : "", cost));
     }
