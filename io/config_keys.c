@@ -141,11 +141,11 @@ static const sow_i_key keys[] = {
      .standard_is = "0.1 unless objective.column is given", .example = "0.1",
      .sentence = "Hits are this share of the pool, by the readout."},
     {"objective.column", SOW_KEY_TEXT, AT(objective.column), .example = "fdr",
-     .sentence = "Or hits are the rows whose value in this column is below or above a bound."},
+     .sentence = "Or hits are the perturbations with a row whose value in this column is below or above a bound."},
     {"objective.below", SOW_KEY_NUMBER, AT(objective.below), ANY, .example = "0.05", .sentence = "With column: hits are below this."},
     {"objective.above", SOW_KEY_NUMBER, AT(objective.above), ANY, .example = "1", .sentence = "With column: hits are above this."},
     {"objective.direction", SOW_KEY_ENUM, AT(objective.direction), .standard = "high", .allowed = "high,low,both",
-     .sentence = "Which values of the readout are wanted."},
+     .sentence = "Which values of the readout are wanted; both: those farthest from 0, either way."},
 
     GROUP("acquisition", 0, "How batches are chosen after the initial one."),
     {"acquisition.strategy", SOW_KEY_ENUM, AT(acquisition.strategy), .standard = "random", .allowed = STRATEGIES,

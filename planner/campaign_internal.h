@@ -163,7 +163,8 @@ json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_out
 SOW_MUST_CHECK sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err);
 
 /* files.c */
-SOW_MUST_CHECK sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char *plan_json, sow_error *err);
+/** The files of a round from its events. `env` given: perturbations that the guide library lacks are named. */
+SOW_MUST_CHECK sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char *plan_json, const sow_env *env, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_write_metrics(const sow_campaign *c, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_write_all(const sow_campaign *c, sow_error *err);
 /** Files half-written by a process that was killed (io/file.h writes NAME.tmp-PID first). Only for who holds the campaign. */

@@ -57,12 +57,15 @@ static sow_status save_in(const char *folder, const char *name, const sow_text *
     return st;
 }
 
-static sow_status write_order(const sow_campaign *c, const char *folder, const sow_i_round *r, const sow_batch_row *rows, sow_error *err)
+static sow_status write_order(const sow_campaign *c, const char *folder, const sow_i_round *r, const sow_batch_row *rows, const sow_env *env,
+                              sow_error *err)
 {
     sow_text order = {0}, missing = {0};
     sow_status st = sow_order_csv(&order, rows, r->n, c->config->constraints.controls, c->config->constraints.n_controls, &c->config->design,
                                   c->guides, c->config->seed, r->round, &missing, err);
     if (st == SOW_OK) st = save_in(folder, "order.csv", &order, err);
+    if (st == SOW_OK && missing.size > 0)
+        sow_log(env, SOW_LOG_WARN, "%s has no guide for %s: no sequence in order.csv", c->config->guides.file, missing.text);
     sow_text_clear(&order);
     sow_text_clear(&missing);
     return st;
@@ -93,7 +96,7 @@ static sow_status write_plan(const char *folder, const char *plan_json, sow_erro
     return st;
 }
 
-sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char *plan_json, sow_error *err)
+sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char *plan_json, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_round *r = &c->round[round];
@@ -105,7 +108,7 @@ sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char 
     SOW_TRY(batch_rows(&rows, c, r, err));
     sow_batch_csv(&batch, rows, r->n);
     SOW_TRY(save_in(folder, "batch.csv", &batch, err));
-    SOW_TRY(write_order(c, folder, r, rows, err));
+    SOW_TRY(write_order(c, folder, r, rows, env, err));
     SOW_TRY(write_plan(folder, plan_json, err));
     if (r->metrics) SOW_TRY(write_json(folder, "metrics.json", r->metrics, err));
 done:
@@ -157,7 +160,7 @@ sow_status sow_i_write_all(const sow_campaign *c, sow_error *err)
     sow_status st = SOW_OK;
     int any = 0;
     for (sow_index r = 0; r < c->n_rounds; r++) {
-        if (c->round[r].planned) SOW_TRY(sow_i_write_round(c, r, NULL, err));
+        if (c->round[r].planned) SOW_TRY(sow_i_write_round(c, r, NULL, NULL, err));
         any = any || c->round[r].metrics;
     }
     if (any) SOW_TRY(sow_i_write_metrics(c, err));

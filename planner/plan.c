@@ -473,7 +473,7 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     SOW_TRY(sow_strategy_pick(picks, batch, strategy, &x.view, &options, env, err));
     plan = plan_json(c, round, &x, strategy, now_seconds() - start);
     SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, &x, picks, batch, strategy), err));
-    SOW_TRY(sow_i_write_round(c, round, plan, err));
+    SOW_TRY(sow_i_write_round(c, round, plan, env, err));
     SOW_TRY(sow_progress(env, "planning", 1, err));
 done:
     choice_clear(&x);

@@ -72,8 +72,10 @@ static char *hit_definition(const sow_campaign *c)
     const sow_config *k = c->config;
     const char *direction = k->objective.direction;
     if (!k->objective.column)
-        return sow_format("top %.3g %% of the pool, %s values", 100 * k->objective.top,
-                          strcmp(direction, "both") == 0 ? "the highest and lowest" : direction);
+        return sow_format("top %.3g %% of the pool, %s", 100 * k->objective.top,
+                          strcmp(direction, "both") == 0  ? "values farthest from 0 either way"
+                          : strcmp(direction, "low") == 0 ? "low values"
+                                                          : "high values");
     if (isfinite(k->objective.below)) return sow_format("%s below %g", k->objective.column, k->objective.below);
     return sow_format("%s above %g", k->objective.column, k->objective.above);
 }

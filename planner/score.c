@@ -245,7 +245,7 @@ sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env 
     add_campaign_rows(rows, c, round);
     json_t *payload = json_pack("{s:O,s:o}", "metrics", rows, "learned", learned_lines(c));
     SOW_TRY(sow_i_commit(c, "evaluated", round, payload, err));
-    SOW_TRY(sow_i_write_round(c, round, NULL, err));
+    SOW_TRY(sow_i_write_round(c, round, NULL, NULL, err));
     SOW_TRY(sow_i_write_metrics(c, err));
     SOW_TRY(sow_progress(env, "evaluating", 1, err));
 done:

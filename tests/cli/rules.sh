@@ -36,6 +36,12 @@ expect 0 "$SOWER" check rep.yaml --set 'oracle.held_out={count: 7}' --json
 equal "$(json out held_out)" 7 "held-out count"
 equal "$(json out pool_size)" 113 "pool beside it"
 
+# a guide library that lacks what was picked: said when it is ordered
+printf 'gene,id,seq\nG101,g1,ACGT\n' > guides.csv
+expect 0 "$SOWER" plan rep.yaml --out guides --set 'constraints.include=[G101, G077]' --set 'rounds.initial.size=2' \
+    --set 'design.guides={file: guides.csv, target: gene, id: [id], sequence: [seq]}'
+says "guides.csv has no guide for G077: no sequence in order.csv"
+
 # quotas: a gene set and a list, at most and at least, a batch and a campaign
 for strategy in greedy kmeans random ucb lookahead; do
     expect 0 "$SOWER" run rep.yaml --out "most-$strategy" --set "acquisition.strategy=$strategy" \
