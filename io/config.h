@@ -63,6 +63,7 @@ typedef struct {
         const char *kind;      /* learn | hits [learn] */
         double top;            /* hits: share of the pool, (0, 1); NaN when column is given [0.1] */
         const char *column;    /* hits: or a column ... */
+        const char *or_column; /* ... or another column, with the same bound */
         double below, above;   /* ... with values below / above a bound; NaN = not given */
         const char *direction; /* high | low | both: which values are wanted [high] */
     } objective;

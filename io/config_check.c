@@ -142,6 +142,8 @@ static void check_objective(sow_i_reader *r, sow_config *c, const sow_i_node *ro
     } else if (!top) {
         c->objective.top = 0.1;
     }
+    if (c->objective.or_column && (!c->objective.column || bounds != 1))
+        sow_i_problem_at_path(r, root, "objective.or_column", "objective.or_column goes with objective.column and one bound, below or above");
     if (c->objective.below <= c->objective.above && bounds == 2)
         sow_i_problem_at_path(r, root, "objective.below", "no value is above %g and below %g", c->objective.above,
                               c->objective.below);
@@ -149,6 +151,8 @@ static void check_objective(sow_i_reader *r, sow_config *c, const sow_i_node *ro
         sow_i_problem_at_path(r, root, "objective.kind",
                               "the objective 'hits' by top share needs a scalar readout (readout.column)");
     c->readout.hit_column = c->objective.column;
+    c->readout.or_hit_column = c->objective.or_column;
+    c->readout.hit_is_above = !isnan(c->objective.above);
 }
 
 static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_node *root, const char *path, const char *strategy)

@@ -142,6 +142,8 @@ static const sow_i_key keys[] = {
      .sentence = "Hits are this share of the pool, by the readout."},
     {"objective.column", SOW_KEY_TEXT, AT(objective.column), .example = "fdr",
      .sentence = "Or hits are the perturbations with a row whose value in this column is below or above a bound."},
+    {"objective.or_column", SOW_KEY_TEXT, AT(objective.or_column), .example = "other_fdr",
+     .sentence = "With column: the same bound on this column makes a hit too (the other side of a two-sided screen)."},
     {"objective.below", SOW_KEY_NUMBER, AT(objective.below), ANY, .example = "0.05", .sentence = "With column: hits are below this."},
     {"objective.above", SOW_KEY_NUMBER, AT(objective.above), ANY, .example = "1", .sentence = "With column: hits are above this."},
     {"objective.direction", SOW_KEY_ENUM, AT(objective.direction), .standard = "high", .allowed = "high,low,both",

@@ -117,6 +117,11 @@ static sow_status read_weight(gathered *g, sow_i_drop *rule, const sow_i_loaded 
     }
     g->hit = NAN;
     if (s->hit != -1) SOW_TRY(sow_i_frame_number(&g->hit, &s->frame, g->row, s->hit, err));
+    if (s->or_hit != -1) {
+        double other = NAN;
+        SOW_TRY(sow_i_frame_number(&other, &s->frame, g->row, s->or_hit, err));
+        g->hit = s->hit_is_above ? fmax(g->hit, other) : fmin(g->hit, other); /* a NaN gives way to a number */
+    }
 done:
     return st;
 }

@@ -34,6 +34,8 @@ typedef struct {
     sow_index n_adjust;
     const char **adjust_for; /* "log(cells)", "cells", or a column name, or "log(COLUMN)" */
     const char *hit_column;  /* objective.column, or NULL */
+    const char *or_hit_column; /* objective.or_column, or NULL: a row's hit value is the better of the two ... */
+    int hit_is_above;        /* ... the larger when hits lie above a bound, else the smaller */
 } sow_readout_spec;
 
 /** What happened on the way in, for `check` and the report: one line each, "file: what". */

@@ -85,7 +85,8 @@ SOW_MUST_CHECK sow_status sow_i_dropped_add(sow_dropped *dropped, const char *pa
 typedef struct {
     const sow_source *spec;
     sow_i_frame frame;
-    sow_index perturbation, context, dose, cells, variance, hit, readout;
+    sow_index perturbation, context, dose, cells, variance, hit, or_hit, readout;
+    int hit_is_above; /* which of hit and or_hit counts: the larger, else the smaller */
     sow_index *covariate; /* [n_covariates] -1: the cells */
     const double *x;      /* profile: [n_rows, width], the file's own columns */
     sow_index width;

@@ -16,6 +16,14 @@ static sow_status optional_column(sow_index *out, const sow_i_frame *f, const ch
     return name ? sow_i_frame_column(out, f, name, purpose, err) : SOW_OK;
 }
 
+/* A reference need not have it: its rows are nobody's hits. */
+static sow_status find_hit_column(sow_index *out, const sow_i_frame *f, const char *name, sow_source_role role, sow_error *err)
+{
+    *out = name ? sow_i_frame_find(f, name) : -1;
+    if (name && *out == -1 && role == SOW_ROLE_TARGET) return sow_i_frame_column(out, f, name, "objective", err);
+    return SOW_OK;
+}
+
 /* A fixed name or a column; a source that gives neither is its own context, named after its file. */
 static sow_status find_columns(sow_i_loaded *s, const sow_readout_spec *readout, sow_error *err)
 {
@@ -26,17 +34,15 @@ static sow_status find_columns(sow_i_loaded *s, const sow_readout_spec *readout,
     if (spec->perturbation_column) SOW_TRY(sow_i_frame_column(&s->perturbation, f, spec->perturbation_column, "perturbation", err));
     SOW_TRY(optional_column(&s->context, f, spec->context_column, "context", err));
     SOW_TRY(optional_column(&s->dose, f, spec->dose_column, "dose", err));
-    s->cells = s->variance = s->hit = s->readout = -1;
+    s->cells = s->variance = s->hit = s->or_hit = s->readout = -1;
+    s->hit_is_above = readout->hit_is_above;
     if (spec->names_only) goto done; /* nothing is measured yet: columns of results need not be there */
     SOW_TRY(optional_column(&s->cells, f, spec->cells_column, "number of cells", err));
     SOW_TRY(optional_column(&s->variance, f, spec->variance_column, "variance", err));
     sow_index replicate = -1;
     SOW_TRY(optional_column(&replicate, f, spec->replicate_column, "replicate", err));
-    if (readout->hit_column) { /* a reference need not have it: its rows are nobody's hits */
-        s->hit = sow_i_frame_find(f, readout->hit_column);
-        if (s->hit == -1 && spec->role == SOW_ROLE_TARGET)
-            SOW_TRY(sow_i_frame_column(&s->hit, f, readout->hit_column, "objective", err));
-    }
+    SOW_TRY(find_hit_column(&s->hit, f, readout->hit_column, spec->role, err));
+    SOW_TRY(find_hit_column(&s->or_hit, f, readout->or_hit_column, spec->role, err));
     if (readout->kind == SOW_READOUT_SCALAR) {
         if (!readout->column) SOW_FAIL(err, SOW_E_CONFIG, "readout.column: a scalar readout needs the name of its column");
         SOW_TRY(sow_i_frame_column(&s->readout, f, readout->column, "readout", err));
@@ -88,7 +94,7 @@ static int is_otherwise_used(const sow_i_loaded *s, sow_index column, sow_index 
         if (named[i] && strcmp(named[i], sow_table_column_name(s->frame.table, column)) == 0) return 1;
     for (sow_index i = 0; i < n_covariates; i++)
         if (s->covariate[i] == column) return 1;
-    return column == s->perturbation || column == s->context || column == s->dose || column == s->hit;
+    return column == s->perturbation || column == s->context || column == s->dose || column == s->hit || column == s->or_hit;
 }
 
 /* A list of candidates may name the features of results to come by columns that are still empty. */

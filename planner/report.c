@@ -76,8 +76,10 @@ static char *hit_definition(const sow_campaign *c)
                           strcmp(direction, "both") == 0  ? "values farthest from 0 either way"
                           : strcmp(direction, "low") == 0 ? "low values"
                                                           : "high values");
-    if (isfinite(k->objective.below)) return sow_format("%s below %g", k->objective.column, k->objective.below);
-    return sow_format("%s above %g", k->objective.column, k->objective.above);
+    const char *other = k->objective.or_column;
+    return sow_format("%s%s%s %s %g", k->objective.column, other ? " or " : "", other ? other : "",
+                      isfinite(k->objective.below) ? "below" : "above",
+                      isfinite(k->objective.below) ? k->objective.below : k->objective.above);
 }
 
 static int is_found_hit(const sow_campaign *c, sow_index q)

@@ -390,6 +390,7 @@ Test(config_problem, objectives_must_say_what_a_hit_is)
 {
     expect_problem(REPLAY "objective: {kind: hits, column: fdr}\n",
                    "c.yaml:6:33: objective.column needs a bound: objective.below or objective.above");
+    expect_words(REPLAY "objective: {kind: hits, top: 0.1, or_column: fdr}\n", "objective.or_column goes with objective.column and one bound");
     expect_words(REPLAY "objective: {kind: hits, column: fdr, below: 1, top: 0.1}\n",
                  "hits are either the top share or a column's values");
     expect_problem(REPLAY "objective: {kind: hits, above: 1}\n",

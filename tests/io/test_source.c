@@ -257,6 +257,23 @@ Test(source, reads_the_objective_and_lets_a_reference_lack_it)
     refuses(src, 1, &r, SOW_E_DATA, "no column 'fdr' (objective)");
 }
 
+Test(source, takes_the_better_of_two_objective_columns)
+{
+    sow_source src = table_source("a.csv", "gene,y,neg,pos\nA,1,0.9,0.01\nB,2,0.02,0.8\nC,3,,0.5\nD,4,,\n");
+    sow_readout_spec r = scalar("y");
+    r.hit_column = "neg";
+    r.or_hit_column = "pos";
+    sow_screen *s = read_ok(NULL, &src, 1, &r);
+    cr_assert(s->hit[0] == 0.01 && s->hit[1] == 0.02 && s->hit[2] == 0.5 && isnan(s->hit[3]));
+    sow_screen_destroy(s);
+    r.hit_is_above = 1;
+    s = read_ok(NULL, &src, 1, &r);
+    cr_assert(s->hit[0] == 0.9 && s->hit[1] == 0.8 && s->hit[2] == 0.5 && isnan(s->hit[3]));
+    sow_screen_destroy(s);
+    r.or_hit_column = "positive";
+    refuses(&src, 1, &r, SOW_E_DATA, "no column 'positive' (objective)");
+}
+
 Test(source, splits_one_file_into_contexts_by_a_column)
 {
     const char *text = "gene,line,y\nA,k562,1\nA,rpe1,2\nB,rpe1,3\nA,jurkat,4\n";
