@@ -259,7 +259,8 @@ Test(source, reads_the_objective_and_lets_a_reference_lack_it)
 
 Test(source, takes_the_better_of_two_objective_columns)
 {
-    sow_source src = table_source("a.csv", "gene,y,neg,pos\nA,1,0.9,0.01\nB,2,0.02,0.8\nC,3,,0.5\nD,4,,\n");
+    const char *text = "gene,y,neg,pos\nA,1,0.9,0.01\nB,2,0.02,0.8\nC,3,,0.5\nD,4,,\n";
+    sow_source src = table_source("a.csv", text);
     sow_readout_spec r = scalar("y");
     r.hit_column = "neg";
     r.or_hit_column = "pos";
@@ -267,10 +268,12 @@ Test(source, takes_the_better_of_two_objective_columns)
     cr_assert(s->hit[0] == 0.01 && s->hit[1] == 0.02 && s->hit[2] == 0.5 && isnan(s->hit[3]));
     sow_screen_destroy(s);
     r.hit_is_above = 1;
+    src = table_source("a.csv", text);
     s = read_ok(NULL, &src, 1, &r);
     cr_assert(s->hit[0] == 0.9 && s->hit[1] == 0.8 && s->hit[2] == 0.5 && isnan(s->hit[3]));
     sow_screen_destroy(s);
     r.or_hit_column = "positive";
+    src = table_source("a.csv", text);
     refuses(&src, 1, &r, SOW_E_DATA, "no column 'positive' (objective)");
 }
 
