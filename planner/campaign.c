@@ -109,8 +109,7 @@ static sow_status check_same_data(const sow_campaign *c, const json_t *created, 
 {
     const char *then = json_string_value(json_object_get(created, "data_sha256"));
     sow_status st = SOW_OK;
-    int lab = c->oracle->class_->needs_people; /* a lab's list of candidates may grow */
-    if (then && !lab && strcmp(then, c->world_digest) != 0)
+    if (then && strcmp(then, c->world_digest) != 0)
         st = SOW_ERROR(err, SOW_E_DATA,
                        "%s: the data files have changed since the campaign in %s was started (their SHA-256 differs); restore them, or start "
                        "another campaign with --out FOLDER",

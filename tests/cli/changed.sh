@@ -56,6 +56,12 @@ expect 0 "$SOWER" record lab.yaml results.csv
 same lab.sower/rounds/00/batch.csv kept.csv
 expect 0 "$SOWER" status lab.yaml --json
 equal "$(json out pool_size)" 81 "pool after the list has grown"
+# its priors may not change
+cp layout.csv keep.csv
+sed -i '50s/0\./0.1/' layout.csv
+expect 2 "$SOWER" status lab.yaml
+says "data files have changed"
+cp keep.csv layout.csv
 
 # an event changed by hand is noticed
 if command -v sqlite3 > /dev/null; then
