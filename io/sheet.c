@@ -154,7 +154,7 @@ typedef struct {
     order_line *line;
     sow_index n, capacity;
     const sow_design *design;
-    const sow_guides *library;
+    const sow_guides *guides;
     sow_text *missing;
     sow_names *missed; /* each is said once, though it may be ordered in several contexts */
     sow_error *err;
@@ -168,10 +168,10 @@ static sow_status add_lines(order *o, const char *perturbation, const char *cont
                             sow_index cells, int repeat)
 {
     sow_status st = SOW_OK;
-    sow_index start = 0, there = guides_of(o->library, perturbation, &start);
+    sow_index start = 0, there = guides_of(o->guides, perturbation, &start);
     sow_index n = there && !repeat && there < wanted ? there : wanted;
     for (sow_index i = 0; i < n; i++) {
-        const guide *g = there ? &o->library->guide[o->library->order[start + i % there]] : NULL;
+        const guide *g = there ? &o->guides->guide[o->guides->order[start + i % there]] : NULL;
         SOW_TRY(sow_grow(&o->line, &o->capacity, o->n + 1, sizeof *o->line, o->err));
         o->line[o->n++] = (order_line){.perturbation = perturbation,
                                        .context = context,
@@ -181,7 +181,7 @@ static sow_status add_lines(order *o, const char *perturbation, const char *cont
                                        .number = i + 1,
                                        .cells = cells / n + (i < cells % n)};
     }
-    if (o->library && !there && o->missed && sow_names_find(o->missed, perturbation) < 0) {
+    if (o->guides && !there && o->missed && sow_names_find(o->missed, perturbation) < 0) {
         SOW_TRY(sow_names_add(o->missed, perturbation, NULL, o->err));
         if (o->missing->size) sow_text_append(o->missing, ", ");
         sow_text_append(o->missing, perturbation);
@@ -263,7 +263,7 @@ sow_status sow_order_csv(sow_text *out, const sow_batch_row *rows, sow_index n, 
     sow_status st = SOW_OK;
     sow_text aside = {0};
     sow_names *contexts = NULL;
-    order o = {.design = design, .library = library, .missing = missing ? missing : &aside, .err = err};
+    order o = {.design = design, .guides = library, .missing = missing ? missing : &aside, .err = err};
     SOW_TRY(sow_names_create(&contexts, err));
     SOW_TRY(sow_names_create(&o.missed, err));
     if (design->guides_per_target < 1 || !(design->control_share >= 0 && design->control_share < 1))
