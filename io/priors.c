@@ -272,26 +272,23 @@ done:
     return st;
 }
 
-/* Rows change hands among the items that have one, so coverage stays what it was. */
+/* Rows, and their absence, change hands among all items: who is unknown to a prior tells something too. */
 static sow_status shuffle(sow_prior *p, uint64_t seed, sow_index number, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index *from = NULL, *owner = NULL, *deal = NULL, n = 0;
+    sow_index *from = NULL;
+    unsigned char *has = NULL;
     sow_rng rng = sow_rng_make(seed, SOW_RNG_SHUFFLE, 0, (uint32_t)number);
     SOW_NEW(from, p->n_items);
-    SOW_NEW(owner, p->n_items);
-    SOW_NEW(deal, p->n_items);
-    for (sow_index i = 0; i < p->n_items; i++) {
-        from[i] = i;
-        if (p->has[i]) owner[n] = i, deal[n++] = i;
-    }
-    sow_rng_permute(&rng, deal, n);
-    for (sow_index k = 0; k < n; k++) from[owner[k]] = deal[k];
-    st = p->kind == SOW_PRIOR_SETS ? shuffle_sets(p, from, err) : shuffle_dense(p, from, err);
+    SOW_NEW(has, p->n_items);
+    for (sow_index i = 0; i < p->n_items; i++) from[i] = i;
+    sow_rng_permute(&rng, from, p->n_items);
+    SOW_TRY(p->kind == SOW_PRIOR_SETS ? shuffle_sets(p, from, err) : shuffle_dense(p, from, err));
+    for (sow_index i = 0; i < p->n_items; i++) has[i] = p->has[from[i]];
+    memcpy(p->has, has, (size_t)p->n_items);
 done:
     free(from);
-    free(owner);
-    free(deal);
+    free(has);
     return st;
 }
 

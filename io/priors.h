@@ -21,7 +21,7 @@ typedef struct {
     const char **columns;
     const char *context;   /* the measured responses of this reference context as features */
     sow_index min_set_size, max_set_size; /* gmt: sets with fewer or more catalogue members are left out [2, no bound = 0] */
-    int shuffle;           /* control arm: rows permuted among the items that have one */
+    int shuffle;           /* control arm: rows, and their absence, permuted among all items */
 } sow_prior_spec;
 
 typedef struct {

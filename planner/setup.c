@@ -60,8 +60,8 @@ static sow_status find_target(sow_campaign *c, sow_error *err)
     return SOW_OK;
 }
 
-/* The specs of model.prior, or all. `out` borrows their strings. */
-static sow_status chosen_specs(sow_prior_spec **out, sow_index *n, const sow_config *k, sow_error *err)
+/* The specs of model.prior, or all, each shuffled only if `may_shuffle`. `out` borrows their strings. */
+static sow_status chosen_specs(sow_prior_spec **out, sow_index *n, const sow_config *k, int may_shuffle, sow_error *err)
 {
     sow_status st = SOW_OK;
     *out = NULL;
@@ -71,21 +71,26 @@ static sow_status chosen_specs(sow_prior_spec **out, sow_index *n, const sow_con
         int use = k->model.n_use == 0;
         for (sow_index j = 0; j < k->model.n_use; j++)
             use = use || strcmp(k->model.use[j], k->priors[i].name) == 0;
-        if (use) (*out)[(*n)++] = k->priors[i];
+        if (!use) continue;
+        (*out)[*n] = k->priors[i];
+        (*out)[(*n)++].shuffle &= may_shuffle;
     }
 done:
     return st;
 }
 
-static sow_status read_priors(sow_campaign *c, sow_prior_set *set, sow_prior_coverage *coverage, int chosen, sow_index dims,
+/* Who is in the pool does not depend on the shuffled control: asked OF_MODEL_AS_THEY_ARE. */
+typedef enum { ALL_PRIORS, OF_MODEL, OF_MODEL_AS_THEY_ARE } prior_choice;
+
+static sow_status read_priors(sow_campaign *c, sow_prior_set *set, sow_prior_coverage *coverage, prior_choice which, sow_index dims,
                               const unsigned char *mask, const sow_prior *given, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
     sow_prior_spec *specs = NULL;
     sow_index n = k->n_priors;
-    if (chosen) SOW_TRY(chosen_specs(&specs, &n, k, err));
-    SOW_TRY(sow_priors_read(set, coverage, chosen ? specs : k->priors, n, c->screen, mask, dims, k->seed, given, env, err));
+    if (which != ALL_PRIORS) SOW_TRY(chosen_specs(&specs, &n, k, which == OF_MODEL, err));
+    SOW_TRY(sow_priors_read(set, coverage, specs ? specs : k->priors, n, c->screen, mask, dims, k->seed, given, env, err));
 done:
     free(specs);
     return st;
@@ -118,14 +123,14 @@ static sow_status load_priors(sow_campaign *c, const sow_prior *given, const sow
     int required = k->constraints.require_prior || (c->model_class->caps & SOW_CAP_NEEDS_PRIOR);
     if (required && (k->n_priors > 0 || given)) {
         /* coverage decides who is in the pool, and the pool decides the scaling: read once for each */
-        SOW_TRY(read_priors(c, &c->model_priors, NULL, 1, 0, c->eligible, given, env, err));
+        SOW_TRY(read_priors(c, &c->model_priors, NULL, OF_MODEL_AS_THEY_ARE, 0, c->eligible, given, env, err));
         SOW_TRY(drop_without_prior(c, err));
         sow_prior_set_clear(&c->model_priors);
     }
     SOW_TRY(sow_i_pool_build(c, err));
     SOW_NEW(c->coverage, k->n_priors + 1);
-    SOW_TRY(read_priors(c, &c->model_priors, k->model.n_use == 0 ? c->coverage : NULL, 1, k->model.prior_dims, c->in_pool, given, env, err));
-    if (k->model.n_use > 0) SOW_TRY(read_priors(c, &c->priors, c->coverage, 0, 0, c->in_pool, given, env, err));
+    SOW_TRY(read_priors(c, &c->model_priors, k->model.n_use == 0 ? c->coverage : NULL, OF_MODEL, k->model.prior_dims, c->in_pool, given, env, err));
+    if (k->model.n_use > 0) SOW_TRY(read_priors(c, &c->priors, c->coverage, ALL_PRIORS, 0, c->in_pool, given, env, err));
     SOW_NEW(c->model_priors.fit_rows, c->n);
     memcpy(c->model_priors.fit_rows, c->in_pool, (size_t)c->n);
 done:
