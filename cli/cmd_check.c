@@ -77,8 +77,8 @@ static void print_plan(const json_t *j)
     const json_t *bill = json_object_get(j, "bill"), *rounds = json_object_get(bill, "rounds"), *effort = json_object_get(j, "effort");
     for (size_t i = 0; i < json_array_size(rounds); i++) {
         const json_t *r = json_array_get(rounds, i);
-        printf("round %-3lld %lld by %s, %.2f %s\n", cli_json_integer(r, "round"), cli_json_integer(r, "size"), cli_json_text(r, "strategy"), cli_json_number(r, "cost"),
-               cli_json_text(bill, "currency"));
+        printf("round %-3lld %lld by %s, %.2f %s, %.0f cells to transduce\n", cli_json_integer(r, "round"), cli_json_integer(r, "size"),
+               cli_json_text(r, "strategy"), cli_json_number(r, "cost"), cli_json_text(bill, "currency"), cli_json_number(r, "cells_to_transduce"));
     }
     printf("bill      %.2f %s, %.4g weeks\n", cli_json_number(bill, "total"), cli_json_text(bill, "currency"), cli_json_number(bill, "weeks"));
     printf("effort    at most about %.0f s of computing and %.0f MB of memory\n", cli_json_number(effort, "seconds_at_most"), cli_json_number(effort, "memory_mb"));

@@ -46,6 +46,12 @@ void sow_bill_round(sow_bill *out, const sow_costs *costs, const sow_design *des
     out->weeks = costs->weeks_per_round;
 }
 
+double sow_cells_to_transduce(const sow_design *design, sow_index n, sow_index n_controls)
+{
+    double cells = cells_with_controls((double)(n + n_controls) * (double)design->cells_per_perturbation, design->control_share);
+    return ceil(cells / (design->moi * exp(-design->moi)));
+}
+
 double sow_cost_per_perturbation(const sow_costs *costs, const sow_design *design)
 {
     double share = design->control_share >= 0 && design->control_share < 1 ? design->control_share : 0;

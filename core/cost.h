@@ -19,7 +19,7 @@ typedef struct {
     sow_index guides_per_target;      /* >= 1 */
     sow_index cells_per_perturbation; /* >= 1 */
     double control_share;             /* of all cells, [0, 1) */
-    double moi;                       /* multiplicity of infection, > 0: kept for the order sheet */
+    double moi;                       /* multiplicity of infection, > 0: see sow_cells_to_transduce */
     double reads_per_cell;            /* raw reads */
 } sow_design;
 #define SOW_DESIGN_INIT {1, 100, 0.0, 0.3, 0.0}
@@ -40,6 +40,9 @@ typedef struct {
 /** Bill of one round of `n` target perturbations and `n_controls` positive controls, which cost the same. Rows, in this order: round,
  *  perturbations, guides, cells (control_share of them non-targeting, rounded up to whole cells), sequencing; those with a zero price are left out. */
 void sow_bill_round(sow_bill *out, const sow_costs *costs, const sow_design *design, sow_index n, sow_index n_controls);
+/** Cells to transduce in one round so that as many as are billed carry exactly one integration: integrations are Poisson, so a share
+ *  moi exp(-moi) of all cells does. Whole cells. */
+double sow_cells_to_transduce(const sow_design *design, sow_index n, sow_index n_controls);
 /** Marginal cost of one more perturbation in a batch (no per_round share), rounded to cents. */
 double sow_cost_per_perturbation(const sow_costs *costs, const sow_design *design);
 

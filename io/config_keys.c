@@ -230,7 +230,7 @@ static const sow_i_key keys[] = {
     {"design.control_share", SOW_KEY_NUMBER, SOW_KEY_OPEN_MAX, AT(design.control_share), RANGE(0, 1), .standard = "0",
      .sentence = "Non-targeting controls as a share of all cells."},
     {"design.moi", SOW_KEY_NUMBER, SOW_KEY_OPEN_MIN, AT(design.moi), FROM(0), .unit = "integrations per cell", .standard = "0.3",
-     .sentence = "Multiplicity of infection, for the order sheet."},
+     .sentence = "Multiplicity of infection: how many cells to transduce so that enough carry one guide (in check and plan.json)."},
     {"design.reads_per_cell", SOW_KEY_NUMBER, AT(design.reads_per_cell), FROM(0), .unit = "raw reads", .standard = "0",
      .sentence = "Sequencing depth."},
     GROUP("design.guides", 0, "A guide library, for the order sheet."),

@@ -430,7 +430,8 @@ static char *plan_json(const sow_campaign *c, sow_index round, const choice *x, 
     gmtime_r(&t, &utc);
     strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
     char *learned = c->model ? sow_model_describe(c->model) : NULL;
-    json_t *j = json_pack("{s:I,s:s,s:s,s:I,s:s,s:s,s:f,s:I,s:s,s:o}", "round", (json_int_t)round, "strategy", strategy->name, "model",
+    json_t *j = json_pack("{s:I,s:f,s:s,s:s,s:I,s:s,s:s,s:f,s:I,s:s,s:o}", "round", (json_int_t)round, "cells_to_transduce",
+                          sow_cells_to_transduce(&c->config->design, sow_i_batch_size(c, round), c->config->constraints.n_controls), "strategy", strategy->name, "model",
                           c->model_class->name, "candidates", (json_int_t)x->n, "planned_at", now, "command", c->argv ? c->argv : "", "seconds",
                           seconds, "seed", (json_int_t)c->config->seed, "data_sha256", c->world_digest, "learned",
                           learned ? json_string(learned) : json_null());

@@ -29,7 +29,9 @@ static json_t *planned_bill_json(const sow_campaign *c)
         sow_bill_round(&bill, &c->config->costs, &c->config->design, sow_i_batch_size(c, r), c->config->constraints.n_controls);
         total += bill.total;
         weeks += bill.weeks;
-        json_array_append_new(rows, json_pack("{s:I,s:I,s:s,s:f,s:f}", "round", (json_int_t)r, "size", (json_int_t)sow_i_batch_size(c, r), "strategy",
+        json_array_append_new(rows, json_pack("{s:I,s:I,s:f,s:s,s:f,s:f}", "round", (json_int_t)r, "size", (json_int_t)sow_i_batch_size(c, r),
+                                              "cells_to_transduce",
+                                              sow_cells_to_transduce(&c->config->design, sow_i_batch_size(c, r), c->config->constraints.n_controls), "strategy",
                                               r == 0 ? c->initial_strategy->name : c->strategy->name, "cost", bill.total, "weeks", bill.weeks));
     }
     return json_pack("{s:s,s:o,s:f,s:f}", "currency", c->config->costs.currency, "rounds", rows, "total", total, "weeks", weeks);

@@ -75,6 +75,17 @@ Test(cost, controls_share_of_all_cells_is_kept)
     cr_assert_eq(quantity_of(&bill, "cells"), 1000); /* not 1001 for a rounding error */
 }
 
+Test(cost, counts_the_cells_to_transduce_from_the_poisson_share_with_one_integration)
+{
+    sow_design design = SOW_DESIGN_INIT;
+    design.cells_per_perturbation = 100;
+    design.moi = 0.3;
+    /* .3 exp(-.3) = .2222455 of the cells carry one: 1000 / .2222455 = 4499.53 */
+    cr_assert_eq(sow_cells_to_transduce(&design, 9, 1), 4500);
+    design.moi = 1;
+    cr_assert_eq(sow_cells_to_transduce(&design, 10, 0), 2719); /* 1000 e */
+}
+
 Test(cost, nothing_costs_nothing)
 {
     sow_costs costs = SOW_COSTS_INIT;
