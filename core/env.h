@@ -21,6 +21,7 @@ typedef struct {
     /* 0 first, 1 last on success, about 100 calls; a non-zero return cancels: the function answers SOW_E_CANCELLED. */
     int (*progress)(void *user, const char *what, double fraction);
     void *progress_user;
+    sow_index memory; /* bytes that buffers may take in all (--memory); 0 = not said */
 } sow_env;
 
 void sow_log(const sow_env *env, sow_log_level level, const char *format, ...) SOW_PRINTF(3, 4);

@@ -22,6 +22,10 @@ typedef enum {
     SOW_RNG_BOOTSTRAP = 7, /* intervals */
     SOW_RNG_DRAW = 8,      /* posterior draws */
     SOW_RNG_DESIGN = 9,    /* order sheet: plate positions */
+    SOW_RNG_CELLS = 10,    /* replay: which cells are handed out */
+    SOW_RNG_CONTROLS = 11, /* replay: which controls */
+    SOW_RNG_CAP = 12,      /* caps on cells of a group */
+    SOW_RNG_METRIC = 13,   /* subsets of cells that a metric is taken on */
     SOW_RNG_TEST = 1000
 } sow_rng_purpose;
 

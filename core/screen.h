@@ -2,7 +2,8 @@
  *
  * The catalogue is the list of perturbations, in name order; everything else names a perturbation by its position there. A row is one
  * measurement of one perturbation in one context. After sow_screen_merge there is one row per (perturbation, context).
- * Scalar readout: n_features = 1. Profile: one response vector a row. Cells come with their own matrix later; `kind` keeps the door. */
+ * Scalar readout: n_features = 1. Profile: one response vector a row. Cells: a row is a group of cells of core/cells.h; its values are the group's
+ * mean response once the response space is frozen, NaN before. */
 #ifndef SOWER_CORE_SCREEN_H
 #define SOWER_CORE_SCREEN_H
 

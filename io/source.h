@@ -10,6 +10,8 @@
 extern "C" {
 #endif
 
+typedef enum { SOW_VALUES_RESPONSE, SOW_VALUES_COUNTS, SOW_VALUES_LOG1P } sow_source_values;
+
 /** One entry of data.sources; strings owned by the config, NULL = not given. */
 typedef struct {
     const char *file; /* path as to be opened (already resolved against the YAML's folder) */
@@ -24,6 +26,11 @@ typedef struct {
     sow_index n_keep_contexts;    /* only these values of the context column; 0 = all */
     const char **keep_contexts;
     int names_only; /* a list of candidates: every name becomes a row with NaN values and cells; the readout column may be absent */
+    const char *guide_column, *batch_column; /* cells: guide and technical batch of each cell */
+    const char *layer;       /* cells: "X", "raw" or a layer; NULL = X */
+    const char *gene_column; /* cells: var column with gene names; NULL = the index */
+    const char *labels;      /* cells in an MTX folder: table of labels, first column = barcode */
+    sow_source_values values; /* what the numbers are */
     int may_be_empty; /* no usable row is no error: results in which everything failed */
 } sow_source;
 

@@ -28,6 +28,8 @@ typedef struct {
     const double *cells;           /* [n] cells behind each value; NaN unknown; NULL = all unknown */
     const sow_prior_set *priors;   /* may have n_priors == 0 */
     const sow_pca *response;       /* profile: the frozen response space (round 0); NULL for a scalar */
+    const sow_perturbation *detail; /* agents of every perturbation of the catalogue, or NULL = not known: nothing is a combination */
+    const sow_names *catalogue;    /* names of the perturbations, or NULL; with detail: to find the single of each agent */
 } sow_training;
 
 /** What is asked. All arrays borrowed. */
@@ -44,7 +46,8 @@ typedef enum {
     SOW_CAP_VARIANCE = 1 << 2, /* var and noise are filled */
     SOW_CAP_JOINT = 1 << 3,    /* posterior(): joint covariance columns and draws */
     SOW_CAP_NEEDS_PRIOR = 1 << 4, /* cannot predict a candidate without a prior row (it is named and left out) */
-    SOW_CAP_CONTEXTS = 1 << 5  /* learns from reference contexts */
+    SOW_CAP_CONTEXTS = 1 << 5, /* learns from reference contexts */
+    SOW_CAP_CELLS = 1 << 6     /* predicts mean shifts of cells: a profile model whose features are genes; cells are shifted controls (models/cells.h) */
 } sow_model_caps;
 
 /** Every knob of every model of this table; config.c fills it, a model reads what it documents. */

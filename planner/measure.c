@@ -37,7 +37,7 @@ sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *
     if (!sow_i_round_measured(r)) {
         SOW_NEW(requests, r->n);
         for (sow_index i = 0; i < r->n; i++)
-            requests[i] = (sow_request){r->pick[i].perturbation, c->target, r->pick[i].planned_cells};
+            requests[i] = (sow_request){r->pick[i].perturbation, c->target, r->pick[i].planned_cells, 0};
         SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, r->n, round, err));
         json_t *results = json_array();
         for (sow_index i = 0; i < m.n; i++) {

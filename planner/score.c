@@ -67,7 +67,7 @@ static sow_status held_from_simulator(held_items *h, const sow_campaign *c, sow_
     sow_index n = 0;
     SOW_NEW(requests, c->n);
     for (sow_index q = 0; q < c->n; q++)
-        if (c->held_out[q]) requests[n++] = (sow_request){q, c->target, c->config->design.cells_per_perturbation};
+        if (c->held_out[q]) requests[n++] = (sow_request){q, c->target, c->config->design.cells_per_perturbation, 0};
     SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, n, c->n_rounds, err));
     for (sow_index i = 0; i < m.n; i++) {
         if (m.item[i].outcome == SOW_FAILED) continue;

@@ -2,6 +2,7 @@
 #ifndef SOWER_SIMULATOR_ORACLE_H
 #define SOWER_SIMULATOR_ORACLE_H
 
+#include "core/cells.h"
 #include "core/env.h"
 #include "core/prior.h"
 #include "core/screen.h"
@@ -14,6 +15,7 @@ extern "C" {
 typedef struct {
     sow_index perturbation, context;
     sow_index planned_cells; /* 0 = not said */
+    sow_index already;       /* cells: handed out for this pair in earlier rounds */
 } sow_request;
 
 typedef enum { SOW_MEASURED, SOW_PARTIAL, SOW_FAILED, SOW_PENDING } sow_outcome;
@@ -25,11 +27,15 @@ typedef struct {
     double *values;    /* [n_features] owned by the list; NaN when failed or pending */
     double *covariate; /* [n_covariates] */
     char reason[120];  /* of a failed or partial result, "" otherwise */
+    sow_index n_cell;  /* cells: those handed out, positions in the table, ascending */
+    sow_index *cell;
 } sow_measurement;
 
 typedef struct {
     sow_index n, n_features, n_covariates;
     sow_measurement *item; /* [n] in the order of the requests */
+    sow_index n_control;   /* cells: the round's controls, positions in the table, ascending */
+    sow_index *control;
 } sow_measurements;
 void sow_measurements_clear(sow_measurements *m);
 
@@ -39,7 +45,15 @@ typedef struct {
     double noise_per_cell;    /* generative: standard deviation of one cell's readout; a value from n cells has noise_per_cell /
                                  sqrt(n) */
     double failure_rate;      /* generative: share of requests that fail */
+    const sow_cells *cells;   /* replay of cells: the finished screen's; borrowed; NULL = not cells */
+    sow_index n_rounds;       /* replay of cells: controls are shared out over so many rounds */
+    double control_share;     /* replay of cells: controls as a share of all cells of a round */
 } sow_oracle_options;
+
+/* Replay of cells: a perturbation's cells stand in an order drawn once (its own stream), and a request takes the next `planned_cells` of them after `already`, fewer when there are fewer
+ * (SOW_PARTIAL, with the reason; none left: SOW_FAILED). Controls of each technical batch stand in an order drawn once too and are shared out evenly over the n_rounds rounds; round r takes from its share as
+ * many as control_share asks (at least 16, or all of its share), batch by batch in proportion to the round's cells, so that no control is handed out twice and every batch with cells has controls.
+ * Cells of a technical batch without any control of this round are not handed out, and the reason says so. `values` stay NaN: what cells amount to is the planner's to say. */
 
 typedef struct sow_oracle sow_oracle;
 typedef struct {

@@ -1,0 +1,1 @@
+#include "io/cell_file.h"

@@ -1,0 +1,1 @@
+#include "models/evaluate_cells.h"
