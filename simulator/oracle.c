@@ -57,8 +57,10 @@ void sow_measurements_clear(sow_measurements *m)
     for (sow_index i = 0; m->item && i < m->n; i++) {
         free(m->item[i].values);
         free(m->item[i].covariate);
+        free(m->item[i].cell);
     }
     free(m->item);
+    free(m->control);
     memset(m, 0, sizeof *m);
 }
 

@@ -82,8 +82,8 @@ Test(oracle, conformance_every_oracle_answers_each_request_in_order_and_repeatab
     sow_index n_rows = 0;
     const sow_oracle_class *const *rows = sow_oracle_classes(&n_rows);
     sow_screen *screen = world_screen(1);
-    const sow_request requests[] = {{9, 0, 100}, {3, 0, 100}, {200, 0, 0}, {0, 0, 5}, {399, 0, 40}},
-                      reversed[] = {{399, 0, 40}, {3, 0, 100}};
+    const sow_request requests[] = {{9, 0, 100, 0}, {3, 0, 100, 0}, {200, 0, 0, 0}, {0, 0, 5, 0}, {399, 0, 40, 0}},
+                      reversed[] = {{399, 0, 40, 0}, {3, 0, 100, 0}};
     cr_assert_eq(n_rows, 3);
     for (sow_index r = 0; r < n_rows; r++) {
         sow_oracle *oracle = open_oracle(rows[r]->name, screen, 4.0, 0.3), *twin = open_oracle(rows[r]->name, screen, 4.0, 0.3);
@@ -111,7 +111,7 @@ Test(oracle, conformance_every_oracle_refuses_requests_beyond_its_screen)
     sow_index n_rows = 0;
     const sow_oracle_class *const *rows = sow_oracle_classes(&n_rows);
     sow_screen *screen = world_screen(1);
-    const sow_request beyond = {400, 0, 1}, elsewhere = {0, 1, 1}, negative = {-1, 0, 1}, no_cells = {0, 0, -1}, fine = {0, 0, 1};
+    const sow_request beyond = {400, 0, 1, 0}, elsewhere = {0, 1, 1, 0}, negative = {-1, 0, 1, 0}, no_cells = {0, 0, -1, 0}, fine = {0, 0, 1, 0};
     for (sow_index r = 0; r < n_rows; r++) {
         sow_oracle *oracle = open_oracle(rows[r]->name, screen, 4.0, 0);
         sow_measurements m;
@@ -131,7 +131,7 @@ Test(oracle, conformance_every_oracle_survives_failed_allocations)
     sow_index n_rows = 0;
     const sow_oracle_class *const *rows = sow_oracle_classes(&n_rows);
     sow_screen *screen = small_screen();
-    const sow_request requests[] = {{0, 0, 10}, {1, 1, 10}};
+    const sow_request requests[] = {{0, 0, 10, 0}, {1, 1, 10, 0}};
     for (sow_index r = 0; r < n_rows; r++) {
         sow_status st = SOW_E_NOMEM;
         const sow_oracle_options options = {.seed = 5, .screen = screen, .noise_per_cell = 1, .failure_rate = 0};
@@ -168,7 +168,7 @@ Test(oracle, replay_reads_the_finished_screen)
 {
     sow_screen *s = small_screen();
     sow_oracle *oracle = open_oracle("replay", s, 0, 0);
-    const sow_request requests[] = {{0, 1, 0}, {1, 1, 0}, {2, 0, 0}, {2, 1, 0}};
+    const sow_request requests[] = {{0, 1, 0, 0}, {1, 1, 0, 0}, {2, 0, 0, 0}, {2, 1, 0, 0}};
     sow_measurements m;
     cr_assert_eq(sow_oracle_measure(&m, oracle, requests, 4, 0, NULL), SOW_OK);
     cr_assert(m.item[0].outcome == SOW_MEASURED && m.item[0].values[0] == 3 && m.item[0].values[1] == 4);
@@ -197,7 +197,7 @@ Test(oracle, generative_noise_falls_with_the_square_root_of_the_cells)
         sow_measurements m;
         double z2 = 0, cells = 0;
         for (sow_index i = 0; i < 400; i++)
-            requests[i] = (sow_request){i, 0, planned[k]};
+            requests[i] = (sow_request){i, 0, planned[k], 0};
         cr_assert_eq(sow_oracle_measure(&m, oracle, requests, 400, 1, NULL), SOW_OK);
         for (sow_index i = 0; i < 400; i++) {
             z2 += pow((m.item[i].values[0] - screen->values[i]) / (4.0 / sqrt(m.item[i].cells)), 2) / 400;
@@ -216,7 +216,7 @@ Test(oracle, generative_rounds_have_their_own_noise)
 {
     sow_screen *screen = world_screen(3);
     sow_oracle *oracle = open_oracle("generative", screen, 4.0, 0);
-    const sow_request request = {7, 0, 100};
+    const sow_request request = {7, 0, 100, 0};
     sow_measurements a, b;
     cr_assert_eq(sow_oracle_measure(&a, oracle, &request, 1, 0, NULL), SOW_OK);
     cr_assert_eq(sow_oracle_measure(&b, oracle, &request, 1, 1, NULL), SOW_OK);
@@ -235,7 +235,7 @@ Test(oracle, generative_fails_at_the_given_rate_and_says_so)
     sow_measurements m;
     int failed = 0;
     for (sow_index i = 0; i < 400; i++)
-        requests[i] = (sow_request){i, 0, 100};
+        requests[i] = (sow_request){i, 0, 100, 0};
     cr_assert_eq(sow_oracle_measure(&m, oracle, requests, 400, 0, NULL), SOW_OK);
     for (sow_index i = 0; i < 400; i++) {
         if (m.item[i].outcome != SOW_FAILED) continue;
@@ -255,7 +255,7 @@ Test(oracle, generative_calls_a_result_from_few_cells_partial)
         screen->cells[i] = 100;
     screen->cells[0] = 10;
     sow_oracle *oracle = open_oracle("generative", screen, 4.0, 0);
-    const sow_request requests[] = {{0, 0, 200}, {1, 0, 200}};
+    const sow_request requests[] = {{0, 0, 200, 0}, {1, 0, 200, 0}};
     sow_measurements m;
     cr_assert_eq(sow_oracle_measure(&m, oracle, requests, 2, 0, NULL), SOW_OK);
     cr_assert_eq(m.item[0].outcome, SOW_PARTIAL);
