@@ -14,10 +14,10 @@ typedef struct {
 } sow_consistency;
 
 /** The response of each part is the mean of its cells minus the mean of the controls that carry the same part label (replicates), or of all controls when
- *  `part_of_control` is NULL (guides). `part` [n] and `part_of_control` [m] are labels of the cells at `cell` and `control`, -1 = none. Gene `own` (-1 = none) is left out. */
+ *  `part_of_control` is NULL (guides). `part` [n] and `part_of_control` [m] are labels of the cells at `cell` and `control`, -1 = none. Genes `own` [n_own] (a combination has several) are left out. */
 SOW_MUST_CHECK sow_status sow_consistency_of(sow_consistency *out, const sow_preparation *p, const sow_cells *cells, const sow_index *cell,
                                              const int32_t *part, sow_index n, const sow_index *control, const int32_t *part_of_control, sow_index m,
-                                             sow_index own, sow_index min_cells, const sow_env *env, sow_error *err);
+                                             const sow_index *own, sow_index n_own, sow_index min_cells, const sow_env *env, sow_error *err);
 
 #ifdef __cplusplus
 }

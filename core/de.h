@@ -25,10 +25,10 @@ typedef enum {
     SOW_DE_RANK,          /* genes that are constant in the group or in the controls are ranked by what the other side allows: behind all others */
     SOW_DE_RANK_REFERENCE /* the published way: any |score|, so that genes all zero in a small group come first */
 } sow_de_rank_mode;
-/** The `k` genes of largest |score| of one group, ties to the lowest position, gene `own` (-1 = none) left out; top [k] is filled with -1 where there are
+/** The `k` genes of largest |score| of one group, ties to the lowest position, the genes `own` [n_own] (a combination has several) left out; top [k] is filled with -1 where there are
  *  fewer. x [n, d] are the group's cells and control [m, d], to see which genes are constant. See docs/math/cells.md for why. */
 SOW_MUST_CHECK sow_status sow_de_top(sow_index *top, sow_index k, sow_de_rank_mode mode, const double *score, const float *x, sow_index n,
-                                     const float *control, sow_index m, sow_index d, sow_index own, sow_error *err);
+                                     const float *control, sow_index m, sow_index d, const sow_index *own, sow_index n_own, sow_error *err);
 
 #ifdef __cplusplus
 }

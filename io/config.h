@@ -3,6 +3,7 @@
 #ifndef SOWER_IO_CONFIG_H
 #define SOWER_IO_CONFIG_H
 
+#include "core/prepare.h"
 #include "core/status.h"
 #include "io/priors.h"
 #include "io/source.h"
@@ -43,6 +44,8 @@ typedef struct {
     sow_index n_sources;
     sow_source *sources;
     sow_readout_spec readout; /* readout.kind default: scalar when readout.column is given or the oracle is generative, else profile */
+
+    sow_features features; /* cells; seed is the campaign's */
 
     sow_index n_priors;
     sow_prior_spec *priors;
@@ -91,6 +94,11 @@ typedef struct {
         sow_index perturbations, modules, prior_dims; /* generative */
         double cells, informativeness, noise_per_cell;
     } oracle;
+
+    struct {
+        int mode;            /* sow_evaluate_mode: default | reference */
+        sow_index de_genes;  /* [50] */
+    } evaluation;
 
     struct {
         sow_index n_include;

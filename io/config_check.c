@@ -91,6 +91,66 @@ static void check_sources(sow_i_reader *r, const sow_config *c, const sow_i_node
     }
 }
 
+/* Keys of one source that only cells know. */
+static void refuse_cell_keys(sow_i_reader *r, const sow_source *s, const sow_i_node *root, sow_index i)
+{
+    const struct {
+        const char *key;
+        int given;
+    } only[] = {{"perturbation.guide", s->guide_column != NULL}, {"technical_batch", s->batch_column != NULL}, {"layer", s->layer != NULL},
+                {"gene_names", s->gene_column != NULL}, {"labels", s->labels != NULL}, {"values", s->values != SOW_VALUES_RESPONSE}};
+    for (size_t k = 0; k < sizeof only / sizeof *only; k++) {
+        char at[90];
+        snprintf(at, sizeof at, "data.sources[%lld].%s", (long long)i, only[k].key);
+        if (only[k].given) sow_i_problem_at_path(r, root, at, "%s is for single cells; set readout.kind: cells, or remove it", at);
+    }
+}
+
+static void check_cell_source(sow_i_reader *r, sow_source *s, const sow_i_node *root, sow_index i)
+{
+    char at[90];
+    const sow_i_node *entry = sow_i_node_item(sow_i_node_child(sow_i_node_child(root, "data"), "sources"), i);
+    snprintf(at, sizeof at, "data.sources[%lld].values", (long long)i);
+    if (sow_i_node_is_null(sow_i_node_child(entry, "values"))) s->values = SOW_VALUES_COUNTS;
+    else if (s->values == SOW_VALUES_RESPONSE)
+        sow_i_problem_at_path(r, root, at, "the readout cells needs values: counts or log1p, not finished responses");
+    snprintf(at, sizeof at, "data.sources[%lld].cells", (long long)i);
+    if (s->cells_column) sow_i_problem_at_path(r, root, at, "%s is for tables of perturbations; single cells are counted", at);
+    snprintf(at, sizeof at, "data.sources[%lld].variance", (long long)i);
+    if (s->variance_column) sow_i_problem_at_path(r, root, at, "%s is for tables of perturbations", at);
+}
+
+/* A lab's list of what may be planned is a table without controls. */
+static int is_list_of_candidates(const sow_config *c, const sow_source *s)
+{
+    return same(c->oracle.kind, "lab") && s->role == SOW_ROLE_TARGET;
+}
+
+static void check_cells(sow_i_reader *r, sow_config *c, const sow_i_node *root)
+{
+    c->features.seed = c->seed;
+    if (c->readout.kind != SOW_READOUT_CELLS) {
+        static const char *const groups[] = {"features", "evaluation"};
+        for (size_t k = 0; k < sizeof groups / sizeof *groups; k++)
+            if (!sow_i_node_is_null(sow_i_node_child(root, groups[k])))
+                sow_i_problem_at_path(r, root, groups[k], "%s is for single cells; set readout.kind: cells, or remove it", groups[k]);
+        for (sow_index i = 0; i < c->n_sources; i++)
+            refuse_cell_keys(r, &c->sources[i], root, i);
+        return;
+    }
+    for (sow_index i = 0; i < c->n_sources; i++) {
+        char at[90];
+        check_cell_source(r, &c->sources[i], root, i);
+        snprintf(at, sizeof at, "data.sources[%lld].perturbation", (long long)i);
+        if (c->sources[i].perturbation_column && !c->sources[i].control && !is_list_of_candidates(c, &c->sources[i]))
+            sow_i_problem_at_path(r, root, at, "single cells are compared with controls: %s.control names their label", at);
+    }
+    if (c->readout.column) sow_i_problem_at_path(r, root, "readout.column", "the readout cells is the whole matrix; remove readout.column");
+    if (c->readout.n_adjust) sow_i_problem_at_path(r, root, "readout.adjust_for", "adjust_for is for scalars and profiles");
+    if (c->readout.transform && !same(c->readout.transform, "none"))
+        sow_i_problem_at_path(r, root, "readout.transform", "the readout cells is prepared by `features`; remove readout.transform");
+}
+
 static void check_readout(sow_i_reader *r, sow_config *c, const sow_i_node *root)
 {
     sow_readout_spec *s = &c->readout;
@@ -103,7 +163,7 @@ static void check_readout(sow_i_reader *r, sow_config *c, const sow_i_node *root
         return;
     }
     const sow_i_node *kind = sow_i_node_child(sow_i_node_child(root, "readout"), "kind");
-    if (kind && (kind->kind != SOW_NODE_SCALAR || sow_i_word_position("scalar,profile", kind->text) < 0))
+    if (kind && (kind->kind != SOW_NODE_SCALAR || sow_i_word_position("scalar,profile,cells", kind->text) < 0))
         return; /* already reported */
     if (s->kind == SOW_READOUT_SCALAR && !s->column)
         sow_i_problem_at_path(r, root, "readout", "a scalar readout needs readout.column, the column with the number");
@@ -147,7 +207,7 @@ static void check_objective(sow_i_reader *r, sow_config *c, const sow_i_node *ro
     if (c->objective.below <= c->objective.above && bounds == 2)
         sow_i_problem_at_path(r, root, "objective.below", "no value is above %g and below %g", c->objective.above,
                               c->objective.below);
-    if (same(c->objective.kind, "hits") && c->readout.kind == SOW_READOUT_PROFILE && !c->objective.column)
+    if (same(c->objective.kind, "hits") && c->readout.kind != SOW_READOUT_SCALAR && !c->objective.column)
         sow_i_problem_at_path(r, root, "objective.kind",
                               "the objective 'hits' by top share needs a scalar readout (readout.column)");
     c->readout.hit_column = c->objective.column;
@@ -288,6 +348,7 @@ void sow_i_config_check(sow_i_reader *r, sow_config *c, const sow_i_node *root)
     check_name(r, c, root);
     check_sources(r, c, root);
     check_readout(r, c, root);
+    check_cells(r, c, root);
     for (sow_index i = 0; i < c->n_priors; i++)
         check_prior(r, c, root, i);
     check_model(r, c, root);

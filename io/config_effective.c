@@ -79,9 +79,11 @@ static json_t *key_value(const sow_i_arena *arena, const sow_i_key *key, const c
         return list_value(key, base);
     case SOW_KEY_INT:
         memcpy(&i, at, sizeof i);
+        if (key->word && i == (sow_index)key->none) return json_string(key->word);
         return !key->standard && !(key->flags & SOW_KEY_REQUIRED) && i == (sow_index)key->none ? json_null() : json_integer(i);
     case SOW_KEY_NUMBER:
         memcpy(&x, at, sizeof x);
+        if (key->word && !isfinite(x)) return json_string(key->word);
         return isfinite(x) ? json_real(x) : json_null();
     case SOW_KEY_BOOL:
         memcpy(&k, at, sizeof k);

@@ -37,6 +37,7 @@ typedef struct {
     double min, max;         /* INT, INTS, NUMBER */
     double none;             /* INT without `standard`: the value that means "not given" */
     const char *unit;        /* "" = none */
+    const char *word;        /* INT, NUMBER: a word allowed instead of a number; stored as `none` or NaN. NULL = none */
     const char *standard;    /* default as YAML text; NULL = not given */
     const char *standard_is; /* words for a default that depends on other keys; NULL = `standard` says it */
     const char *allowed;     /* ENUM, CHOICE: "a,b,c" */

@@ -62,6 +62,7 @@ char *sow_i_key_allows(const sow_i_key *key)
     sow_text t = {0};
     sow_text_append(&t, words[key->type]);
     if (key->type == SOW_KEY_INT || key->type == SOW_KEY_INTS || key->type == SOW_KEY_NUMBER) append_range(&t, key);
+    if (key->word) sow_text_printf(&t, ", or %s", key->word);
     if (key->type == SOW_KEY_ENUM || key->type == SOW_KEY_CHOICE) {
         char *list = sow_i_words(key->allowed);
         sow_text_append(&t, list ? list : "");
@@ -138,6 +139,11 @@ static int in_range(const sow_i_key *key, double x)
     return low && high;
 }
 
+static int is_word(const sow_i_key *key, const char *text)
+{
+    return key->word && strcmp(key->word, text) == 0;
+}
+
 static int parse_bool(const char *text, int *out)
 {
     static const char *const words[2] = {"false,False,FALSE,no", "true,True,TRUE,yes"};
@@ -196,11 +202,13 @@ static void fill_scalar(filler *f, const sow_i_key *key, const sow_i_node *node,
     switch (key->type) {
     case SOW_KEY_INT:
     case SOW_KEY_INTS:
-        ok = bare && parse_integer(text, &i) && in_range(key, (double)i);
+        ok = bare && ((parse_integer(text, &i) && in_range(key, (double)i)) || is_word(key, text));
+        if (ok && is_word(key, text)) i = (sow_index)key->none;
         if (ok) memcpy(at, &i, sizeof i);
         break;
     case SOW_KEY_NUMBER:
-        ok = bare && parse_number(text, &x) && in_range(key, x);
+        ok = bare && ((parse_number(text, &x) && in_range(key, x)) || is_word(key, text));
+        if (ok && is_word(key, text)) x = NAN;
         if (ok) memcpy(at, &x, sizeof x);
         break;
     case SOW_KEY_BOOL:

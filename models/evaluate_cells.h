@@ -22,7 +22,8 @@ typedef struct {
     sow_index n;
     const float *predicted; /* [m, d] */
     sow_index m;
-    sow_index own;          /* its own gene's feature, left out of every metric; -1 = none */
+    const sow_index *own;   /* [n_own] features of its own genes (a combination has several), left out of every metric */
+    sow_index n_own;
 } sow_cells_item;
 
 typedef struct {

@@ -208,8 +208,8 @@ Test(config_problem, unknown_key_says_where_what_is_near_and_what_is_allowed)
     expect_problem(REPLAY "acquisition:\n  stratgy: ucb\n", "c.yaml:7:3: unknown key 'stratgy' in acquisition; did you mean "
                                                             "'strategy'? (allowed: strategy, beta, starts, representation)");
     expect_problem(REPLAY "zebra: 1\n",
-                   "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, priors, "
-                   "model, objective, acquisition, rounds, oracle, constraints, design, costs)");
+                   "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, features, priors, "
+                   "model, objective, acquisition, rounds, oracle, evaluation, constraints, design, costs)");
     expect_words("sower: 1\ndata:\n  sources:\n  - {file: a, context: b, perturbation: {column: c}}\n  - {file: a, contxt: b, "
                  "perturbation: c}\n",
                  "c.yaml:5:15: unknown key 'contxt' in data.sources[1]; did you mean 'context'?");
@@ -287,21 +287,63 @@ Test(config_problem, doubled_keys_name_the_first_line)
 
 Test(config_problem, keys_of_later_versions_are_refused_by_name)
 {
-    expect_problem(REPLAY "features: {log1p: true}\n",
-                   "c.yaml:6:1: 'features' is not supported by this version: it belongs to the readout 'cells'");
-    expect_words("readout: {kind: cells}\n", "readout.kind 'cells' is not supported by this version (allowed: scalar, profile)");
-    expect_words(
-        "data: {sources: [{file: a, context: b, perturbation: {column: c, guide: g}, values: counts, technical_batch: t}]}\n",
-        "'data.sources[0].perturbation.guide' is not supported by this version");
-    expect_words("data: {sources: [{file: a, context: b, perturbation: c, values: counts, technical_batch: t}]}\n",
-                 "data.sources[0].values 'counts' is not supported by this version (allowed: response)");
-    expect_words("data: {sources: [{file: a, context: b, perturbation: c, technical_batch: t}]}\n",
-                 "'data.sources[0].technical_batch' is not supported by this version");
+    expect_words(REPLAY "features: {symbols: ids.csv}\n", "'features.symbols' is not supported by this version: rename genes in the file");
     expect_problem(
         REPLAY "model: {kind: morph}\n",
-        "c.yaml:6:15: model.kind 'morph' is not supported by this version (allowed: train-mean, two-way, linear, knn, gp)");
+        "c.yaml:6:15: model.kind 'morph' is not supported by this version (allowed: control, train-mean, source-shift, two-way, additive, "
+        "linear, knn, gp)");
     expect_problem(REPLAY "acquisition: {representation: learned}\n",
                    "c.yaml:6:31: acquisition.representation 'learned' is not supported by this version (allowed: prior)");
+}
+
+#define CELLS                                                                                                                      \
+    "sower: 1\n"                                                                                                                   \
+    "data: {sources: [{file: s.h5ad, context: K562, perturbation: {column: gene, control: nt}}]}\n"                                \
+    "readout: {kind: cells}\n"                                                                                                     \
+    "oracle: {kind: replay}\n"                                                                                                     \
+    "rounds: {initial: {size: 5}, batches: [4, 4]}\n"
+
+Test(config_problem, keys_of_cells_are_for_cells_and_only_these_for_them)
+{
+    expect_words(REPLAY "features: {log1p: true}\n", "c.yaml:6:11: features is for single cells; set readout.kind: cells, or remove it");
+    expect_words(REPLAY "evaluation: {mode: reference}\n", "evaluation is for single cells");
+    static const char *const only[] = {"technical_batch: t", "layer: raw", "gene_names: symbol", "labels: l.csv", "values: counts"};
+    for (size_t i = 0; i < sizeof only / sizeof *only; i++) {
+        char yaml[300], key[40];
+        snprintf(key, sizeof key, "data.sources[0].%.*s is for", (int)strcspn(only[i], ":"), only[i]);
+        snprintf(yaml, sizeof yaml, "data: {sources: [{file: a, context: b, perturbation: c, %s}]}\n", only[i]);
+        expect_words(yaml, key);
+    }
+    expect_words("data: {sources: [{file: a, context: b, perturbation: {column: c, guide: g}}]}\n", "data.sources[0].perturbation.guide is for");
+    expect_words("readout: {kind: cells}\noracle: {kind: replay}\ndata: {sources: [{file: a, context: b, perturbation: c}]}\n",
+                 "data.sources[0].perturbation.control names their label");
+    expect_words(CELLS "features: {target_sum: 0}\n", "features.target_sum must be a number > 0, or median, not '0'");
+    expect_words(CELLS "features: {target_sum: mean}\n", "or median, not 'mean'");
+    expect_words(CELLS "features: {highly_variable: some}\n", "features.highly_variable must be a whole number >= 1, or all, not 'some'");
+    expect_words("readout: {kind: cells, column: x}\noracle: {kind: replay}\n", "remove readout.column");
+    expect_words("readout: {kind: cells}\noracle: {kind: replay}\ndata: {sources: [{file: a, values: response, perturbation: {column: c, control: d}}]}\n",
+                 "needs values: counts or log1p");
+    expect_words("readout: {kind: cells}\noracle: {kind: generative}\n", "the generative oracle has a scalar readout");
+    expect_words(CELLS "objective: {kind: hits}\n", "needs a scalar readout");
+}
+
+Test(config, reads_cells_and_their_words)
+{
+    sow_config *c = NULL;
+    char *problems = NULL;
+    const char *path = scratch_write("c.yaml", CELLS "seed: 9\nfeatures: {highly_variable: 100, flavour: seurat_v3, across: intersection}\n"
+                                                     "evaluation: {mode: reference}\n");
+    cr_assert_eq(sow_config_read(&c, &problems, path, NULL, 0, NULL), SOW_OK, "%s", problems ? problems : "");
+    cr_expect(c->readout.kind == SOW_READOUT_CELLS && c->sources[0].values == SOW_VALUES_COUNTS);
+    cr_expect(isnan(c->features.target_sum) && c->features.log1p == 1 && c->features.seed == 9);
+    cr_expect(c->features.n_highly_variable == 100 && c->features.flavour == SOW_HVG_SEURAT_V3 && c->features.across == SOW_ACROSS_INTERSECTION);
+    cr_expect(c->features.min_cells_per_perturbation == 16 && c->evaluation.mode == 1 && c->evaluation.de_genes == 50);
+    char *text = NULL;
+    cr_assert_eq(sow_config_effective(&text, c, NULL), SOW_OK);
+    cr_expect(strstr(text, "\"target_sum\": \"median\"") != NULL);
+    free(text);
+    sow_config_destroy(c);
+    free(problems);
 }
 
 Test(config_problem, broken_yaml_is_located)
