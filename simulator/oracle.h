@@ -50,10 +50,13 @@ typedef struct {
     double control_share;     /* replay of cells: controls as a share of all cells of a round */
 } sow_oracle_options;
 
-/* Replay of cells: a perturbation's cells stand in an order drawn once (its own stream), and a request takes the next `planned_cells` of them after `already`, fewer when there are fewer
- * (SOW_PARTIAL, with the reason; none left: SOW_FAILED). Controls of each technical batch stand in an order drawn once too and are shared out evenly over the n_rounds rounds; round r takes from its share as
- * many as control_share asks (at least 16, or all of its share), batch by batch in proportion to the round's cells, so that no control is handed out twice and every batch with cells has controls.
- * Cells of a technical batch without any control of this round are not handed out, and the reason says so. `values` stay NaN: what cells amount to is the planner's to say. */
+/* Replay of cells. A perturbation's cells stand in an order drawn once (its own stream), and a request takes the next `planned_cells` of them after `already`
+ * (0 planned: all that are left), fewer when there are fewer (SOW_PARTIAL, with the reason; none left: SOW_FAILED). A pair may be asked for once a round.
+ * Controls of each context and technical batch stand in an order drawn once too and are shared out evenly over the n_rounds rounds, so that none is handed out twice. For each
+ * context with requests, round r takes from its share as many as control_share asks (at least 16, or all of its share), batch by batch in proportion to the round's cells and at
+ * least two (or all) of every batch with cells. A technical batch with fewer controls than rounds would leave a round without any: its cells and controls are never handed out,
+ * and the reason says so. Creation fails when a target context has fewer than 2 controls a round. `values` stay NaN: what cells amount to is the planner's to say.
+ * An answer is a function of (seed, round, requests): the oracle remembers nothing, and the order of requests does not matter. */
 
 typedef struct sow_oracle sow_oracle;
 typedef struct {

@@ -5,6 +5,7 @@
 #include "simulator/oracle.h"
 
 extern const sow_oracle_class sow_i_oracle_replay, sow_i_oracle_generative, sow_i_oracle_lab;
+extern const sow_oracle_class sow_i_oracle_replay_cells; /* what replay creates when it is given cells; no row of its own */
 
 /** One empty SOW_PENDING measurement per request, NaN values, arrays sized by `screen` (NULL: no values). SOW_E_ARG when a request
  * names a perturbation or context that the screen does not have. On failure `out` is empty. */

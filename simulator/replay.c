@@ -1,4 +1,4 @@
-/* Replay: the answers are read from a finished screen. A perturbation that the screen did not measure fails, with the reason. */
+/* Replay: the answers are read from a finished screen (cells: replay_cells.c). A perturbation that the screen did not measure fails, with the reason. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@ static sow_status create_replay(sow_oracle **out, const sow_oracle_options *opti
     sow_status st = SOW_OK;
     replay *r = NULL;
     *out = NULL;
+    if (options && options->cells) return sow_i_oracle_replay_cells.create(out, options, err);
     if (!options || !options->screen) SOW_FAIL(err, SOW_E_ARG, "the replay oracle needs a finished screen");
     SOW_NEW(r, 1);
     r->base.class_ = &sow_i_oracle_replay;
