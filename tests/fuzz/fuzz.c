@@ -1,0 +1,65 @@
+#include "fuzz.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[200];
+static pid_t owner;
+
+static void remove_folder(void)
+{
+    if (getpid() != owner) return;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.') remove(fuzz_path(e->d_name));
+    if (d) closedir(d);
+    rmdir(folder);
+}
+
+const char *fuzz_folder(void)
+{
+    if (*folder) return folder;
+    const char *base = getenv("SOWER_FUZZ_DIR");
+    if (!base) base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    snprintf(folder, sizeof folder, "%s/sower-fuzz-XXXXXX", base);
+    fuzz_must(mkdtemp(folder) != NULL, "a folder for the files");
+    owner = getpid();
+    atexit(remove_folder);
+    return folder;
+}
+
+const char *fuzz_path(const char *name)
+{
+    static char path[8][512];
+    static int turn;
+    turn = (turn + 1) % 8;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", fuzz_folder(), name);
+    return path[turn];
+}
+
+const char *fuzz_file(const char *name, const void *bytes, size_t n)
+{
+    const char *path = fuzz_path(name);
+    FILE *f = fopen(path, "wb");
+    fuzz_must(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0, "a file to read");
+    return path;
+}
+
+void fuzz_must(int holds, const char *what)
+{
+    if (holds) return;
+    fprintf(stderr, "fuzz: this must hold and does not: %s\n", what);
+    abort();
+}
+
+void fuzz_answer(sow_status st, const sow_error *err)
+{
+    if (st == SOW_OK) return;
+    int known = st == SOW_E_IO || st == SOW_E_DATA || st == SOW_E_CONFIG || st == SOW_E_UNSUPPORTED;
+    if (!known) fprintf(stderr, "fuzz: %s (%s:%d): %s\n", sow_status_name(st), err->file, err->line, err->message);
+    fuzz_must(known, "a bad file is SOW_E_IO, SOW_E_DATA, SOW_E_CONFIG or SOW_E_UNSUPPORTED");
+    fuzz_must(err->status == st && *err->message, "the error carries its status and a message");
+}
