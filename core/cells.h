@@ -13,7 +13,7 @@ extern "C" {
 
 enum { SOW_CONTROL = -1, SOW_NO_LABEL = -1 };
 
-/** One matrix, CSR. Mapped from a cache (io/cell_cache.h) or in memory; `owner` knows how to let go of it. */
+/** One matrix, CSR. Mapped from a cache (io/cell_cache.h) or in memory. `genes` belongs to the matrix; `owner` knows how to let go of the arrays. */
 typedef struct {
     sow_index n_cells, n_genes;
     sow_names *genes;     /* [n_genes], each once */
