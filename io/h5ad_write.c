@@ -1,6 +1,7 @@
 /* Writing AnnData files as anndata 0.8 and later read them: on-disk format "anndata 0.1.0", dataframes "0.2.0". Text columns are written as
  * categoricals, which can hold missing entries. No times are stored, so equal data give equal bytes. */
 #include "io/h5ad.h"
+#include "io/h5ad_cells.h"
 
 #include "core/memory.h"
 #include "io/hdf5_internal.h"
@@ -204,16 +205,19 @@ static void make_types(writer *w)
     note(w, H5Pset_obj_track_times(w->plain, 0));
 }
 
-static sow_status write_all(writer *w, const sow_h5ad *a, int f32, sow_error *err)
+static void write_empty_groups(writer *w)
 {
     static const char *const empty[] = {"layers", "obsm", "obsp", "uns", "varm", "varp"};
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) close_group(w, group(w, w->file, empty[i], "dict", "0.1.0"));
+}
+
+static sow_status write_all(writer *w, const sow_h5ad *a, int f32, sow_error *err)
+{
     sow_status st = SOW_OK;
-    make_types(w);
-    encoding(w, w->file, "anndata", "0.1.0");
     SOW_TRY(write_frame(w, "obs", a->obs_names, a->n_obs, a->obs, a->n_obs_columns, err));
     SOW_TRY(write_frame(w, "var", a->var_names, a->n_vars, NULL, 0, err));
     if (a->x) write_x(w, a, f32);
-    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) close_group(w, group(w, w->file, empty[i], "dict", "0.1.0"));
+    write_empty_groups(w);
 done:
     return st;
 }
@@ -238,6 +242,35 @@ static const char *why(const char *path)
     return bad ? strerror(code) : "HDF5 could not write it";
 }
 
+/* ---- the file as a whole: beside, then renamed ---- */
+
+static sow_status begin(writer *w, const char *path, const char *beside, sow_error *err)
+{
+    w->file = H5Fcreate(beside, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (w->file < 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
+    make_types(w);
+    encoding(w, w->file, "anndata", "0.1.0");
+    return SOW_OK;
+}
+
+static sow_status commit(writer *w, const char *path, const char *beside, sow_error *err)
+{
+    note(w, H5Fflush(w->file, H5F_SCOPE_GLOBAL));
+    note(w, H5Fclose(w->file));
+    w->file = -1;
+    if (w->failed || sync_file(beside) != 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
+    if (rename(beside, path) != 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, strerror(errno));
+    return SOW_OK;
+}
+
+static void let_go(writer *w)
+{
+    if (w->file >= 0) H5Fclose(w->file);
+    if (w->plain >= 0) H5Pclose(w->plain);
+    if (w->boolean >= 0) H5Tclose(w->boolean);
+    if (w->text >= 0) H5Tclose(w->text);
+}
+
 sow_status sow_h5ad_write(const char *path, const sow_h5ad *data, int f32, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -246,21 +279,172 @@ sow_status sow_h5ad_write(const char *path, const sow_h5ad *data, int f32, sow_e
     char *beside = sow_format("%s.tmp-%ld", path, (long)getpid());
     sow_i_h5_quiet(&silence);
     if (!beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    w.file = H5Fcreate(beside, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (w.file < 0) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
+    SOW_TRY(begin(&w, path, beside, err));
     SOW_TRY(write_all(&w, data, f32, err));
-    note(&w, H5Fflush(w.file, H5F_SCOPE_GLOBAL));
-    note(&w, H5Fclose(w.file));
-    w.file = -1;
-    if (w.failed || sync_file(beside) != 0) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
-    if (rename(beside, path) != 0) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, strerror(errno));
+    SOW_TRY(commit(&w, path, beside, err));
 done:
-    if (w.file >= 0) H5Fclose(w.file);
-    if (w.plain >= 0) H5Pclose(w.plain);
-    if (w.boolean >= 0) H5Tclose(w.boolean);
-    if (w.text >= 0) H5Tclose(w.text);
+    let_go(&w);
     if (st != SOW_OK && beside) unlink(beside);
     free(beside);
     sow_i_h5_loud(&silence);
+    return st;
+}
+
+/* ---- cells, block by block ---- */
+
+enum { CHUNK = 65536 }; /* entries of a chunk */
+
+struct sow_h5ad_writer {
+    char *path, *beside;
+    writer w;
+    sow_index n_cells, n_genes, n_values;
+    hid_t x, value, gene, start; /* the group X and its data, indices, indptr */
+};
+
+sow_index sow_h5ad_writer_n_cells(const sow_h5ad_writer *s)
+{
+    return s->n_cells;
+}
+
+static hid_t growing_vector(sow_h5ad_writer *s, const char *name, hid_t type, int gzip)
+{
+    writer *w = &s->w;
+    hsize_t none = 0, chunk = CHUNK, unlimited = H5S_UNLIMITED;
+    hid_t space = H5Screate_simple(1, &none, &unlimited), create = H5Pcopy(w->plain);
+    note(w, H5Pset_chunk(create, 1, &chunk));
+    if (gzip > 0 && H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) {
+        note(w, H5Pset_shuffle(create));
+        note(w, H5Pset_deflate(create, (unsigned)(gzip < 9 ? gzip : 9)));
+    }
+    hid_t d = H5Dcreate2(s->x, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    note(w, d < 0 ? -1 : 0);
+    H5Pclose(create);
+    H5Sclose(space);
+    return d;
+}
+
+static void append_vector(writer *w, hid_t d, hid_t memory_type, sow_index at, sow_index n, const void *values)
+{
+    if (w->failed || n == 0) return;
+    hsize_t size = (hsize_t)(at + n), first = (hsize_t)at, count = (hsize_t)n;
+    note(w, H5Dset_extent(d, &size));
+    hid_t file_space = H5Dget_space(d), memory_space = H5Screate_simple(1, &count, NULL);
+    note(w, H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &first, NULL, &count, NULL));
+    note(w, H5Dwrite(d, memory_type, memory_space, file_space, H5P_DEFAULT, values));
+    H5Sclose(memory_space);
+    H5Sclose(file_space);
+}
+
+static sow_status write_var(writer *w, const sow_names *genes, const sow_h5ad_column *var, sow_index n_var, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char **name = NULL;
+    sow_index n = sow_names_count(genes);
+    SOW_NEW(name, n);
+    for (sow_index i = 0; i < n; i++) name[i] = (char *)(uintptr_t)sow_names_get(genes, i); /* only read */
+    SOW_TRY(write_frame(w, "var", name, n, var, n_var, err));
+done:
+    free(name);
+    return st;
+}
+
+static void close_matrix(sow_h5ad_writer *s)
+{
+    hid_t *dataset[] = {&s->value, &s->gene, &s->start};
+    for (size_t i = 0; i < sizeof dataset / sizeof *dataset; i++) {
+        if (*dataset[i] >= 0) note(&s->w, H5Dclose(*dataset[i]));
+        *dataset[i] = -1;
+    }
+    close_group(&s->w, s->x);
+    s->x = -1;
+}
+
+void sow_h5ad_writer_abandon(sow_h5ad_writer *s)
+{
+    if (!s) return;
+    sow_i_h5_silence silence;
+    sow_i_h5_quiet(&silence);
+    close_matrix(s);
+    let_go(&s->w);
+    sow_i_h5_loud(&silence);
+    if (s->beside) unlink(s->beside);
+    free(s->beside);
+    free(s->path);
+    free(s);
+}
+
+sow_status sow_h5ad_writer_create(sow_h5ad_writer **out, const char *path, const sow_names *genes, const sow_h5ad_column *var, sow_index n_var, int gzip,
+                                  sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    sow_h5ad_writer *s = NULL;
+    int64_t zero = 0;
+    *out = NULL;
+    sow_i_h5_quiet(&silence);
+    SOW_NEW(s, 1);
+    s->w = (writer){-1, -1, -1, -1, 0};
+    s->x = s->value = s->gene = s->start = -1;
+    s->n_genes = sow_names_count(genes);
+    s->path = sow_strdup(path);
+    s->beside = s->path ? sow_format("%s.tmp-%ld", path, (long)getpid()) : NULL;
+    if (!s->beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_TRY(begin(&s->w, path, s->beside, err));
+    SOW_TRY(write_var(&s->w, genes, var, n_var, err));
+    write_empty_groups(&s->w);
+    s->x = group(&s->w, s->w.file, "X", "csr_matrix", "0.1.0");
+    s->value = growing_vector(s, "data", H5T_IEEE_F32LE, gzip);
+    s->gene = growing_vector(s, "indices", H5T_STD_I32LE, gzip);
+    s->start = growing_vector(s, "indptr", H5T_STD_I64LE, gzip);
+    append_vector(&s->w, s->start, H5T_NATIVE_INT64, 0, 1, &zero);
+    if (s->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(s->beside));
+    *out = s;
+    s = NULL;
+done:
+    sow_h5ad_writer_abandon(s);
+    sow_i_h5_loud(&silence);
+    return st;
+}
+
+sow_status sow_h5ad_writer_append(sow_h5ad_writer *s, sow_index n, const int64_t *start, const int32_t *gene, const float *value, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    int64_t *end = NULL;
+    sow_i_h5_quiet(&silence);
+    if (n == 0) goto done;
+    SOW_NEW(end, n);
+    for (sow_index i = 0; i < n; i++) end[i] = s->n_values + start[i + 1] - start[0];
+    sow_index added = start[n] - start[0];
+    append_vector(&s->w, s->start, H5T_NATIVE_INT64, s->n_cells + 1, n, end);
+    append_vector(&s->w, s->gene, H5T_NATIVE_INT32, s->n_values, added, gene + start[0]);
+    append_vector(&s->w, s->value, H5T_NATIVE_FLOAT, s->n_values, added, value + start[0]);
+    if (s->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", s->path, why(s->beside));
+    s->n_cells += n;
+    s->n_values += added;
+done:
+    free(end);
+    sow_i_h5_loud(&silence);
+    return st;
+}
+
+sow_status sow_h5ad_writer_finish(sow_h5ad_writer *s, char *const *obs_names, const sow_h5ad_column *obs, sow_index n_columns, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    sow_i_h5_quiet(&silence);
+    int64_t shape[2] = {s->n_cells, s->n_genes};
+    hsize_t two = 2;
+    hid_t space = H5Screate_simple(1, &two, NULL);
+    attribute(&s->w, s->x, "shape", H5T_STD_I64LE, space, shape);
+    H5Sclose(space);
+    close_matrix(s);
+    SOW_TRY(write_frame(&s->w, "obs", obs_names, s->n_cells, obs, n_columns, err));
+    SOW_TRY(commit(&s->w, s->path, s->beside, err));
+    free(s->beside);
+    s->beside = NULL; /* it is `path` now */
+done:
+    sow_i_h5_loud(&silence);
+    sow_h5ad_writer_abandon(s);
     return st;
 }
