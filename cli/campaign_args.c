@@ -41,6 +41,12 @@ sow_config *cli_read_config(const cli_args *args, int *exit_code)
     return config;
 }
 
+const char *cli_cache_folder(const cli_args *args)
+{
+    const char *set = getenv("SOWER_CACHE");
+    return args->cache ? args->cache : set && *set ? set : NULL;
+}
+
 sow_config *cli_open(sow_campaign **campaign, const cli_args *args, sow_campaign_mode mode, const sow_env *env, int *exit_code)
 {
     sow_error err = {0};
@@ -48,7 +54,7 @@ sow_config *cli_open(sow_campaign **campaign, const cli_args *args, sow_campaign
     *exit_code = EXIT_DONE;
     sow_config *config = cli_read_config(args, exit_code);
     if (!config) return NULL;
-    sow_campaign_options options = {.dir = args->out, .mode = mode, .argv = args->argv_text};
+    sow_campaign_options options = {.dir = args->out, .mode = mode, .cache = cli_cache_folder(args), .argv = args->argv_text};
     sow_status st = sow_campaign_open(campaign, config, &options, env, &err);
     if (st == SOW_OK) return config;
     *exit_code = cli_fail(&err);

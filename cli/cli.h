@@ -17,7 +17,8 @@ typedef struct {
     int n_positional;
     const char *sets[MAX_SETS]; /* --set and --seed, in order */
     int n_sets;
-    const char *out, *list, *threads_text;
+    const char *out, *list, *cache;
+    sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
     char *owned[MAX_SETS]; /* texts made from --seed */
@@ -57,6 +58,8 @@ int cli_finish_stdout(int code);
 /** The campaign file named, or campaign.yaml; the file of results of `record`, or NULL. */
 const char *cli_campaign_file(const cli_args *args);
 const char *cli_results_file(const cli_args *args);
+/** Folder for caches of single-cell files as said, or NULL = the default of who asks. */
+const char *cli_cache_folder(const cli_args *args);
 /** Read the campaign file with its --set; on problems prints all of them and returns NULL. */
 sow_config *cli_read_config(const cli_args *args, int *exit_code);
 /** Configuration and campaign in one go; *campaign is NULL on failure and *exit_code says why. */

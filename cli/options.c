@@ -9,7 +9,7 @@
 #include "core/names.h"
 #include "core/version.h"
 
-#define CAMPAIGN_OPTIONS "set,seed,out,threads,json,quiet,verbose"
+#define CAMPAIGN_OPTIONS "set,seed,out,threads,memory,cache,json,quiet,verbose"
 
 static const cli_command init_row = {
     .name = "init", .usage = "sower init [DATAFILE] [-o FILE] [--force]", .summary = "write a commented campaign file",
@@ -61,6 +61,8 @@ static const option options[] = {
     {"seed", "N", "same as --set seed=N"},
     {"out", "DIR", "campaign folder [NAME.sower beside the YAML]"},
     {"threads", "N", "worker threads; results do not depend on it [all the process may use]"},
+    {"memory", "SIZE", "bytes that buffers may take when single-cell files are read, e.g. 512M or 4G [64M for each file]"},
+    {"cache", "DIR", "folder for caches of single-cell files [SOWER_CACHE, or sower-cache beside the YAML]"},
     {"json", NULL, "print JSON on stdout"},
     {"quiet", NULL, "errors only"},
     {"verbose", NULL, "say how things are done"},
@@ -155,6 +157,26 @@ static int parse_threads(cli_args *args, const char *value)
     return 0;
 }
 
+/* A number with K, M, G or T behind it, in powers of 1024. */
+static int parse_memory(cli_args *args, const char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    double n = strtod(value, &end);
+    const char *units = "KMGT", *unit = *end ? strchr(units, *end) : NULL;
+    if (unit && *unit) {
+        for (const char *u = units; u <= unit; u++)
+            n *= 1024;
+        end += end[1] == 'B' || end[1] == 'b' ? 2 : 1;
+    }
+    if (errno || end == value || *end || !(n >= 1 << 20) || n > 1e15) {
+        fprintf(stderr, "sower: --memory takes a size of 1M or more such as 512M or 4G, not '%s'\n", value);
+        return EXIT_WRONG_INPUT;
+    }
+    args->memory = (sow_index)n;
+    return 0;
+}
+
 static int apply(cli_args *args, const option *o, const char *value)
 {
     if (strcmp(o->name, "set") == 0) return add_set(args, value, 0);
@@ -163,6 +185,8 @@ static int apply(cli_args *args, const option *o, const char *value)
         return text ? add_set(args, text, 1) : EXIT_FAILED;
     }
     if (strcmp(o->name, "threads") == 0) return parse_threads(args, value);
+    if (strcmp(o->name, "memory") == 0) return parse_memory(args, value);
+    if (strcmp(o->name, "cache") == 0) args->cache = value;
     if (strcmp(o->name, "out") == 0 || strcmp(o->name, "o") == 0) args->out = value;
     else if (strcmp(o->name, "list") == 0) args->list = value;
     else if (strcmp(o->name, "json") == 0) args->json = 1;

@@ -68,6 +68,7 @@ void cli_env_init(sow_env *env, const cli_args *args)
     env->log_user = (void *)(uintptr_t)args;
     env->progress = advance;
     env->progress_user = (void *)(uintptr_t)args;
+    env->memory = args->memory;
     /* without threads everything still works, serially */
     if (sow_threads_create(&env->threads, args->threads, NULL) != SOW_OK) env->threads = NULL;
 }

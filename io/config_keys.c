@@ -117,7 +117,7 @@ static const sow_i_key keys[] = {
     {"features.target_sum", SOW_KEY_NUMBER, SOW_KEY_OPEN_MIN, AT(features.target_sum), FROM(0), .unit = "counts", .standard = "median",
      .word = "median", .sentence = "Each cell's counts are scaled to this sum; median: of the totals of the cells of the fit."},
     {"features.log1p", SOW_KEY_BOOL, AT(features.log1p), .standard = "true", .sentence = "Take log(1 + x) of the scaled counts."},
-    {"features.highly_variable", SOW_KEY_INT, AT(features.n_highly_variable), FROM(1), .unit = "genes", .standard = "all", .word = "all",
+    {"features.highly_variable", SOW_KEY_INT, AT(features.n_highly_variable), FROM(2), .unit = "genes", .standard = "all", .word = "all",
      .sentence = "Keep this many highly variable genes of each context."},
     {"features.flavour", SOW_KEY_CHOICE, AT(features.flavour), .standard = "seurat", .allowed = "seurat,seurat_v3",
      .sentence = "How they are chosen, as scanpy's flavours of these names do; seurat_v3 needs counts."},

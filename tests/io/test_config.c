@@ -319,7 +319,7 @@ Test(config_problem, keys_of_cells_are_for_cells_and_only_these_for_them)
                  "data.sources[0].perturbation.control names their label");
     expect_words(CELLS "features: {target_sum: 0}\n", "features.target_sum must be a number > 0, or median, not '0'");
     expect_words(CELLS "features: {target_sum: mean}\n", "or median, not 'mean'");
-    expect_words(CELLS "features: {highly_variable: some}\n", "features.highly_variable must be a whole number >= 1, or all, not 'some'");
+    expect_words(CELLS "features: {highly_variable: some}\n", "features.highly_variable must be a whole number >= 2, or all, not 'some'");
     expect_words("readout: {kind: cells, column: x}\noracle: {kind: replay}\n", "remove readout.column");
     expect_words("readout: {kind: cells}\noracle: {kind: replay}\ndata: {sources: [{file: a, values: response, perturbation: {column: c, control: d}}]}\n",
                  "needs values: counts or log1p");
