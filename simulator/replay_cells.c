@@ -27,13 +27,6 @@ typedef struct {
     sow_index *start;   /* [n_contexts * n_batches + 1] */
 } replay_cells;
 
-static sow_index cells_of(const sow_index **list, const sow_cells *cells, sow_index perturbation, sow_index context)
-{
-    const sow_index *at = cells->group_start + context * (cells->n_perturbations + 1) + perturbation + 1;
-    *list = cells->order + at[0];
-    return at[1] - at[0];
-}
-
 /* ---- controls ---- */
 
 static sow_index controls_of_batch(const replay_cells *r, sow_index context, sow_index batch)
@@ -67,12 +60,12 @@ static sow_status order_controls(replay_cells *r, sow_error *err)
     const sow_index *list = NULL;
     sow_index n = 0, *fill = NULL;
     for (sow_index c = 0; c < r->n_contexts; c++)
-        n += cells_of(&list, cells, SOW_CONTROL, c);
+        n += sow_cells_of(&list, cells, SOW_CONTROL, c);
     SOW_NEW(r->control, n);
     SOW_NEW(r->start, r->n_contexts * r->n_batches + 1);
     SOW_NEW(fill, r->n_batches);
     for (sow_index c = 0, at = 0; c < r->n_contexts; c++) {
-        const sow_index n_here = cells_of(&list, cells, SOW_CONTROL, c);
+        const sow_index n_here = sow_cells_of(&list, cells, SOW_CONTROL, c);
         memset(fill, 0, (size_t)r->n_batches * sizeof *fill);
         for (sow_index i = 0; i < n_here; i++)
             fill[cells->batch[list[i]]]++;
@@ -166,7 +159,7 @@ static sow_status create_replay_cells(sow_oracle **out, const sow_oracle_options
                         .control_share = options->control_share};
     SOW_TRY(order_controls(r, err));
     for (sow_index c = 0; c < r->n_contexts; c++)
-        if (r->screen->context_role[c] == SOW_ROLE_TARGET) SOW_TRY(check_controls(r, c, err));
+        if (!r->screen->context_role || r->screen->context_role[c] == SOW_ROLE_TARGET) SOW_TRY(check_controls(r, c, err));
     *out = &r->base;
     r = NULL;
 done:
@@ -222,7 +215,7 @@ static void say_handed_out(sow_measurement *m, const sow_request *q, sow_index i
 static sow_status hand_out(sow_measurement *m, const replay_cells *r, const sow_request *q, sow_index *scratch, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_index *list = NULL, in_screen = cells_of(&list, r->cells, q->perturbation, q->context);
+    const sow_index *list = NULL, in_screen = sow_cells_of(&list, r->cells, q->perturbation, q->context);
     const sow_index row = sow_screen_find(r->screen, q->perturbation, q->context);
     sow_index usable = 0;
     if (row >= 0) sow_i_measurement_from_row(m, r->screen, row);

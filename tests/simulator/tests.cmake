@@ -1,2 +1,3 @@
 sow_add_test(simulator/oracle)
 sow_add_test(simulator/world)
+sow_add_test(simulator/replay_cells)
