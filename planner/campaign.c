@@ -10,7 +10,7 @@
 #include "core/memory.h"
 #include "core/version.h"
 #include "io/report.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 static void campaign_free(sow_campaign *c)
 {
@@ -20,6 +20,7 @@ static void campaign_free(sow_campaign *c)
     sow_i_setup_clear(c);
     free(c->dir);
     free(c->argv);
+    free(c->cache);
     free(c);
 }
 
@@ -38,7 +39,7 @@ sow_status sow_campaign_close(sow_campaign *c, sow_error *err)
 }
 
 /* What made the past of a campaign: these parts of the configuration may not change under it. The rest may: later rounds just use it. */
-static const char *const fixed_parts[] = {"seed", "data", "readout", "priors", "objective", "oracle"};
+static const char *const fixed_parts[] = {"seed", "data", "readout", "features", "priors", "objective", "oracle"};
 
 /* Where a file lies may change when a campaign moves; what is in it is compared by its SHA-256. */
 static int is_place_of_file(const char *key)
@@ -220,7 +221,9 @@ sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const
     c->mode = options->mode;
     c->dir = options->dir ? sow_strdup(options->dir) : default_dir(config);
     c->argv = sow_strdup(options->argv ? options->argv : "");
-    if (!c->dir || !c->argv) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    c->cache = options->cache ? sow_strdup(options->cache) : sow_path_join(config->folder, "sower-cache");
+    c->env = env;
+    if (!c->dir || !c->argv || !c->cache) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     if (c->mode == SOW_CAMPAIGN_READ) SOW_TRY(open_store(c, err)); /* before the work of loading: the answer may be "no campaign there" */
     SOW_TRY(recall_held_out(c, err));
     SOW_TRY(sow_i_setup(c, env, err));
@@ -231,6 +234,7 @@ sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const
     if (c->mode == SOW_CAMPAIGN_WRITE) {
         sow_i_remove_leftovers(c);
         SOW_TRY(sow_i_write_all(c, err)); /* a kill may have come between an event and its files, or its evaluation */
+        SOW_TRY(sow_i_freeze_if_due(c, err));
         if (measured_not_evaluated(c)) SOW_TRY(sow_i_evaluate_round(c, sow_i_current_round(c), env, err));
     }
     *out = c;
@@ -274,9 +278,9 @@ static void say_round(const sow_campaign *c, sow_index round, const sow_env *env
     const sow_i_round *r = &c->round[round];
     sow_text line = {0};
     sow_text_printf(&line, "round %lld of %lld: %lld by %s", (long long)round, (long long)(c->n_rounds - 1), (long long)r->n, r->strategy);
-    double fit = metric_of(r, c->model_class->name, c->d == 1 ? "spearman" : "pearson_delta_all");
+    double fit = metric_of(r, c->model_class->name, c->d == 1 ? "spearman" : c->cells ? "pearson_delta_de" : "pearson_delta_all");
     double hits = metric_of(r, "", "hits_found");
-    if (isfinite(fit)) sow_text_printf(&line, ", held-out %s %.3f", c->d == 1 ? "Spearman" : "Pearson delta", fit);
+    if (isfinite(fit)) sow_text_printf(&line, ", held-out %s %.3f", c->d == 1 ? "Spearman" : c->cells ? "Pearson delta of DE genes" : "Pearson delta", fit);
     if (isfinite(hits) && c->true_hit) sow_text_printf(&line, ", %.0f of %lld hits found", hits, (long long)c->n_hits);
     else if (isfinite(hits)) sow_text_printf(&line, ", %.0f hits found", hits);
     if (!line.failed) sow_log(env, SOW_LOG_INFO, "%s", line.text);
@@ -286,6 +290,7 @@ static void say_round(const sow_campaign *c, sow_index round, const sow_env *env
 sow_status sow_campaign_run(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
+    c->env = env;
     for (;;) {
         sow_campaign_next next = sow_campaign_next_step(c);
         if (next == SOW_NEXT_NOTHING) break;
@@ -305,7 +310,7 @@ sow_status sow_campaign_report(sow_campaign *c, const sow_env *env, sow_error *e
 {
     sow_status st = SOW_OK;
     char *json = NULL, *path = sow_path_join(c->dir, "report.html");
-    (void)env;
+    c->env = env;
     if (!path) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_i_report_json(&json, c, err));
     SOW_TRY(sow_report_write(path, json, err));

@@ -27,6 +27,7 @@ typedef enum {
 typedef struct {
     const char *dir;  /* campaign folder; NULL = NAME.sower beside the YAML */
     sow_campaign_mode mode;
+    const char *cache; /* folder for caches of single-cell files; NULL = sower-cache beside the YAML */
     const char *argv; /* the command line, for provenance; may be NULL */
 } sow_campaign_options;
 

@@ -27,6 +27,7 @@ typedef struct {
     sow_index planned_cells;
     double cost;
     sow_outcome outcome; /* SOW_PENDING until measured */
+    char *note;          /* why it is partial or failed, or NULL */
 } sow_i_pick;
 
 typedef struct {
@@ -35,9 +36,15 @@ typedef struct {
     sow_index n;
     sow_i_pick *pick; /* in rank order */
     int planned, evaluated;
+    sow_index n_control, *control; /* cells: the round's controls, positions in the table, ascending */
     json_t *metrics;  /* array of rows as in metrics.csv; owned; NULL until evaluated */
     json_t *learned;  /* array of sentences; owned; NULL until evaluated */
 } sow_i_round;
+
+/** Cells of one perturbation that came in one round. */
+typedef struct {
+    sow_index round, n, *cell; /* positions in the table, ascending */
+} sow_i_draw;
 
 /** What one perturbation's measurements in the target context amount to. */
 typedef struct {
@@ -47,7 +54,11 @@ typedef struct {
     double cells, weight, hit;
     double *values;    /* [n_features] or NULL */
     double *covariate; /* [n_covariates] or NULL */
+    sow_index n_draws;
+    sow_i_draw *draw;  /* cells: what was handed out; values follow from it once the response space is frozen */
 } sow_i_item;
+
+typedef struct sow_i_cells sow_i_cells; /* planner/cells_internal.h */
 
 /** Training data of one moment, owned. */
 typedef struct {
@@ -61,14 +72,15 @@ typedef struct {
 struct sow_campaign {
     const sow_config *config;
     sow_campaign_mode mode;
-    char *dir, *argv;
+    char *dir, *argv, *cache;
+    const sow_env *env; /* of the call in progress */
     sow_store *store; /* NULL in CHECK */
 
     /* the world: loaded once, never changed */
     sow_screen *screen;     /* replay: the finished screen with references; lab: candidates and references; generative: the truth */
     sow_dropped dropped;
     sow_index target;       /* context position */
-    sow_index n, d, p;      /* catalogue, features, covariates */
+    sow_index n, d, p;      /* catalogue, features, covariates; d of cells is 0 until the response space is frozen */
     unsigned char *eligible; /* [n] could be planned or held out */
     unsigned char *held_out; /* [n] */
     sow_names *held_before;  /* held out when the campaign began, from its first event: they stay it; NULL = a new campaign */
@@ -84,6 +96,7 @@ struct sow_campaign {
     const sow_strategy *initial_strategy, *strategy;
     sow_oracle *oracle;
     sow_guides *guides;
+    sow_i_cells *cells;      /* readout cells; else NULL */
     char world_digest[65];   /* SHA-256 over the files read */
 
     /* hits of the pool, from the whole truth; replay and generative only */
@@ -186,6 +199,7 @@ SOW_MUST_CHECK sow_status sow_i_report_json(char **out, const sow_campaign *c, s
 /* small shared helpers (state.c) */
 const char *sow_i_name(const sow_campaign *c, sow_index perturbation);
 const char *sow_i_target_name(const sow_campaign *c);
+const char *sow_i_readout_word(const sow_campaign *c); /* "scalar", "profile" or "cells" */
 /** json_dumps with sorted keys and 17 digits; NULL = out of memory. Caller frees. */
 char *sow_i_json_text(const json_t *j, int indent);
 

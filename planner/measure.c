@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 static json_t *reals(const double *x, sow_index n)
 {
@@ -24,12 +24,21 @@ json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_out
                      reals(covariate, c->p));
 }
 
+static sow_index had_before(const sow_campaign *c, sow_index q)
+{
+    sow_index n = 0;
+    for (sow_index k = 0; k < c->item[q].n_draws; k++)
+        n += c->item[q].draw[k].n;
+    return n;
+}
+
 sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_request *requests = NULL;
     sow_measurements m = {0};
     sow_index round = sow_i_current_round(c);
+    c->env = env;
     if (sow_campaign_next_step(c) != SOW_NEXT_MEASURE) SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for measurements", c->dir);
     if (c->oracle->class_->needs_people)
         SOW_FAIL(err, SOW_E_STATE, "%s: round %lld waits for the lab: sower record %s RESULTS", c->dir, (long long)round, c->config->path);
@@ -37,16 +46,20 @@ sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *
     if (!sow_i_round_measured(r)) {
         SOW_NEW(requests, r->n);
         for (sow_index i = 0; i < r->n; i++)
-            requests[i] = (sow_request){r->pick[i].perturbation, c->target, r->pick[i].planned_cells, 0};
+            requests[i] = (sow_request){r->pick[i].perturbation, c->target, r->pick[i].planned_cells, had_before(c, r->pick[i].perturbation)};
         SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, r->n, round, err));
         json_t *results = json_array();
         for (sow_index i = 0; i < m.n; i++) {
             const sow_measurement *x = &m.item[i];
-            json_array_append_new(results, sow_i_result_json(c, x->perturbation, x->outcome, x->cells, x->weight, x->hit, x->values, x->covariate));
+            json_array_append_new(results, c->cells ? sow_i_cells_result_json(c, x->perturbation, x->outcome, x->cell, x->n_cell, x->reason)
+                                                    : sow_i_result_json(c, x->perturbation, x->outcome, x->cells, x->weight, x->hit, x->values, x->covariate));
         }
-        SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:o}", "source", c->oracle->class_->name, "results", results), err));
+        json_t *payload = json_pack("{s:s,s:o}", "source", c->oracle->class_->name, "results", results);
+        if (c->cells) json_object_set_new(payload, "controls", sow_i_cells_json(c, m.control, m.n_control));
+        SOW_TRY(sow_i_commit(c, "measured", round, payload, err));
         sow_i_forget_fit(c);
     }
+    SOW_TRY(sow_i_freeze_if_due(c, err));
     SOW_TRY(sow_i_evaluate_round(c, round, env, err));
 done:
     free(requests);

@@ -456,6 +456,7 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     char *plan = NULL;
     double start = now_seconds();
     sow_index round = sow_i_current_round(c);
+    c->env = env;
     if (sow_campaign_next_step(c) != SOW_NEXT_PLAN)
         SOW_FAIL(err, SOW_E_STATE, "%s: no round can be planned now (%s)", c->dir,
                  round >= c->n_rounds ? "all rounds are done" : "the last one waits for its measurements");

@@ -7,7 +7,7 @@
 #include "core/rng.h"
 #include "core/stats.h"
 #include "io/table.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 static sow_status refuse(sow_campaign *c, sow_index q, const char *why, sow_error *err)
 {
@@ -55,6 +55,10 @@ sow_status sow_i_pool_eligible(sow_campaign *c, sow_error *err)
     const sow_config *k = c->config;
     for (sow_index i = 0; i < c->n; i++) {
         c->eligible[i] = 1;
+        char *why = c->cells ? sow_i_cells_why_not(c, i) : NULL;
+        st = why ? refuse(c, i, why, err) : SOW_OK;
+        free(why);
+        SOW_TRY(st);
         if (sow_screen_find(c->screen, i, c->target) < 0) SOW_TRY(refuse(c, i, "not in the target context", err));
     }
     for (sow_index i = 0; i < k->constraints.n_exclude; i++)

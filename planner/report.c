@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "core/pca.h"
 #include "core/version.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 static json_t *metrics_json(const sow_campaign *c)
 {
@@ -260,7 +260,7 @@ sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err)
     sow_status st = SOW_OK;
     char *by = sow_format("sower %s", sow_version());
     json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "name", c->config->name, "generated_by", by ? by : "sower", "model",
-                          c->model_class->name, "readout", c->d == 1 ? "scalar" : "profile", "objective", c->config->objective.kind, "context", sow_i_target_name(c), "state",
+                          c->model_class->name, "readout", sow_i_readout_word(c), "objective", c->config->objective.kind, "context", sow_i_target_name(c), "state",
                           sow_i_state_word(c));
     *out = NULL;
     if (!j) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing the report");
@@ -269,6 +269,7 @@ sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err)
     json_object_set_new(j, "metrics", metrics_json(c));
     SOW_TRY(put_map(j, c, err));
     put_hits(j, c);
+    SOW_TRY(sow_i_put_cells(j, c, err));
     json_object_set_new(j, "bill", bill_json(c));
     json_object_set_new(j, "priors", sow_i_priors_json(c));
     json_object_set_new(j, "dropped", sow_i_dropped_json(c));

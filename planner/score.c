@@ -5,13 +5,14 @@
 
 #include "core/memory.h"
 #include "models/evaluate.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 /* The held-out items with a truth. */
 typedef struct {
     sow_index n;
     sow_index *perturbation, *context, *own;
     double *cells, *truth;
+    sow_i_held_cells *held_cells; /* readout cells */
 } held_items;
 
 static void held_clear(held_items *h)
@@ -21,6 +22,7 @@ static void held_clear(held_items *h)
     free(h->own);
     free(h->cells);
     free(h->truth);
+    sow_i_held_cells_destroy(h->held_cells);
 }
 
 static int finite_row(const double *x, sow_index n)
@@ -35,7 +37,7 @@ static void held_add(held_items *h, const sow_campaign *c, sow_index q, double c
     if (!finite_row(truth, c->d)) return;
     h->perturbation[h->n] = q;
     h->context[h->n] = c->target;
-    h->own[h->n] = c->d > 1 ? sow_names_find(c->screen->features, sow_i_name(c, q)) : -1;
+    h->own[h->n] = c->d > 1 && !c->cells ? sow_names_find(c->screen->features, sow_i_name(c, q)) : -1;
     h->cells[h->n] = cells;
     memcpy(&h->truth[h->n * c->d], truth, (size_t)c->d * sizeof *truth);
     h->n++;
@@ -147,6 +149,10 @@ static sow_status score_model(json_t *rows, const sow_campaign *c, const sow_mod
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_BOOTSTRAP, (uint32_t)round, 0);
     int has_var = (model->class_->caps & SOW_CAP_VARIANCE) != 0;
     mean_response(centre, c);
+    if (h->held_cells) {
+        st = sow_i_score_cells(rows, c, h->held_cells, mean, name, round, err);
+        goto done;
+    }
     if (c->d == 1) SOW_TRY(sow_evaluate_scalar(metrics, &n, h->truth, mean, has_var ? var : NULL, has_var ? noise : NULL, h->n, &rng, err));
     else SOW_TRY(sow_evaluate_profile(metrics, &n, h->truth, mean, centre, h->own, h->n, c->d, &rng, err));
     sow_index measured = c->training.n_target;
@@ -160,13 +166,34 @@ done:
     return st;
 }
 
+static int has_combinations(const sow_campaign *c)
+{
+    for (sow_index q = 0; q < c->n; q++)
+        if (c->held_out[q] && c->screen->detail[q].n_agents > 1) return 1;
+    return 0;
+}
+
 static int baseline_applies(const sow_campaign *c, const sow_model_class *m)
 {
     if (m == c->model_class || strcmp(m->name, "gp") == 0) return 0;
     if (!(m->caps & (c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE))) return 0;
-    if (strcmp(m->name, "two-way") == 0) return c->training.view.n > c->training.n_target;
+    if (strcmp(m->name, "two-way") == 0 || strcmp(m->name, "source-shift") == 0) return c->training.view.n > c->training.n_target;
+    if (strcmp(m->name, "additive") == 0) return has_combinations(c);
+    if (strcmp(m->name, "control") == 0) return c->cells != NULL; /* a scalar's zero and a profile's are no prediction anybody would make */
     if (strcmp(m->name, "train-mean") == 0) return 1;
     return c->model_priors.fused_dim > 0;
+}
+
+static sow_status held_cells_build(held_items *h, const sow_campaign *c, sow_index round, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *centre = NULL;
+    SOW_NEW(centre, c->d);
+    mean_response(centre, c);
+    SOW_TRY(sow_i_held_cells_create(&h->held_cells, c, h->perturbation, h->n, centre, round, err));
+done:
+    free(centre);
+    return st;
 }
 
 static sow_status score_models(json_t *rows, sow_campaign *c, sow_index round, const sow_env *env, sow_error *err)
@@ -178,6 +205,7 @@ static sow_status score_models(json_t *rows, sow_campaign *c, sow_index round, c
     const sow_model_class *const *table = sow_model_classes(&n);
     SOW_TRY(held_build(&h, c, err));
     if (h.n < 2) goto done;
+    if (c->cells) SOW_TRY(held_cells_build(&h, c, round, err));
     SOW_TRY(score_model(rows, c, c->model, c->model_class->name, &h, round, env, err));
     sow_model_options options = sow_i_model_options(c);
     for (sow_index i = 0; i < n; i++) {
@@ -219,6 +247,19 @@ static void add_campaign_rows(json_t *rows, const sow_campaign *c, sow_index rou
     add_row(rows, round, measured, "", "all", "weeks", weeks, NAN, NAN);
 }
 
+/* What the other contexts are worth is among what was learned. */
+static sow_status add_transfer_line(json_t *lines, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    json_t *contexts = NULL;
+    if (!c->cells) return SOW_OK;
+    SOW_TRY(sow_i_contexts_json(&contexts, c, err));
+    if (contexts) json_array_append(lines, json_object_get(contexts, "finding"));
+done:
+    json_decref(contexts);
+    return st;
+}
+
 static json_t *learned_lines(const sow_campaign *c)
 {
     json_t *lines = json_array();
@@ -236,19 +277,22 @@ static json_t *learned_lines(const sow_campaign *c)
 sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *rows = json_array();
+    json_t *rows = json_array(), *learned = NULL;
     SOW_TRY(sow_progress(env, "evaluating", 0, err));
     if (sow_i_any_measured(c)) { /* else every result failed, and there is no model to judge */
         SOW_TRY(sow_i_fit(c, env, err));
         SOW_TRY(score_models(rows, c, round, env, err));
     }
     add_campaign_rows(rows, c, round);
-    json_t *payload = json_pack("{s:O,s:o}", "metrics", rows, "learned", learned_lines(c));
+    learned = learned_lines(c);
+    SOW_TRY(add_transfer_line(learned, c, err));
+    json_t *payload = json_pack("{s:O,s:O}", "metrics", rows, "learned", learned);
     SOW_TRY(sow_i_commit(c, "evaluated", round, payload, err));
     SOW_TRY(sow_i_write_round(c, round, NULL, NULL, err));
     SOW_TRY(sow_i_write_metrics(c, err));
     SOW_TRY(sow_progress(env, "evaluating", 1, err));
 done:
     json_decref(rows);
+    json_decref(learned);
     return st;
 }

@@ -1,10 +1,11 @@
 /* Loading a campaign's world: data, target context, pool, priors, rules, oracle. Nothing here depends on what has been measured so far. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 static int is_kind(const sow_campaign *c, const char *kind)
 {
@@ -16,6 +17,7 @@ static sow_status read_sources(sow_campaign *c, const sow_env *env, sow_error *e
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
     sow_source *sources = NULL;
+    if (k->readout.kind == SOW_READOUT_CELLS) return sow_i_cells_load(c, env, err);
     SOW_NEW(sources, k->n_sources);
     for (sow_index i = 0; i < k->n_sources; i++) {
         sources[i] = k->sources[i];
@@ -144,10 +146,9 @@ static sow_status find_rows_of_tables(sow_campaign *c, sow_error *err)
     SOW_TRY(sow_model_find(&c->model_class, k->model.kind, err));
     SOW_TRY(sow_strategy_find(&c->initial_strategy, k->rounds.initial_strategy, err));
     SOW_TRY(sow_strategy_find(&c->strategy, k->acquisition.strategy, err));
-    unsigned readout = c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE;
+    unsigned readout = c->cells ? SOW_CAP_CELLS : c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE;
     if (!(c->model_class->caps & readout))
-        SOW_FAIL(err, SOW_E_CONFIG, "%s: model '%s' does not handle %s readouts", k->path, c->model_class->name,
-                 c->d == 1 ? "scalar" : "profile");
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: model '%s' does not handle %s readouts", k->path, c->model_class->name, sow_i_readout_word(c));
 done:
     return st;
 }
@@ -173,7 +174,7 @@ static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int 
     if ((s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) && !learns)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with predictive variances; '%s' has none (use gp)", path, key,
                          s->name, c->model_class->name);
-    if ((s->needs & SOW_NEED_JOINT) && !(s->needs & SOW_NEED_MOMENTS) && (c->d > 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
+    if ((s->needs & SOW_NEED_JOINT) && !(s->needs & SOW_NEED_MOMENTS) && (c->d != 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs joint draws: `model: {kind: gp}` and a scalar readout", path, key, s->name);
     if (initial && (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) &&
         !(has_reference(c) && (c->model_class->caps & SOW_CAP_CONTEXTS)))
@@ -206,7 +207,10 @@ static sow_status create_oracle(sow_campaign *c, sow_error *err)
     sow_oracle_options options = {.seed = k->seed,
                                   .screen = c->screen,
                                   .noise_per_cell = is_kind(c, "generative") ? k->oracle.noise_per_cell : 0.0,
-                                  .failure_rate = is_kind(c, "generative") ? k->oracle.failure_rate : 0.0};
+                                  .failure_rate = is_kind(c, "generative") ? k->oracle.failure_rate : 0.0,
+                                  .cells = c->cells ? &c->cells->table : NULL,
+                                  .n_rounds = c->n_rounds,
+                                  .control_share = k->design.control_share};
     SOW_TRY(row->create(&c->oracle, &options, err));
 done:
     return st;
@@ -247,7 +251,8 @@ static sow_status digest_files(sow_campaign *c, sow_error *err)
     char hex[65];
     for (sow_index i = 0; i < k->n_sources; i++) {
         if (is_kind(c, "lab") && k->sources[i].role == SOW_ROLE_TARGET) continue; /* a lab's list of candidates may grow */
-        SOW_TRY(sow_file_sha256(hex, k->sources[i].file, err));
+        if (c->cells) snprintf(hex, sizeof hex, "%s", c->cells->digest[i]);
+        else SOW_TRY(sow_file_sha256(hex, k->sources[i].file, err));
         sow_text_printf(&all, "source %s\n", hex);
     }
     for (sow_index i = 0; i < k->n_priors; i++) {
@@ -275,8 +280,8 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     const sow_config *k = c->config;
     sow_prior given = {0};
     SOW_TRY(check_files(c, err));
-    SOW_TRY(digest_files(c, err));
     SOW_TRY(build_world(c, &given, env, err));
+    SOW_TRY(digest_files(c, err));
     c->n = sow_screen_n_perturbations(c->screen);
     c->d = sow_screen_n_features(c->screen);
     c->p = sow_screen_n_covariates(c->screen);
@@ -323,5 +328,6 @@ void sow_i_setup_clear(sow_campaign *c)
     free(c->in_pool);
     free(c->true_hit);
     sow_dropped_clear(&c->dropped);
+    sow_i_cells_clear(c);
     sow_screen_destroy(c->screen);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 const char *sow_i_name(const sow_campaign *c, sow_index perturbation)
 {
@@ -15,6 +15,11 @@ const char *sow_i_name(const sow_campaign *c, sow_index perturbation)
 const char *sow_i_target_name(const sow_campaign *c)
 {
     return sow_names_get(c->screen->contexts, c->target);
+}
+
+const char *sow_i_readout_word(const sow_campaign *c)
+{
+    return c->cells ? "cells" : c->d == 1 ? "scalar" : "profile";
 }
 
 char *sow_i_json_text(const json_t *j, int indent)
@@ -46,10 +51,13 @@ sow_index sow_i_current_round(const sow_campaign *c)
 
 static void round_clear(sow_i_round *r)
 {
-    for (sow_index i = 0; i < r->n; i++)
+    for (sow_index i = 0; i < r->n; i++) {
         free(r->pick[i].reason);
+        free(r->pick[i].note);
+    }
     free(r->pick);
     free(r->strategy);
+    free(r->control);
     json_decref(r->metrics);
     json_decref(r->learned);
     *r = (sow_i_round){0};
@@ -60,6 +68,9 @@ void sow_i_state_clear(sow_campaign *c)
     for (sow_index i = 0; c->item && i < c->n; i++) {
         free(c->item[i].values);
         free(c->item[i].covariate);
+        for (sow_index k = 0; k < c->item[i].n_draws; k++)
+            free(c->item[i].draw[k].cell);
+        free(c->item[i].draw);
     }
     free(c->item);
     c->item = NULL;
@@ -151,6 +162,22 @@ static sow_i_pick *find_pick(sow_i_round *r, sow_index perturbation)
     return NULL;
 }
 
+/* A perturbation's cells: new ones join those of earlier rounds. */
+static sow_status apply_cells(sow_campaign *c, sow_i_round *r, sow_index q, sow_i_pick *pick, sow_outcome outcome, const json_t *row, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_item *item = &c->item[q];
+    SOW_TRY(sow_i_apply_draw(c, r, q, row, err));
+    if (item->round < 0) {
+        item->round = r->round;
+        item->unplanned = !pick;
+    }
+    if (pick && outcome == SOW_PARTIAL && item->cells >= (double)pick->planned_cells) pick->outcome = outcome = SOW_MEASURED;
+    item->status = outcome == SOW_PARTIAL ? SOW_DONE_PARTIAL : SOW_DONE;
+done:
+    return st;
+}
+
 static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *row, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -160,9 +187,18 @@ static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *ro
     sow_i_item *item = &c->item[q];
     sow_i_pick *pick = find_pick(r, q);
     sow_outcome outcome = (sow_outcome)json_integer_value(json_object_get(row, "outcome"));
-    if (pick) pick->outcome = outcome;
+    const char *note = json_string_value(json_object_get(row, "reason"));
+    if (pick) {
+        pick->outcome = outcome;
+        free(pick->note);
+        pick->note = sow_strdup(note);
+    }
     if (outcome == SOW_FAILED) {
         if (item->round < 0) item->status = SOW_LOST;
+        goto done;
+    }
+    if (c->cells) {
+        st = apply_cells(c, r, q, pick, outcome, row, err);
         goto done;
     }
     double cells = number_or_nan(json_object_get(row, "cells")), weight = number_or_nan(json_object_get(row, "weight"));
@@ -190,14 +226,40 @@ done:
     return st;
 }
 
+static int compare_index(const void *a, const void *b)
+{
+    sow_index x = *(const sow_index *)a, y = *(const sow_index *)b;
+    return (x > y) - (x < y);
+}
+
+/* Controls of a round may come in several parts; they are known before the cells that are compared with them. */
+static sow_status apply_controls(sow_campaign *c, sow_i_round *r, const json_t *lists, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *more = NULL, *all = NULL, n = 0;
+    if (!c->cells || json_array_size(lists) == 0) return SOW_OK;
+    SOW_TRY(sow_i_cells_positions(&more, &n, c, lists, err));
+    SOW_NEW(all, r->n_control + n);
+    if (r->n_control) memcpy(all, r->control, (size_t)r->n_control * sizeof *all);
+    if (n) memcpy(all + r->n_control, more, (size_t)n * sizeof *all);
+    free(r->control);
+    r->control = all;
+    r->n_control += n;
+    qsort(r->control, (size_t)r->n_control, sizeof *r->control, compare_index);
+done:
+    free(more);
+    return st;
+}
+
 static sow_status apply_measured(sow_campaign *c, sow_i_round *r, const json_t *payload, sow_error *err)
 {
+    sow_status st = SOW_OK;
     const json_t *results = json_object_get(payload, "results");
-    for (size_t i = 0; i < json_array_size(results); i++) {
-        sow_status st = apply_result(c, r, json_array_get(results, i), err);
-        if (st != SOW_OK) return st;
-    }
-    return SOW_OK;
+    SOW_TRY(apply_controls(c, r, json_object_get(payload, "controls"), err));
+    for (size_t i = 0; i < json_array_size(results); i++)
+        SOW_TRY(apply_result(c, r, json_array_get(results, i), err));
+done:
+    return st;
 }
 
 static sow_status apply_evaluated(sow_i_round *r, const json_t *payload)
@@ -224,6 +286,7 @@ sow_status sow_i_state_apply(sow_campaign *c, const char *kind, sow_index round,
     r->round = round;
     if (strcmp(kind, "planned") == 0) SOW_TRY(apply_planned(c, r, j, err));
     else if (strcmp(kind, "measured") == 0) SOW_TRY(apply_measured(c, r, j, err));
+    else if (strcmp(kind, "prepared") == 0 && c->cells) SOW_TRY(sow_i_apply_frozen(c, j, err));
     else if (strcmp(kind, "evaluated") == 0) SOW_TRY(apply_evaluated(r, j));
     else SOW_FAIL(err, SOW_E_DATA, "%s/campaign.db: unknown event kind '%s'; was it written by a newer sower?", c->dir, kind);
     r->round = round;

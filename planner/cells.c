@@ -1,0 +1,168 @@
+/* The table of cells of a campaign, and the screen that goes with it. */
+#include "planner/cells_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+/* Files that people recorded are further matrices: their cells are read with the target source's description. */
+static sow_status list_recorded(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_store *past = NULL;
+    sow_index n = 0;
+    const sow_event *events = NULL;
+    if (c->mode == SOW_CAMPAIGN_CHECK) return SOW_OK;
+    if (!c->store) st = sow_store_open(&past, c->dir, SOW_STORE_READ, err);
+    if (st == SOW_E_STATE) return SOW_OK; /* no campaign yet */
+    if (st != SOW_OK) goto done;
+    events = sow_store_events(past ? past : c->store, &n);
+    SOW_NEW(c->cells->recorded, n);
+    for (sow_index i = 0; i < n; i++) {
+        if (strcmp(events[i].kind, "measured") != 0) continue;
+        json_t *payload = json_loads(events[i].payload, 0, NULL);
+        const char *file = json_string_value(json_object_get(payload, "cells_file"));
+        if (file) c->cells->recorded[c->cells->n_recorded++] = sow_path_join(c->dir, file);
+        json_decref(payload);
+        if (file && !c->cells->recorded[c->cells->n_recorded - 1]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    }
+done:
+    sow_store_abandon(past);
+    return st;
+}
+
+static const sow_source *target_source(const sow_config *k)
+{
+    for (sow_index i = 0; i < k->n_sources; i++)
+        if (k->sources[i].role == SOW_ROLE_TARGET) return &k->sources[i];
+    return NULL;
+}
+
+static sow_status list_sources(sow_source **out, sow_index *n, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    int lab = strcmp(k->oracle.kind, "lab") == 0;
+    const sow_source *target = target_source(k);
+    SOW_NEW(*out, k->n_sources + c->cells->n_recorded);
+    for (*n = 0; *n < k->n_sources; (*n)++) {
+        (*out)[*n] = k->sources[*n];
+        (*out)[*n].names_only = lab && k->sources[*n].role == SOW_ROLE_TARGET; /* a list of candidates: their cells come by `sower record` */
+    }
+    for (sow_index i = 0; i < c->cells->n_recorded && target; i++) {
+        sow_source *s = &(*out)[(*n)++];
+        *s = *target;
+        s->file = c->cells->recorded[i];
+        s->may_be_empty = 1;
+    }
+done:
+    return st;
+}
+
+static sow_status note_filtered(sow_campaign *c, const sow_filtered *f, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    for (sow_index i = 0; i < f->n; i++) {
+        SOW_TRY(sow_grow(&c->dropped.item, &c->dropped.capacity, c->dropped.n + 1, sizeof *c->dropped.item, err));
+        char *what = sow_strdup(f->item[i].what), *names = sow_strdup(f->item[i].names);
+        if (!what || !names) {
+            free(what);
+            free(names);
+            SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        }
+        c->dropped.item[c->dropped.n].what = what;
+        c->dropped.item[c->dropped.n].names = names;
+        c->dropped.item[c->dropped.n++].count = f->item[i].count;
+    }
+done:
+    return st;
+}
+
+/* After the filters a row is a group with cells left, or a name of the lab's list. Values come when the space is frozen. */
+static sow_status refresh_rows(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_screen *s = c->screen;
+    sow_index kept = 0;
+    for (sow_index r = 0; r < s->n_rows; r++) {
+        sow_index count = sow_cells_of(NULL, &c->cells->table, s->perturbation[r], s->context[r]);
+        int only_name = isnan(s->cells[r]) && count == 0;
+        if (count == 0 && !only_name) continue;
+        s->perturbation[kept] = s->perturbation[r];
+        s->context[kept] = s->context[r];
+        s->replicates[kept] = s->replicates[r];
+        s->cells[kept] = only_name ? NAN : (double)count;
+        s->weight[kept] = only_name ? 1.0 : (double)count;
+        s->hit[kept] = s->hit[r];
+        kept++;
+    }
+    s->n_rows = kept;
+    free(s->values);
+    s->values = NULL;
+    SOW_NEW(s->values, 1);
+    sow_names_destroy(s->features);
+    s->features = NULL;
+    SOW_TRY(sow_names_create(&s->features, err));
+done:
+    return st;
+}
+
+sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_source *sources = NULL;
+    sow_filtered filtered = {0};
+    sow_index n = 0;
+    SOW_NEW(c->cells, 1);
+    SOW_TRY(list_recorded(c, err));
+    SOW_TRY(list_sources(&sources, &n, c, err));
+    c->cells->n_sources = c->config->n_sources;
+    SOW_NEW(c->cells->digest, n);
+    SOW_TRY(sow_cells_read(&c->cells->table, &c->screen, c->cells->digest, &c->dropped, sources, n, c->cache, env ? env->memory : 0, env, err));
+    SOW_NEW(c->cells->too_few, sow_names_count(c->screen->contexts) * sow_screen_n_perturbations(c->screen));
+    SOW_TRY(sow_cells_filter(&c->cells->table, &filtered, c->cells->too_few, &c->config->features, c->screen->perturbations, c->screen->contexts, env, err));
+    SOW_TRY(note_filtered(c, &filtered, err));
+    SOW_TRY(refresh_rows(c, err));
+done:
+    sow_filtered_clear(&filtered);
+    free(sources);
+    return st;
+}
+
+void sow_i_cells_clear(sow_campaign *c)
+{
+    sow_i_cells *x = c->cells;
+    if (!x) return;
+    for (sow_index i = 0; x->recorded && i < x->n_recorded; i++)
+        free(x->recorded[i]);
+    free(x->recorded);
+    free(x->digest);
+    free(x->too_few);
+    if (x->frozen) sow_preparation_clear(&x->space);
+    json_decref(x->frozen_event);
+    sow_i_control_means_clear(&x->control_means);
+    sow_cells_clear(&x->table);
+    free(x);
+    c->cells = NULL;
+}
+
+char *sow_i_cells_why_not(const sow_campaign *c, sow_index q)
+{
+    sow_index count = c->cells->too_few[c->target * c->n + q];
+    if (count == 0) return NULL;
+    return sow_format("%lld cell%s, fewer than features.min_cells_per_perturbation (%lld)", (long long)count, count == 1 ? "" : "s",
+                      (long long)c->config->features.min_cells_per_perturbation);
+}
+
+sow_index sow_i_own_genes(sow_index *own, const sow_campaign *c, sow_index q)
+{
+    const sow_perturbation *p = &c->screen->detail[q];
+    sow_index n = 0;
+    for (sow_index i = 0; i < p->n_agents && n < SOW_I_MAX_OWN; i++) {
+        sow_index j = sow_names_find(c->screen->features, p->agent[i]);
+        if (j >= 0) own[n++] = j;
+    }
+    return n;
+}

@@ -1,0 +1,84 @@
+/* Inside the planner, campaigns on cells: the table of cells, who was handed out, and the frozen response space.
+ *
+ * cells.c loads the table; response.c turns cells into mean responses; freeze.c fits and records the space; cells_events.c writes and reads draws in
+ * events; score_cells.c evaluates on distributions; transfer.c asks whether other contexts help; report_cells.c says it all as JSON. */
+#ifndef SOWER_PLANNER_CELLS_INTERNAL_H
+#define SOWER_PLANNER_CELLS_INTERNAL_H
+
+#include "core/prepare.h"
+#include "io/cell_source.h"
+#include "planner/campaign_internal.h"
+
+/** Means of one list of controls, kept from call to call. */
+typedef struct {
+    sow_index n, *control; /* the list */
+    sow_index *count;      /* [n_batches + 1] controls of each technical batch, and of all */
+    double *mean;          /* [n_batches + 1, d] */
+} sow_i_control_means;
+
+struct sow_i_cells {
+    sow_cells table;
+    sow_index n_sources;   /* of the configuration; recorded files follow as further matrices */
+    char (*digest)[65];    /* [n_sources + n_recorded] */
+    sow_index *too_few;    /* [n_contexts * n_perturbations] cells of groups that were left out */
+    int frozen;
+    sow_preparation space; /* when frozen */
+    json_t *frozen_event;  /* its payload; owned */
+    sow_i_control_means control_means; /* of the last list asked for */
+    sow_index n_recorded;
+    char **recorded;       /* files of the campaign's own folder, in the order of their events */
+};
+
+/* cells.c */
+/** Read the sources (and what was recorded) into c->cells and c->screen; filters; screen rows with the cells that are left. */
+SOW_MUST_CHECK sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err);
+void sow_i_cells_clear(sow_campaign *c);
+/** "12 cells, fewer than features.min_cells_per_perturbation (16)" for a target perturbation left out for it, else NULL. Caller frees. */
+char *sow_i_cells_why_not(const sow_campaign *c, sow_index perturbation);
+/** Features of the frozen space that are the perturbation's own genes, into own [agents]; returns how many. */
+sow_index sow_i_own_genes(sow_index *own, const sow_campaign *c, sow_index perturbation);
+enum { SOW_I_MAX_OWN = 16 };
+
+/* response.c */
+/** Mean response of cells [n]: by technical batch, mean of the cells minus mean of that batch's controls, averaged by cells. A batch without controls does not
+ *  count unless none has any; then all controls serve. out [d]. */
+SOW_MUST_CHECK sow_status sow_i_response(double *out, const sow_campaign *c, const sow_index *cell, sow_index n, const sow_index *control,
+                                         sow_index n_control, sow_error *err);
+/** An item's values from its draws, each against the controls of its round. */
+SOW_MUST_CHECK sow_status sow_i_item_respond(sow_campaign *c, sow_index q, sow_error *err);
+
+void sow_i_control_means_clear(sow_i_control_means *m);
+
+/* freeze.c */
+/** Fit and record the response space when round 0 is measured and there is none yet. One event. */
+SOW_MUST_CHECK sow_status sow_i_freeze_if_due(sow_campaign *c, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_apply_frozen(sow_campaign *c, const json_t *payload, sow_error *err);
+/** All controls handed out so far, ascending; caller frees. */
+SOW_MUST_CHECK sow_status sow_i_controls_so_far(sow_index **out, sow_index *n, const sow_campaign *c, sow_error *err);
+
+/* cells_events.c */
+/** Positions as [[matrix, row, row, ...], ...]; new reference. */
+json_t *sow_i_cells_json(const sow_campaign *c, const sow_index *cell, sow_index n);
+/** One result of cells as an event holds it; new reference. */
+json_t *sow_i_cells_result_json(const sow_campaign *c, sow_index perturbation, sow_outcome outcome, const sow_index *cell, sow_index n, const char *reason);
+/** Back to positions, ascending; caller frees. SOW_E_DATA when the data no longer have a cell. */
+SOW_MUST_CHECK sow_status sow_i_cells_positions(sow_index **out, sow_index *n, const sow_campaign *c, const json_t *lists, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_apply_draw(sow_campaign *c, sow_i_round *r, sow_index q, const json_t *row, sow_error *err);
+
+/* score_cells.c */
+typedef struct sow_i_held_cells sow_i_held_cells;
+SOW_MUST_CHECK sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre,
+                                                  sow_index round, sow_error *err);
+void sow_i_held_cells_destroy(sow_i_held_cells *h);
+/** Rows of metrics.csv for one model's predicted mean shifts [n, d]. */
+SOW_MUST_CHECK sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, sow_i_held_cells *h, const double *shift, const char *model, sow_index round,
+                                            sow_error *err);
+
+/* transfer.c */
+/** The report's "contexts": correlations between contexts, effects side by side and what follows. *out NULL with one context. New reference. */
+SOW_MUST_CHECK sow_status sow_i_contexts_json(json_t **out, const sow_campaign *c, sow_error *err);
+
+/* report_cells.c */
+SOW_MUST_CHECK sow_status sow_i_put_cells(json_t *out, const sow_campaign *c, sow_error *err);
+
+#endif

@@ -1,0 +1,190 @@
+/* The response space: fitted when the first cells have come, on controls, references and those cells, then recorded and never fitted again. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "planner/cells_internal.h"
+
+static int compare_index(const void *a, const void *b)
+{
+    sow_index x = *(const sow_index *)a, y = *(const sow_index *)b;
+    return (x > y) - (x < y);
+}
+
+sow_status sow_i_controls_so_far(sow_index **out, sow_index *n, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index count = 0;
+    *n = 0;
+    for (sow_index r = 0; r < c->n_rounds; r++)
+        count += c->round[r].n_control;
+    SOW_NEW(*out, count);
+    for (sow_index r = 0; r < c->n_rounds; r++)
+        for (sow_index i = 0; i < c->round[r].n_control; i++)
+            (*out)[(*n)++] = c->round[r].control[i];
+    qsort(*out, (size_t)*n, sizeof **out, compare_index);
+done:
+    return st;
+}
+
+/* ---- fitting ---- */
+
+typedef struct {
+    sow_index n, *cell;
+    sow_index controls, measured, perturbations, references;
+} fit_set;
+
+/* Held-out perturbations give nothing, whoever recorded them. */
+static sow_status build_fit_set(fit_set *f, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_cells *t = &c->cells->table;
+    sow_index *control = NULL;
+    SOW_NEW(f->cell, t->n);
+    SOW_TRY(sow_i_controls_so_far(&control, &f->controls, c, err));
+    for (sow_index i = 0; i < f->controls; i++)
+        f->cell[f->n++] = control[i];
+    for (sow_index q = 0; q < c->n; q++) {
+        if (c->held_out[q] || c->item[q].n_draws == 0) continue;
+        f->perturbations++;
+        for (sow_index k = 0; k < c->item[q].n_draws; k++)
+            for (sow_index i = 0; i < c->item[q].draw[k].n; i++)
+                f->cell[f->n++] = c->item[q].draw[k].cell[i];
+    }
+    f->measured = f->n - f->controls;
+    for (sow_index i = 0; i < t->n; i++) {
+        if (t->context[i] == c->target) continue;
+        f->cell[f->n++] = i;
+        f->references++;
+    }
+    qsort(f->cell, (size_t)f->n, sizeof *f->cell, compare_index);
+done:
+    free(control);
+    return st;
+}
+
+static json_t *not_counted_json(const sow_campaign *c, const sow_preparation *p)
+{
+    json_t *names = json_array();
+    const sow_names *genes = c->cells->table.genes;
+    for (sow_index j = 0; j < sow_names_count(genes); j++)
+        if (!p->counted[j]) json_array_append_new(names, json_string(sow_names_get(genes, j)));
+    return names;
+}
+
+static json_t *names_json(const sow_names *names)
+{
+    json_t *a = json_array();
+    for (sow_index j = 0; j < sow_names_count(names); j++)
+        json_array_append_new(a, json_string(sow_names_get(names, j)));
+    return a;
+}
+
+static char *say_fit(const fit_set *f)
+{
+    char references[80] = "";
+    if (f->references) snprintf(references, sizeof references, ", and %lld cells of reference contexts", (long long)f->references);
+    return sow_format("%lld cells: %lld controls, %lld of the %lld perturbation%s measured first%s", (long long)f->n, (long long)f->controls,
+                      (long long)f->measured, (long long)f->perturbations, f->perturbations == 1 ? "" : "s", references);
+}
+
+static char *say_variable(const sow_features *f)
+{
+    if (f->n_highly_variable == 0) return sow_strdup("all");
+    return sow_format("%lld by %s, %s over contexts", (long long)f->n_highly_variable, f->flavour == SOW_HVG_SEURAT ? "seurat" : "seurat_v3",
+                      f->across == SOW_ACROSS_UNION ? "union" : "intersection");
+}
+
+static int is_due(const sow_campaign *c)
+{
+    if (!c->cells || c->cells->frozen) return 0;
+    for (sow_index q = 0; q < c->n; q++)
+        if (c->item[q].n_draws > 0 && !c->held_out[q]) return 1;
+    return 0;
+}
+
+sow_status sow_i_freeze_if_due(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    fit_set f = {0};
+    sow_preparation p = {0};
+    char *fitted_on = NULL, *variable = NULL;
+    if (!is_due(c)) return SOW_OK;
+    SOW_TRY(build_fit_set(&f, c, err));
+    SOW_TRY(sow_preparation_fit(&p, NULL, &c->cells->table, f.cell, f.n, &c->config->features, c->env, err));
+    if (p.d < 2) SOW_FAIL(err, SOW_E_DATA, "%s: the response space has %lld gene; at least 2 are needed: relax `features`", c->config->path, (long long)p.d);
+    fitted_on = say_fit(&f);
+    variable = say_variable(&c->config->features);
+    if (!fitted_on || !variable) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    json_t *payload = json_pack("{s:o,s:o,s:o,s:b,s:s,s:s}", "genes", names_json(p.genes), "not_counted", not_counted_json(c, &p), "target_sum",
+                                sow_i_real_or_null(p.target_sum), "log1p", p.log1p, "fitted_on", fitted_on, "highly_variable", variable);
+    SOW_TRY(sow_i_commit(c, "prepared", sow_i_current_round(c), payload, err));
+done:
+    if (st != SOW_OK) sow_error_prefix(err, "fitting the response space");
+    free(fitted_on);
+    free(variable);
+    free(f.cell);
+    sow_preparation_clear(&p);
+    return st;
+}
+
+/* ---- applying ---- */
+
+static sow_status names_of(sow_names **out, const json_t *list, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_names_create(out, err));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        SOW_TRY(sow_names_add(*out, name ? name : "", NULL, err));
+    }
+done:
+    return st;
+}
+
+/* What the finished screen says of every group, against all controls of its context. */
+static sow_status fill_screen(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_screen *s = c->screen;
+    free(s->values);
+    s->values = NULL;
+    SOW_NEW(s->values, s->n_rows * c->d);
+    for (sow_index r = 0; r < s->n_rows; r++) {
+        const sow_index *cell, *control;
+        sow_index n = sow_cells_of(&cell, &c->cells->table, s->perturbation[r], s->context[r]);
+        sow_index m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, s->context[r]);
+        if (n > 0 && m > 0) SOW_TRY(sow_i_response(&s->values[r * c->d], c, cell, n, control, m, err));
+        else
+            for (sow_index j = 0; j < c->d; j++)
+                s->values[r * c->d + j] = NAN;
+    }
+done:
+    return st;
+}
+
+sow_status sow_i_apply_frozen(sow_campaign *c, const json_t *payload, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *genes = NULL, *not_counted = NULL;
+    const json_t *sum = json_object_get(payload, "target_sum");
+    SOW_TRY(names_of(&genes, json_object_get(payload, "genes"), err));
+    SOW_TRY(names_of(&not_counted, json_object_get(payload, "not_counted"), err));
+    SOW_TRY(sow_preparation_make(&c->cells->space, &c->cells->table, genes, not_counted, json_is_number(sum) ? json_number_value(sum) : (double)NAN,
+                                 json_is_true(json_object_get(payload, "log1p")), err));
+    c->cells->frozen = 1;
+    json_decref(c->cells->frozen_event);
+    c->cells->frozen_event = json_deep_copy(payload);
+    c->d = c->cells->space.d;
+    sow_names_destroy(c->screen->features);
+    c->screen->features = genes;
+    genes = NULL;
+    SOW_TRY(fill_screen(c, err));
+    for (sow_index q = 0; q < c->n; q++)
+        if (c->item[q].n_draws > 0) SOW_TRY(sow_i_item_respond(c, q, err));
+done:
+    sow_names_destroy(genes);
+    sow_names_destroy(not_counted);
+    return st;
+}
