@@ -230,7 +230,7 @@ static char *describe(const sow_model *model)
 const sow_model_class sow_i_knn = {
     .name = "knn",
     .summary = "distance-weighted mean of the nearest measured perturbations in prior space",
-    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_VARIANCE,
+    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_VARIANCE,
     .fit = fit,
     .predict = predict,
     .destroy = destroy,

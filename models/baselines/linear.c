@@ -226,7 +226,7 @@ static char *describe(const sow_model *model)
 const sow_model_class sow_i_linear = {
     .name = "linear",
     .summary = "ridge regression on the fused priors, penalty by leave-one-out",
-    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_VARIANCE,
+    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_VARIANCE,
     .fit = fit,
     .predict = predict,
     .destroy = destroy,

@@ -62,7 +62,7 @@ static char *describe(const sow_model *model)
 const sow_model_class sow_i_train_mean = {
     .name = "train-mean",
     .summary = "the mean response of what was measured in the context",
-    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_VARIANCE,
+    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_VARIANCE,
     .fit = fit,
     .predict = predict,
     .destroy = destroy,

@@ -11,10 +11,7 @@
 
 typedef struct {
     sow_model base;
-    sow_index n_items;    /* largest perturbation + 1 */
-    sow_index *start;     /* [n_items + 1] into `row` */
-    sow_index *row, *row_context; /* [n] rows by perturbation */
-    double *y;            /* [n, d] copy of the values */
+    sow_i_rows rows;
     double *shift;        /* [n_contexts, d] */
     double *mean, *var;   /* [n_contexts, d] of the context's values */
     double *residual_var; /* [n_contexts, d] */
@@ -25,10 +22,7 @@ static void destroy(sow_model *model)
 {
     two_way *m = (two_way *)model;
     if (!m) return;
-    free(m->start);
-    free(m->row);
-    free(m->row_context);
-    free(m->y);
+    sow_i_rows_clear(&m->rows);
     free(m->shift);
     free(m->mean);
     free(m->var);
@@ -37,44 +31,9 @@ static void destroy(sow_model *model)
     free(m);
 }
 
-/* Rows sorted by perturbation (counting sort keeps their order). */
-static sow_status index_rows(two_way *m, const sow_training *t, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    for (sow_index i = 0; i < t->n; i++)
-        if (t->perturbation[i] >= m->n_items) m->n_items = t->perturbation[i] + 1;
-    SOW_NEW(m->start, m->n_items + 2);
-    SOW_NEW(m->row, t->n);
-    SOW_NEW(m->row_context, t->n);
-    for (sow_index i = 0; i < t->n; i++) m->start[t->perturbation[i] + 2]++;
-    for (sow_index p = 0; p < m->n_items; p++) m->start[p + 2] += m->start[p + 1];
-    for (sow_index i = 0; i < t->n; i++) {
-        sow_index at = m->start[t->perturbation[i] + 1]++;
-        m->row[at] = i;
-        m->row_context[at] = t->context[i];
-    }
-done:
-    return st;
-}
-
-/* Mean of p over the contexts other than c into out [d]; how many rows it rests on. */
-static sow_index elsewhere(const two_way *m, sow_index p, sow_index c, sow_index d, double *out)
-{
-    sow_index n = 0;
-    for (sow_index j = 0; j < d; j++) out[j] = 0;
-    if (p >= m->n_items) return 0;
-    for (sow_index k = m->start[p]; k < m->start[p + 1]; k++) {
-        if (m->row_context[k] == c) continue;
-        for (sow_index j = 0; j < d; j++) out[j] += m->y[m->row[k] * d + j];
-        n++;
-    }
-    for (sow_index j = 0; j < d && n > 0; j++) out[j] /= (double)n;
-    return n;
-}
-
 sow_index sow_i_two_way_elsewhere(const sow_model *model, sow_index p, sow_index c, double *out)
 {
-    return elsewhere((const two_way *)model, p, c, model->n_features, out);
+    return sow_i_rows_mean(out, &((const two_way *)model)->rows, p, c, SOW_I_ELSEWHERE);
 }
 
 /* shift and residual variance of context c from its rows [n]. */
@@ -83,15 +42,15 @@ static void fit_context(two_way *m, const sow_training *t, sow_index c, const so
     sow_index d = t->n_features, both = 0;
     double *shift = m->shift + c * d, *rv = m->residual_var + c * d;
     for (sow_index r = 0; r < n; r++) {
-        if (elsewhere(m, t->perturbation[rows[r]], c, d, other) == 0) continue;
-        for (sow_index j = 0; j < d; j++) shift[j] += m->y[rows[r] * d + j] - other[j];
+        if (sow_i_rows_mean(other, &m->rows, t->perturbation[rows[r]], c, SOW_I_ELSEWHERE) == 0) continue;
+        for (sow_index j = 0; j < d; j++) shift[j] += t->y[rows[r] * d + j] - other[j];
         both++;
     }
     for (sow_index j = 0; j < d && both > 0; j++) shift[j] /= (double)both;
     for (sow_index r = 0; r < n && both > 1; r++) {
-        if (elsewhere(m, t->perturbation[rows[r]], c, d, other) == 0) continue;
+        if (sow_i_rows_mean(other, &m->rows, t->perturbation[rows[r]], c, SOW_I_ELSEWHERE) == 0) continue;
         for (sow_index j = 0; j < d; j++) {
-            double e = m->y[rows[r] * d + j] - other[j] - shift[j];
+            double e = t->y[rows[r] * d + j] - other[j] - shift[j];
             rv[j] += e * e;
         }
     }
@@ -129,9 +88,7 @@ static sow_status fit(sow_model **out, const sow_training *t, const sow_model_op
     (void)options, (void)env;
     SOW_NEW(m, 1);
     m->base.n_features = t->n_features;
-    SOW_NEW(m->y, t->n * t->n_features);
-    for (sow_index i = 0; i < t->n * t->n_features; i++) m->y[i] = t->y[i];
-    SOW_TRY(index_rows(m, t, err));
+    SOW_TRY(sow_i_rows_make(&m->rows, t, err));
     SOW_NEW(m->shift, nd);
     SOW_NEW(m->mean, nd);
     SOW_NEW(m->var, nd);
@@ -156,7 +113,7 @@ static sow_status predict(const sow_model *model, const sow_query *q, double *me
     SOW_NEW(one, d);
     for (sow_index i = 0; i < q->n; i++) {
         sow_index c = q->context[i];
-        if (elsewhere(m, q->perturbation[i], c, d, one) == 0) {
+        if (sow_i_rows_mean(one, &m->rows, q->perturbation[i], c, SOW_I_ELSEWHERE) == 0) {
             sow_i_write_item(mean, var, noise, i, d, m->mean + c * d, m->var + c * d);
             continue;
         }
@@ -181,7 +138,7 @@ static char *describe(const sow_model *model)
 const sow_model_class sow_i_two_way = {
     .name = "two-way",
     .summary = "a perturbation's mean over other contexts plus the context's shift",
-    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_VARIANCE | SOW_CAP_CONTEXTS,
+    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_VARIANCE | SOW_CAP_CONTEXTS,
     .fit = fit,
     .predict = predict,
     .destroy = destroy,

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,6 +109,45 @@ static inline void fixture_clear(fixture *f)
     free(f->y);
     free(f->cells);
     free(f->truth);
+}
+
+/* A catalogue g000, g001, ... in which every fifth perturbation is a combination of the two that come after it. */
+typedef struct {
+    sow_index n;
+    sow_names *names;
+    sow_perturbation *detail;
+} combinations;
+
+static inline void combinations_clear(combinations *k)
+{
+    for (sow_index i = 0; i < k->n; i++) {
+        for (sow_index a = 0; a < k->detail[i].n_agents; a++) free(k->detail[i].agent[a]);
+        free(k->detail[i].agent);
+        free(k->detail[i].dose);
+    }
+    free(k->detail);
+    sow_names_destroy(k->names);
+}
+
+static inline combinations combinations_make(sow_index n)
+{
+    combinations k = {.n = n, .detail = calloc((size_t)n, sizeof(sow_perturbation))};
+    cr_assert_eq(sow_names_create(&k.names, NULL), SOW_OK);
+    for (sow_index i = 0; i < n; i++) {
+        sow_perturbation *p = &k.detail[i];
+        char name[32];
+        p->n_agents = i % 5 == 0 ? 2 : 1;
+        p->agent = calloc(2, sizeof *p->agent);
+        p->dose = calloc(2, sizeof *p->dose);
+        for (sow_index a = 0; a < p->n_agents; a++) {
+            snprintf(name, sizeof name, "g%03d", (int)(p->n_agents == 2 ? i + 1 + a : i));
+            p->agent[a] = sow_strdup(name);
+            p->dose[a] = NAN;
+        }
+        snprintf(name, sizeof name, "item%03d", (int)i);
+        cr_assert_eq(sow_names_add(k.names, name, NULL, NULL), SOW_OK);
+    }
+    return k;
 }
 
 /* Every perturbation of the catalogue in context 0. */

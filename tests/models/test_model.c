@@ -10,6 +10,8 @@ Test(model, is_found_by_name_and_by_alias)
     cr_assert_str_eq(c->name, "linear");
     OK(sow_model_find(&c, "two_way", err));
     cr_assert_str_eq(c->name, "two-way");
+    OK(sow_model_find(&c, "source_shift", err));
+    cr_assert_str_eq(c->name, "source-shift");
 }
 
 Test(model, suggests_the_nearest_name)
