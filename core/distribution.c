@@ -112,6 +112,12 @@ static student_mass student_mass_of(double t, double df)
     return mass;
 }
 
+double sow_student_two_sided(double t, double df)
+{
+    if (isnan(t) || !(df > 0)) return NAN;
+    return t == 0 ? 1 : student_mass_of(fabs(t), df).outside;
+}
+
 /* Density of |T| times t, the derivative by log t. */
 static double student_slope(double t, double df)
 {

@@ -62,6 +62,15 @@ static sow_index tiles_of(sow_index n, sow_index tile)
     return (n + tile - 1) / tile;
 }
 
+/* Tile t of a lower triangle counted row by row: (0,0) (1,0) (1,1) (2,0) ... */
+static void lower_tile(sow_index t, sow_index *row, sow_index *column)
+{
+    sow_index i = 0;
+    while (t > i) t -= ++i;
+    *row = i;
+    *column = t;
+}
+
 /* ---- products ---- */
 
 /* 256 x 256 keeps OpenBLAS near its peak; a small product is cut finer so that a few threads have something to share. */
@@ -153,6 +162,41 @@ sow_status sow_gemm_f32(sow_threads *threads, int trans_a, int trans_b, sow_inde
     return multiply(threads, &p, err);
 }
 
+/* The tiles of the lower triangle; those on the diagonal are whole squares, so that each is one product. */
+typedef struct {
+    sow_index n, k, lda, ldc;
+    const float *a;
+    float beta, *c;
+} gram_job;
+
+enum { GRAM_TILE = 128 };
+
+static sow_status gram_tile_task(void *user, sow_index t, sow_error *err)
+{
+    (void)err;
+    const gram_job *g = user;
+    sow_index ti, tj;
+    lower_tile(t, &ti, &tj);
+    sow_index i = ti * GRAM_TILE, j = tj * GRAM_TILE;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)smaller(GRAM_TILE, g->n - i), (int)smaller(GRAM_TILE, g->n - j), (int)g->k, 1,
+                g->a + i * g->lda, (int)g->lda, g->a + j * g->lda, (int)g->lda, g->beta, g->c + i * g->ldc + j, (int)g->ldc);
+    return SOW_OK;
+}
+
+sow_status sow_gram_f32(sow_threads *threads, sow_index n, sow_index k, const float *a, sow_index lda, float beta, float *c, sow_index ldc, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index dimensions[] = {n, k, lda, ldc}, tiles = tiles_of(n, GRAM_TILE);
+    SOW_TRY(check_dimensions("gram", dimensions, 4, err));
+    SOW_TRY(check_leading("gram A", lda, k, err));
+    SOW_TRY(check_leading("gram C", ldc, n, err));
+    gram_job g = {.n = n, .k = k, .lda = lda, .ldc = ldc, .a = a, .beta = beta, .c = c};
+    prepare_blas();
+    SOW_TRY(sow_parallel_for(threads, tiles * (tiles + 1) / 2, gram_tile_task, &g, err));
+done:
+    return st;
+}
+
 void sow_gemv(int trans, sow_index rows, sow_index cols, double alpha, const double *a, sow_index lda, const double *x, double beta,
               double *y)
 {
@@ -198,15 +242,6 @@ static sow_status panel_rows_task(void *user, sow_index t, sow_error *err)
     cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (int)smaller(PANEL, c->n - row), (int)c->width, 1,
                 c->a + c->at * c->lda + c->at, (int)c->lda, c->a + row * c->lda + c->at, (int)c->lda);
     return SOW_OK;
-}
-
-/* Tile t of a lower triangle counted row by row: (0,0) (1,0) (1,1) (2,0) ... */
-static void lower_tile(sow_index t, sow_index *row, sow_index *column)
-{
-    sow_index i = 0;
-    while (t > i) t -= ++i;
-    *row = i;
-    *column = t;
 }
 
 static sow_status update_task(void *user, sow_index t, sow_error *err)

@@ -20,6 +20,9 @@ SOW_MUST_CHECK sow_status sow_gemm(sow_threads *threads, int trans_a, int trans_
 SOW_MUST_CHECK sow_status sow_gemm_f32(sow_threads *threads, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, float alpha,
                                        const float *a, sow_index lda, const float *b, sow_index ldb, float beta, float *c,
                                        sow_index ldc, sow_error *err);
+/** Lower triangle of C [n,n] = A A^T + beta C in single precision, A [n,k]; above the diagonal C holds anything. Cost n^2 k. */
+SOW_MUST_CHECK sow_status sow_gram_f32(sow_threads *threads, sow_index n, sow_index k, const float *a, sow_index lda, float beta, float *c, sow_index ldc,
+                                       sow_error *err);
 /** y [m] = alpha op(A) x + beta y; A stored [rows, cols]. Serial. */
 void sow_gemv(int trans, sow_index rows, sow_index cols, double alpha, const double *a, sow_index lda, const double *x, double beta,
               double *y);

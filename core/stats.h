@@ -28,6 +28,7 @@ double sow_normal_pdf(double z);
 double sow_normal_cdf(double z);
 double sow_normal_quantile(double p);              /* Wichura AS241, relative error 1e-15 */
 double sow_student_quantile(double p, double df);  /* df > 0 */
+double sow_student_two_sided(double t, double df); /* P(|T| > |t|), relative error 1e-12; NaN for a NaN or df <= 0 */
 
 typedef struct {
     double value, low, high; /* estimate and interval */
