@@ -35,4 +35,25 @@ static inline double sow_i_cell_total(const sow_i_cell_view *cell, const unsigne
     return total;
 }
 
+/** What one cell adds to the two sums of a gene it has. */
+typedef enum {
+    SOW_I_SUM_CELLS,      /* 1 and the count */
+    SOW_I_SUM_COUNTS,     /* the count and its square */
+    SOW_I_SUM_SHARES,     /* the count over the cell's total, and the square of that */
+    SOW_I_SUM_EXPM1,      /* expm1 of the value, and the square of that */
+    SOW_I_SUM_CLIPPED     /* the count, at most clip[gene], and its square */
+} sow_i_sum_kind;
+
+/** Sums over cells, gene by gene, into sum [genes of the table, 2] (overwritten). One pass over the cells in a fixed order. */
+typedef struct {
+    const sow_cells *cells;
+    const sow_index *cell; /* [n] */
+    sow_index n;
+    const unsigned char *counted; /* [genes] others are passed over; NULL = all count */
+    const double *clip;           /* [genes] SOW_I_SUM_CLIPPED only */
+    double *total;                /* [n] receives each cell's total of counted genes, or NULL */
+    double progress_from, progress_to;
+} sow_i_sums;
+SOW_MUST_CHECK sow_status sow_i_sum_genes(double *sum, const sow_i_sums *what, sow_i_sum_kind kind, const sow_env *env, sow_error *err);
+
 #endif
