@@ -120,12 +120,6 @@ static void check_cell_source(sow_i_reader *r, sow_source *s, const sow_i_node *
     if (s->variance_column) sow_i_problem_at_path(r, root, at, "%s is for tables of perturbations", at);
 }
 
-/* A lab's list of what may be planned is a table without controls. */
-static int is_list_of_candidates(const sow_config *c, const sow_source *s)
-{
-    return same(c->oracle.kind, "lab") && s->role == SOW_ROLE_TARGET;
-}
-
 static void check_cells(sow_i_reader *r, sow_config *c, const sow_i_node *root)
 {
     c->features.seed = c->seed;
@@ -142,9 +136,11 @@ static void check_cells(sow_i_reader *r, sow_config *c, const sow_i_node *root)
         char at[90];
         check_cell_source(r, &c->sources[i], root, i);
         snprintf(at, sizeof at, "data.sources[%lld].perturbation", (long long)i);
-        if (c->sources[i].perturbation_column && !c->sources[i].control && !is_list_of_candidates(c, &c->sources[i]))
+        if (c->sources[i].perturbation_column && !c->sources[i].control)
             sow_i_problem_at_path(r, root, at, "single cells are compared with controls: %s.control names their label", at);
     }
+    if (c->features.max_cells_per_perturbation && same(c->oracle.kind, "lab"))
+        sow_i_problem_at_path(r, root, "features.max_cells_per_perturbation", "what a lab has measured is not thinned; remove features.max_cells_per_perturbation");
     if (c->readout.column) sow_i_problem_at_path(r, root, "readout.column", "the readout cells is the whole matrix; remove readout.column");
     if (c->readout.n_adjust) sow_i_problem_at_path(r, root, "readout.adjust_for", "adjust_for is for scalars and profiles");
     if (c->readout.transform && !same(c->readout.transform, "none"))

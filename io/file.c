@@ -96,6 +96,55 @@ done:
     return st;
 }
 
+/* Copy an open file into `path`, onto the disk itself; 0 or the errno. *reading says which side failed. */
+static int copy_flushed(const char *path, int from, int *reading)
+{
+    char buffer[1 << 16];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), e = 0;
+    *reading = 0;
+    if (fd < 0) return errno;
+    for (ssize_t n = 1; n > 0 && !e;) {
+        n = read(from, buffer, sizeof buffer);
+        if (n < 0 && errno == EINTR) {
+            n = 1;
+            continue;
+        }
+        *reading = n < 0;
+        e = n < 0 ? errno : write_all(fd, buffer, (size_t)n);
+    }
+    if (!e && fsync(fd) != 0) e = errno;
+    if (close(fd) != 0 && !e) e = errno;
+    return e;
+}
+
+sow_status sow_file_copy_atomic(const char *path, const char *from, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    int reading = 0, e = 0, fd = -1;
+    char *dir = sow_path_dirname(path);
+    char *beside = sow_format("%s.tmp-%ld", path, (long)getpid());
+    if (!dir || !beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing '%s'", path);
+    fd = open(from, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        st = sow_i_io_error(err, "read", from, errno);
+        goto done;
+    }
+    e = copy_flushed(beside, fd, &reading);
+    if (!e && rename(beside, path) != 0) e = errno;
+    if (e) {
+        unlink(beside);
+        st = reading ? sow_i_io_error(err, "read", from, e) : sow_i_io_error(err, "write", path, e);
+        goto done;
+    }
+    e = flush_folder(dir);
+    if (e) st = sow_i_io_error(err, "flush the folder of", path, e);
+done:
+    if (fd >= 0) close(fd);
+    free(dir);
+    free(beside);
+    return st;
+}
+
 /* One folder; fine when it is there already. */
 static sow_status make_directory(const char *path, sow_error *err)
 {

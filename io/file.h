@@ -11,6 +11,8 @@ extern "C" {
 /** Write bytes to PATH.tmp-PID, fsync, rename over PATH, fsync the folder. SOW_E_IO says which file and why (disk full, read-only) and leaves the
  *  old file untouched and no temporary behind. */
 SOW_MUST_CHECK sow_status sow_file_write_atomic(const char *path, const void *bytes, size_t n, sow_error *err);
+/** The bytes of FROM as PATH, written beside, flushed and renamed as write_atomic does. SOW_E_IO. */
+SOW_MUST_CHECK sow_status sow_file_copy_atomic(const char *path, const char *from, sow_error *err);
 /** mkdir -p. SOW_E_IO. */
 SOW_MUST_CHECK sow_status sow_make_directories(const char *path, sow_error *err);
 int sow_file_exists(const char *path);

@@ -244,6 +244,20 @@ done:
     return st;
 }
 
+sow_status sow_i_reload(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_forget_fit(c);
+    sow_i_state_clear(c);
+    sow_i_setup_clear(c);
+    *c = (sow_campaign){.config = c->config, .mode = c->mode, .dir = c->dir, .argv = c->argv, .cache = c->cache, .env = env, .store = c->store};
+    SOW_TRY(recall_held_out(c, err));
+    SOW_TRY(sow_i_setup(c, env, err));
+    SOW_TRY(sow_i_state_load(c, err));
+done:
+    return st;
+}
+
 sow_campaign_next sow_campaign_next_step(const sow_campaign *c)
 {
     sow_index r = sow_i_current_round(c);

@@ -115,6 +115,15 @@ struct sow_campaign {
     int training_ready;
 };
 
+/* campaign.c */
+/** Forget the world and the state and read both again, under the same store: after an event that brought a file. */
+SOW_MUST_CHECK sow_status sow_i_reload(sow_campaign *c, const sow_env *env, sow_error *err);
+
+/* record.c */
+/** Perturbations of a file of results that this campaign does not know are SOW_E_DATA, with the nearest spelling of each. */
+SOW_MUST_CHECK sow_status sow_i_check_known(const sow_campaign *c, const char *file, const sow_names *names, sow_error *err);
+void sow_i_warn_of_dropped(const sow_dropped *dropped, const char *control, const sow_env *env);
+
 /* setup.c */
 SOW_MUST_CHECK sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err);
 void sow_i_setup_clear(sow_campaign *c);

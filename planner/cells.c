@@ -40,7 +40,28 @@ static const sow_source *target_source(const sow_config *k)
     return NULL;
 }
 
-static sow_status list_sources(sow_source **out, sow_index *n, const sow_campaign *c, sow_error *err)
+sow_status sow_i_recorded_source(sow_source *out, sow_campaign *c, const char *file, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    *out = *target_source(c->config);
+    if (!out->context && out->context_column && out->n_keep_contexts == 1) {
+        out->context = out->keep_contexts[0];
+        out->context_column = NULL;
+        out->n_keep_contexts = 0;
+    } else if (!out->context && !out->context_column) { /* as the list of candidates is named */
+        const char *slash = strrchr(out->file, '/'), *base = slash ? slash + 1 : out->file;
+        if (!c->cells->own_context) c->cells->own_context = sow_strndup(base, strcspn(base, "."));
+        if (!c->cells->own_context) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        out->context = c->cells->own_context;
+    }
+    out->file = file;
+    out->names_only = 0;
+    out->may_be_empty = 1;
+done:
+    return st;
+}
+
+static sow_status list_sources(sow_source **out, sow_index *n, sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
@@ -53,9 +74,7 @@ static sow_status list_sources(sow_source **out, sow_index *n, const sow_campaig
     }
     for (sow_index i = 0; i < c->cells->n_recorded && target; i++) {
         sow_source *s = &(*out)[(*n)++];
-        *s = *target;
-        s->file = c->cells->recorded[i];
-        s->may_be_empty = 1;
+        SOW_TRY(sow_i_recorded_source(s, c, c->cells->recorded[i], err));
     }
 done:
     return st;
@@ -138,6 +157,7 @@ void sow_i_cells_clear(sow_campaign *c)
     for (sow_index i = 0; x->recorded && i < x->n_recorded; i++)
         free(x->recorded[i]);
     free(x->recorded);
+    free(x->own_context);
     free(x->digest);
     free(x->too_few);
     if (x->frozen) sow_preparation_clear(&x->space);

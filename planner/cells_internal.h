@@ -26,6 +26,7 @@ struct sow_i_cells {
     json_t *frozen_event;  /* its payload; owned */
     sow_i_control_means control_means; /* of the last list asked for */
     sow_index n_recorded;
+    char *own_context;     /* name of the target context when the campaign names none */
     char **recorded;       /* files of the campaign's own folder, in the order of their events */
 };
 
@@ -33,6 +34,8 @@ struct sow_i_cells {
 /** Read the sources (and what was recorded) into c->cells and c->screen; filters; screen rows with the cells that are left. */
 SOW_MUST_CHECK sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err);
 void sow_i_cells_clear(sow_campaign *c);
+/** How a file recorded at the bench is read: as the target source says, without its list of candidates. Strings are borrowed from c. */
+SOW_MUST_CHECK sow_status sow_i_recorded_source(sow_source *out, sow_campaign *c, const char *file, sow_error *err);
 /** "12 cells, fewer than features.min_cells_per_perturbation (16)" for a target perturbation left out for it, else NULL. Caller frees. */
 char *sow_i_cells_why_not(const sow_campaign *c, sow_index perturbation);
 /** Features of the frozen space that are the perturbation's own genes, into own [agents]; returns how many. */
@@ -64,6 +67,10 @@ json_t *sow_i_cells_result_json(const sow_campaign *c, sow_index perturbation, s
 /** Back to positions, ascending; caller frees. SOW_E_DATA when the data no longer have a cell. */
 SOW_MUST_CHECK sow_status sow_i_cells_positions(sow_index **out, sow_index *n, const sow_campaign *c, const json_t *lists, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_apply_draw(sow_campaign *c, sow_i_round *r, sow_index q, const json_t *row, sow_error *err);
+
+/* record_cells.c */
+SOW_MUST_CHECK sow_status sow_i_record_cells(sow_campaign *c, const char *file, const char digest[65], int complete, sow_record_summary *summary, const sow_env *env,
+                                             sow_error *err);
 
 /* score_cells.c */
 typedef struct sow_i_held_cells sow_i_held_cells;

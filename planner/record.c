@@ -7,7 +7,7 @@
 #include "core/memory.h"
 #include "io/h5ad.h"
 #include "io/table.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 static int is_h5ad(const char *file)
 {
@@ -82,7 +82,7 @@ static int is_positive_control(const sow_campaign *c, const char *name)
     return 0;
 }
 
-static sow_status check_known(const sow_campaign *c, const char *file, const sow_names *names, sow_error *err)
+sow_status sow_i_check_known(const sow_campaign *c, const char *file, const sow_names *names, sow_error *err)
 {
     sow_text bad = {0};
     sow_index count = 0;
@@ -111,7 +111,7 @@ static sow_status check_features(const sow_campaign *c, const char *file, const 
 }
 
 /* A row that counts for nothing is named with its reason: a slip of the pen should not look like a failed experiment. */
-static void warn_of_dropped(const sow_dropped *dropped, const char *control, const sow_env *env)
+void sow_i_warn_of_dropped(const sow_dropped *dropped, const char *control, const sow_env *env)
 {
     for (sow_index i = 0; i < dropped->n; i++)
         if (!control || strcmp(dropped->item[i].names, control) != 0)
@@ -199,6 +199,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     sow_index *map = NULL, round = sow_i_current_round(c);
     collected out = {.summary = summary};
     *summary = (sow_record_summary){0};
+    c->env = env;
     if (!sow_file_exists(file)) SOW_FAIL(err, SOW_E_DATA, "%s: no such file", file);
     SOW_TRY(sow_file_sha256(digest, file, err));
     summary->known = is_known_file(c, digest);
@@ -208,11 +209,15 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
         SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; %s: sower plan %s", c->dir,
                  round < c->n_rounds ? "plan one first" : "every round is done: add one to rounds.batches and plan it", c->config->path);
     if (!target_source(c)) SOW_FAIL(err, SOW_E_STATE, "%s: a simulated campaign has no results to record; use sower run", c->config->path);
+    if (c->cells) {
+        st = sow_i_record_cells(c, file, digest, complete, summary, env, err);
+        goto done;
+    }
     SOW_TRY(sow_names_create(&columns, err));
     SOW_TRY(columns_of(columns, file, err));
     describe_file(&source, &readout, c, file, columns);
     SOW_TRY(read_names(&named, &source, &readout, env, err));
-    SOW_TRY(check_known(c, file, named->perturbations, err));
+    SOW_TRY(sow_i_check_known(c, file, named->perturbations, err));
     SOW_TRY(sow_sources_read(&s, &dropped, &source, 1, &readout, env, err));
     SOW_NEW(map, c->d);
     SOW_NEW(out.seen, c->n);
@@ -225,7 +230,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     out.results = NULL;
     SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:s,s:o}", "source", "record", "file_sha256", digest, "results", results), err));
     sow_i_forget_fit(c);
-    if (!summary->known) warn_of_dropped(&dropped, source.control, env);
+    if (!summary->known) sow_i_warn_of_dropped(&dropped, source.control, env);
     if (sow_i_round_measured(&c->round[round])) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
 done:
     json_decref(out.results);

@@ -9,6 +9,7 @@ source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/sower-$test_name-XXXXXX") || exit 1
 trap 'chmod -R u+w "$scratch" 2>/dev/null; rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
+export SOWER_CACHE=$scratch/cache # single-cell files of the source folder leave nothing beside them
 
 # ---- checks
 
