@@ -50,18 +50,14 @@ char *sow_i_tally_summary(const sow_i_tally *t)
     return sow_strdup(text);
 }
 
-sow_status sow_i_dropped_add(sow_dropped *d, const char *path, const char *what, const sow_names *names, sow_index count, sow_error *err)
+/* `names` has the first SOW_I_NAMES_SHOWN of n names at least. */
+static sow_status add_line(sow_dropped *d, const char *path, const char *what, const char *const *names, sow_index n, sow_index count, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const char **list = NULL;
     char *line = NULL, *text = NULL;
-    if (!d || count == 0) return SOW_OK;
-    sow_index n = sow_names_count(names);
-    SOW_NEW(list, n);
-    for (sow_index i = 0; i < n; i++) list[i] = sow_names_get(names, i);
     SOW_TRY(sow_grow(&d->item, &d->capacity, d->n + 1, sizeof *d->item, err));
     line = sow_format("%s: %s", sow_i_basename(path), what);
-    text = sow_i_name_list(list, n, 20);
+    text = sow_i_name_list(names, n, SOW_I_NAMES_SHOWN);
     if (!line || !text) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     d->item[d->n].what = line;
     d->item[d->n].names = text;
@@ -71,8 +67,26 @@ sow_status sow_i_dropped_add(sow_dropped *d, const char *path, const char *what,
 done:
     free(line);
     free(text);
+    return st;
+}
+
+sow_status sow_i_dropped_add(sow_dropped *d, const char *path, const char *what, const sow_names *names, sow_index count, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const char **list = NULL;
+    if (!d || count == 0) return SOW_OK;
+    sow_index n = sow_names_count(names);
+    SOW_NEW(list, n);
+    for (sow_index i = 0; i < n; i++) list[i] = sow_names_get(names, i);
+    st = add_line(d, path, what, list, n, count, err);
+done:
     free(list);
     return st;
+}
+
+sow_status sow_i_dropped_add_first(sow_dropped *d, const char *path, const char *what, const char *const *names, sow_index count, sow_error *err)
+{
+    return !d || count == 0 ? SOW_OK : add_line(d, path, what, names, count, count, err);
 }
 
 sow_status sow_i_tally_report(sow_dropped *dropped, const sow_i_tally *t, const char *path, sow_error *err)

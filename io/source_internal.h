@@ -50,6 +50,31 @@ SOW_MUST_CHECK sow_status sow_i_perturbation_parse(char **name, sow_perturbation
                                                    const sow_i_spelling *spelling, const char *place, sow_error *err);
 void sow_i_perturbation_clear(sow_perturbation *detail);
 
+/* ---- catalogue.c ---- */
+
+/** Perturbations and contexts by first appearance, while sources are read. */
+typedef struct {
+    sow_names *perturbations, *contexts;
+    sow_perturbation *detail; /* [perturbations] */
+    sow_source_role *role;    /* [contexts] */
+    sow_index detail_capacity, role_capacity;
+} sow_i_catalogue;
+SOW_MUST_CHECK sow_status sow_i_catalogue_create(sow_i_catalogue *c, sow_error *err);
+void sow_i_catalogue_clear(sow_i_catalogue *c);
+/** Position of a context, added when new. SOW_E_DATA when another source gave it the other role. */
+SOW_MUST_CHECK sow_status sow_i_catalogue_context(sow_index *out, sow_i_catalogue *c, const char *name, sow_source_role role, const char *path,
+                                                  sow_error *err);
+/** Position of a perturbation, added when new: `detail` is taken then, else left. */
+SOW_MUST_CHECK sow_status sow_i_catalogue_perturbation(sow_index *out, sow_i_catalogue *c, const char *name, sow_perturbation *detail, sow_error *err);
+/** Fill an empty screen's catalogue, in name order, and its contexts; renames[i] is where the i-th perturbation went. Details are moved over. */
+SOW_MUST_CHECK sow_status sow_i_catalogue_sort(sow_screen *screen, sow_index *renames, sow_i_catalogue *c, sow_error *err);
+
+int sow_i_context_is_kept(const sow_source *spec, const char *name);
+/** The context of a source that names no column: its fixed name, or the file's up to the first dot. Caller frees; NULL = out of memory. */
+char *sow_i_own_context(const sow_source *spec);
+/** The separator of printed names: the first that a source gives. Borrowed; NULL = none does. */
+const char *sow_i_joint(const sow_source *sources, sow_index n);
+
 /* ---- dropped.c ---- */
 
 typedef enum {
@@ -78,6 +103,10 @@ char *sow_i_tally_summary(const sow_i_tally *t);
 SOW_MUST_CHECK sow_status sow_i_tally_report(sow_dropped *dropped, const sow_i_tally *t, const char *path, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_dropped_add(sow_dropped *dropped, const char *path, const char *what, const sow_names *names,
                                             sow_index count, sow_error *err);
+enum { SOW_I_NAMES_SHOWN = 20 };
+/** The same for `count` things of which only the first SOW_I_NAMES_SHOWN names (or all, when they are fewer) need be in `names`. */
+SOW_MUST_CHECK sow_status sow_i_dropped_add_first(sow_dropped *dropped, const char *path, const char *what, const char *const *names,
+                                                  sow_index count, sow_error *err);
 
 /* ---- source_load.c ---- */
 
