@@ -145,12 +145,18 @@ const char *sow_config_allowed(const char *key, int aliases);
 /** What `sower init DATAFILE` found in a file. */
 typedef struct {
     const char *file;
-    const char *readout_kind; /* scalar | profile */
+    const char *readout_kind; /* scalar | profile | cells */
     const char *perturbation_column, *control, *separator;
     const char *context_column, *context;
     const char *readout_column, *transform, *cells_column;
     const char *first_context; /* with context_column: its first value, the one to plan in */
-    sow_index n_perturbations;
+    sow_index n_perturbations; /* cells: those of first_context with enough cells */
+    /* cells */
+    const char *values, *layer, *gene_column, *labels;
+    const char *guide_column, *replicate_column, *batch_column;
+    sow_index n_references; /* other contexts of the column, known in full */
+    const char *const *reference_contexts;
+    sow_index n_genes, cells_per_perturbation;
 } sow_config_guess;
 /** A commented campaign with every key in it, its `data:` and `readout:` filled from the guess (NULL: the simulator). Caller frees. It parses. */
 SOW_MUST_CHECK sow_status sow_config_template(char **out, const sow_config_guess *guess, sow_error *err);

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTENCE_COLUMN = 44 };
+enum { SENTENCE_COLUMN = 44, LEAST_TO_HOLD_OUT = 10, MANY_GENES = 5000, MOST_CELLS = 300 };
 
 typedef struct {
     sow_text text;
     const sow_config_guess *guess;
+    int second; /* the entry of data.sources for the reference contexts: only what is filled in */
 } writer;
 
 /* ---- values */
@@ -44,20 +45,48 @@ static char *yaml_scalar(const char *s)
     return t.text;
 }
 
-/* A twentieth of the perturbations, at most a hundred, for each of up to four rounds that leave a fifth to evaluate on. */
-static sow_index round_size(const sow_config_guess *g)
+/* "[a, b]" in YAML. Caller frees. */
+static char *yaml_list(const char *const *names, sow_index n)
 {
-    sow_index n = g->n_perturbations / 20;
+    sow_text t = {0};
+    sow_text_append(&t, "[");
+    for (sow_index i = 0; i < n; i++) {
+        char *name = yaml_scalar(names[i]);
+        if (!name) t.failed = 1;
+        else sow_text_printf(&t, "%s%s", i > 0 ? ", " : "", name);
+        free(name);
+    }
+    sow_text_append(&t, "]");
+    if (t.failed) sow_text_clear(&t);
+    return t.text;
+}
+
+static int has_cells(const sow_config_guess *g)
+{
+    return g->readout_kind && strcmp(g->readout_kind, "cells") == 0;
+}
+
+static sow_index pool_size(const sow_config_guess *g)
+{
+    return g->n_perturbations - (g->n_perturbations >= LEAST_TO_HOLD_OUT ? (g->n_perturbations + 4) / 5 : 0);
+}
+
+/* A twentieth of the perturbations. Screens of cells are small and each of their perturbations is costly: a quarter of the pool at first, then fifths. Never more than a hundred. */
+static sow_index round_size(const sow_config_guess *g, int initial)
+{
+    sow_index n = has_cells(g) ? pool_size(g) / (initial ? 4 : 5) : g->n_perturbations / 20;
+    if (has_cells(g) && initial && n < 2) n = 2;
     return n < 1 ? 1 : n > 100 ? 100 : n;
 }
 
+/* Up to three rounds more that leave a fifth to evaluate on. */
 static char *batches(const sow_config_guess *g)
 {
     sow_text t = {0};
-    sow_index size = round_size(g), pool = g->n_perturbations - g->n_perturbations / 5;
+    sow_index size = round_size(g, 0), used = round_size(g, 1), pool = has_cells(g) ? pool_size(g) : g->n_perturbations - g->n_perturbations / 5;
     sow_text_append(&t, "[");
-    for (sow_index i = 1; i <= 3 && (i + 1) * size <= pool; i++)
-        sow_text_printf(&t, "%s%lld", i > 1 ? ", " : "", (long long)size);
+    for (sow_index i = 0; i < 3 && used + size <= pool; i++, used += size)
+        sow_text_printf(&t, "%s%lld", i > 0 ? ", " : "", (long long)size);
     sow_text_append(&t, "]");
     if (t.failed) sow_text_clear(&t);
     return t.text;
@@ -100,6 +129,13 @@ static const char *guessed_text(const sow_config_guess *g, const char *path)
         {"data.sources[].perturbation.separator", g->separator},
         {"data.sources[].perturbation.control", g->control},
         {"data.sources[].cells.column", g->cells_column},
+        {"data.sources[].perturbation.guide.column", g->guide_column},
+        {"data.sources[].replicate.column", g->replicate_column},
+        {"data.sources[].technical_batch.column", g->batch_column},
+        {"data.sources[].values", g->values},
+        {"data.sources[].layer", g->layer},
+        {"data.sources[].gene_names", g->gene_column},
+        {"data.sources[].labels", g->labels},
         {"readout.kind", g->readout_kind},
         {"readout.column", g->readout_column},
         {"readout.transform", g->transform},
@@ -109,10 +145,25 @@ static const char *guessed_text(const sow_config_guess *g, const char *path)
         {"objective.kind", "learn"},
         {"acquisition.strategy", "random"},
         {"data.sources[].role", "target"},
-        {"oracle.held_out.fraction", g->n_perturbations >= 10 ? "0.2" : NULL},
+        {"oracle.held_out.fraction", g->n_perturbations >= LEAST_TO_HOLD_OUT ? "0.2" : NULL},
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (strcmp(values[i].path, path) == 0) return values[i].value;
+    return NULL;
+}
+
+/* What a campaign of cells says beside its data; the rest of `features` stands with its defaults. */
+static char *value_for_cells(const sow_config_guess *g, const char *path)
+{
+    const int counts = g->values && strcmp(g->values, "counts") == 0;
+    if (strcmp(path, "features.min_cells_per_perturbation") == 0) return sow_strdup("16");
+    if (strcmp(path, "features.min_cells_per_gene") == 0) return sow_strdup("3");
+    if (counts && strcmp(path, "features.target_sum") == 0) return sow_strdup("median");
+    if (counts && strcmp(path, "features.log1p") == 0) return sow_strdup("true");
+    if (strcmp(path, "features.highly_variable") == 0) return sow_strdup(g->n_genes > MANY_GENES ? "2000" : "all");
+    if (strcmp(path, "design.control_share") == 0) return sow_strdup("0.1");
+    if (strcmp(path, "design.cells_per_perturbation") == 0 && g->cells_per_perturbation > 0)
+        return sow_format("%lld", (long long)(g->cells_per_perturbation < MOST_CELLS ? g->cells_per_perturbation : MOST_CELLS));
     return NULL;
 }
 
@@ -126,9 +177,12 @@ static char *filled_value(const writer *w, const sow_i_key *key)
         return plain ? sow_strdup(plain) : NULL;
     }
     if (strcmp(key->path, "sower") == 0 || strcmp(key->path, "seed") == 0) return sow_strdup("1");
-    if (strcmp(key->path, "rounds.initial.size") == 0) return sow_format("%lld", (long long)round_size(g));
+    if (strcmp(key->path, "rounds.initial.size") == 0) return sow_format("%lld", (long long)round_size(g, 1));
     if (strcmp(key->path, "rounds.batches") == 0) return batches(g);
+    if (w->second && strcmp(key->path, "data.sources[].role") == 0) return sow_strdup("reference");
+    if (w->second && strcmp(key->path, "data.sources[].contexts") == 0) return yaml_list(g->reference_contexts, g->n_references);
     char *value = yaml_scalar(guessed_text(g, key->path));
+    if (!value && has_cells(g)) value = value_for_cells(g, key->path);
     if (!value && strcmp(key->path, "data.sources[].perturbation.column") == 0) return sow_strdup(key->example);
     return value;
 }
@@ -166,6 +220,10 @@ static void write_line(writer *w, place *p, const char *name, const char *value,
     sow_text_printf(t, "%*s%s%*s%s%s:%s%s", outside, "", p->comment >= 0 ? "# " : "", indent - outside, "", p->dash ? "- " : "",
                     name, value ? " " : "", value ? value : "");
     p->dash = 0;
+    if (w->second) { /* explained a few lines above */
+        sow_text_append(t, "\n");
+        return;
+    }
     int used = (int)(t->size - start);
     sow_text_printf(t, "%*s# %s", used < SENTENCE_COLUMN ? SENTENCE_COLUMN - used : 2, "", key->sentence);
     if (key->type == SOW_KEY_ENUM || key->type == SOW_KEY_CHOICE) {
@@ -202,10 +260,20 @@ static const char *shown_value(const sow_i_key *key)
 static void write_leaf(writer *w, const sow_i_key *key, const sow_i_key *named, place p, int *dash)
 {
     char *value = filled_value(w, key);
+    if (!value && w->second) return;
     if (!value && p.comment < 0) p.comment = p.indent;
     write_line(w, &p, sow_i_key_name(named), value ? value : shown_value(key), key);
     *dash = p.dash;
     free(value);
+}
+
+/* The same file again, for its other contexts. */
+static void write_references(writer *w, const char *path, place p)
+{
+    p.dash = 1;
+    w->second = 1;
+    write_group(w, path, &p);
+    w->second = 0;
 }
 
 static void write_key(writer *w, const sow_i_key *key, place *p)
@@ -216,6 +284,7 @@ static void write_key(writer *w, const sow_i_key *key, place *p)
         write_leaf(w, lone ? lone : key, key, *p, &p->dash);
         return;
     }
+    if (w->second && !is_live(w, key)) return;
     place inside = *p;
     int top = !strchr(key->path, '.');
     if (!top && inside.comment < 0 && !is_live(w, key)) inside.comment = inside.indent;
@@ -229,6 +298,7 @@ static void write_key(writer *w, const sow_i_key *key, place *p)
         write_group(w, path, &inside);
     else
         w->text.failed = 1;
+    if (path && w->guess && w->guess->n_references > 0 && strcmp(key->path, "data.sources") == 0) write_references(w, path, inside);
     free(path);
 }
 

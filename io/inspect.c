@@ -1,6 +1,7 @@
 #include "io/inspect_internal.h"
 
 #include "core/memory.h"
+#include "io/file.h"
 #include "io/gmt.h"
 #include "io/npy.h"
 #include "io/text_internal.h"
@@ -8,10 +9,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const char *sow_file_kind_name(sow_file_kind kind)
 {
-    static const char *const name[] = {[SOW_FILE_TABLE] = "table", [SOW_FILE_H5AD] = "h5ad", [SOW_FILE_GMT] = "gene sets", [SOW_FILE_NPY] = "npy"};
+    static const char *const name[] = {[SOW_FILE_TABLE] = "table", [SOW_FILE_H5AD] = "h5ad", [SOW_FILE_GMT] = "gene sets", [SOW_FILE_NPY] = "npy",
+                                       [SOW_FILE_MTX] = "MatrixMarket"};
     return name[kind];
 }
 
@@ -31,7 +34,7 @@ static sow_column_kind kind_of(const sow_i_frame *f, sow_index column)
     return boolean ? SOW_COLUMN_BOOL : SOW_COLUMN_STRING;
 }
 
-static sow_status describe_column(sow_inspect_column *out, const sow_i_frame *f, sow_index column, sow_error *err)
+sow_status sow_i_inspect_column(sow_inspect_column *out, const sow_i_frame *f, sow_index column, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_names *values = NULL;
@@ -54,6 +57,8 @@ static sow_status describe_column(sow_inspect_column *out, const sow_i_frame *f,
         out->high = fmax(out->high, x);
     }
     out->distinct = sow_names_count(values);
+    for (sow_index i = 0; i < out->distinct && !out->has_control; i++)
+        out->has_control = sow_i_is_control(sow_names_get(values, i));
     out->example = sow_strdup(out->distinct ? sow_names_get(values, 0) : "");
     if (!out->name || !out->example) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
 done:
@@ -67,7 +72,7 @@ static sow_status describe_columns(sow_inspection *in, const sow_i_frame *f, sow
     SOW_NEW(in->column, f->n_columns);
     for (sow_index i = 0; i < f->n_columns; i++) {
         in->n_columns = i + 1;
-        SOW_TRY(describe_column(&in->column[i], f, i, err));
+        SOW_TRY(sow_i_inspect_column(&in->column[i], f, i, err));
     }
 done:
     return st;
@@ -77,18 +82,15 @@ done:
 
 static char *summary_of_h5ad(const sow_inspection *in)
 {
-    if (in->x_is_sparse)
-        return sow_format("AnnData with a sparse X of %lld cells x %lld genes: single cells. The readout 'cells' is not supported by this version; "
-                          "columns of obs can still be a scalar readout.",
-                          (long long)in->rows, (long long)in->width);
+    if (in->is_cells) return sow_i_summary_of_cells(in);
     if (!in->x_is_dense) return sow_format("AnnData without X: %lld rows described by obs.", (long long)in->rows);
-    if (in->n_perturbations > 0 && in->rows > 20 * in->n_perturbations)
-        return sow_format("AnnData with a dense X of %lld x %lld, about %lld rows a perturbation: if the rows are single cells, average them first; "
-                          "the readout 'cells' is not supported by this version.",
-                          (long long)in->rows, (long long)in->width, (long long)(in->rows / in->n_perturbations));
     if (in->n_columns == 0)
         return sow_format("AnnData with a dense X of %lld x %lld and only row names: an embedding, good as a prior.", (long long)in->rows,
                           (long long)in->width);
+    if (in->n_matrices > 0)
+        return sow_format("AnnData with a dense X of %lld x %lld, about %lld rows a perturbation: if the rows are single cells, raw counts or log1p values are "
+                          "needed in X, raw or a layer, and X is %s.",
+                          (long long)in->rows, (long long)in->width, (long long)(in->rows / in->n_perturbations), sow_numbers_name(in->matrix[0].numbers));
     return sow_format("AnnData with a dense X of %lld rows x %lld columns: profiles%s%s.", (long long)in->rows, (long long)in->width,
                       in->perturbation_column ? ", perturbations in " : "", in->perturbation_column ? in->perturbation_column : "");
 }
@@ -118,6 +120,49 @@ static sow_status inspect_frame(sow_inspection *in, const char *path, sow_error 
     SOW_TRY(describe_columns(in, &f, err));
     SOW_TRY(sow_i_inspect_guess(in, &f, err));
     in->summary = f.h5ad ? summary_of_h5ad(in) : summary_of_table(in);
+done:
+    sow_i_frame_close(&f);
+    return st;
+}
+
+/* The table of labels that lies in an MTX folder, by the names people give it. NULL = none, or out of memory. */
+static char *find_labels(const char *folder)
+{
+    static const char *const stem[] = {"labels", "cells", "metadata", "meta", "obs", "cell_identities", "cell_metadata", "barcodes_metadata"};
+    static const char *const ending[] = {".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz"};
+    for (size_t i = 0; i < sizeof stem / sizeof *stem; i++)
+        for (size_t k = 0; k < sizeof ending / sizeof *ending; k++) {
+            char *path = sow_format("%s/%s%s", folder, stem[i], ending[k]);
+            if (!path || sow_file_exists(path)) return path;
+            free(path);
+        }
+    return NULL;
+}
+
+static int is_folder(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+static sow_status inspect_folder(sow_inspection *in, const char *path, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_frame f = {0};
+    in->kind = SOW_FILE_MTX;
+    in->is_cells = 1;
+    in->target = -1;
+    in->labels = find_labels(path);
+    if (in->labels) {
+        SOW_TRY(sow_i_frame_open(&f, in->labels, 0, err));
+        SOW_TRY(describe_columns(in, &f, err));
+        SOW_TRY(sow_i_inspect_guess(in, &f, err));
+    } else {
+        SOW_TRY(sow_i_inspect_matrices(in, &f, err));
+    }
+    in->rows = in->matrix[0].n_cells;
+    in->width = in->matrix[0].n_genes;
+    in->summary = sow_i_summary_of_cells(in);
 done:
     sow_i_frame_close(&f);
     return st;
@@ -160,7 +205,9 @@ sow_status sow_inspect_file(sow_inspection **out, const char *path, sow_error *e
     *out = NULL;
     SOW_NEW(in, 1);
     in->path = sow_strdup(path);
-    if (sow_i_has_extension(path, ".gmt"))
+    if (is_folder(path))
+        SOW_TRY(inspect_folder(in, path, err));
+    else if (sow_i_has_extension(path, ".gmt"))
         SOW_TRY(inspect_sets(in, path, err));
     else if (sow_i_has_extension(path, ".npy"))
         SOW_TRY(inspect_npy(in, path, err));
@@ -174,14 +221,40 @@ done:
     return st;
 }
 
+static void free_columns(sow_inspect_column *column, sow_index n)
+{
+    for (sow_index i = 0; column && i < n; i++) {
+        free(column[i].name);
+        free(column[i].example);
+    }
+    free(column);
+}
+
+static void free_cells(sow_inspection *in)
+{
+    for (sow_index i = 0; in->matrix && i < in->n_matrices; i++) {
+        free(in->matrix[i].name);
+        free(in->matrix[i].layout);
+        free(in->matrix[i].problem);
+    }
+    for (sow_index i = 0; in->context_found && i < in->n_contexts; i++)
+        free(in->context_found[i].name);
+    free(in->matrix);
+    free(in->context_found);
+    free(in->reference);
+    free(in->guide_column);
+    free(in->replicate_column);
+    free(in->batch_column);
+    free(in->gene_column);
+    free(in->labels);
+}
+
 void sow_inspection_destroy(sow_inspection *in)
 {
     if (!in) return;
-    for (sow_index i = 0; in->column && i < in->n_columns; i++) {
-        free(in->column[i].name);
-        free(in->column[i].example);
-    }
-    free(in->column);
+    free_columns(in->column, in->n_columns);
+    free_columns(in->var_column, in->n_var_columns);
+    free_cells(in);
     free(in->path);
     free(in->summary);
     free(in->readout_kind);
@@ -194,6 +267,25 @@ void sow_inspection_destroy(sow_inspection *in)
     free(in->transform);
     free(in->cells_column);
     free(in);
+}
+
+static void guess_of_cells(sow_config_guess *out, const sow_inspection *in)
+{
+    const sow_inspect_matrix *x = &in->matrix[in->chosen];
+    const sow_inspect_context *t = &in->context_found[in->target];
+    out->first_context = in->context_column ? t->name : NULL;
+    out->n_references = in->n_references;
+    out->reference_contexts = in->reference;
+    out->values = x->numbers == SOW_NUMBERS_COUNTS ? "counts" : "log1p";
+    out->layer = strcmp(x->name, "X") == 0 ? NULL : x->name;
+    out->gene_column = in->gene_column;
+    out->labels = in->labels;
+    out->guide_column = in->guide_column;
+    out->replicate_column = in->replicate_column;
+    out->batch_column = in->batch_column;
+    out->n_genes = x->n_genes;
+    out->n_perturbations = t->enough;
+    out->cells_per_perturbation = t->median;
 }
 
 void sow_inspection_guess(sow_config_guess *out, const sow_inspection *in)
@@ -213,4 +305,5 @@ void sow_inspection_guess(sow_config_guess *out, const sow_inspection *in)
                               .cells_column = in->cells_column,
                               .first_context = first_context,
                               .n_perturbations = in->n_perturbations};
+    if (in->is_cells && in->readout_kind) guess_of_cells(out, in);
 }

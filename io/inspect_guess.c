@@ -31,17 +31,22 @@ static const hint readout_hints[] = {{"readout", 120},   {"response", 100},     
                                      {"auc", 70},        {"intensity", 60},       {NULL, 0}};
 static const hint significance_hints[] = {{"fdr", 100}, {"p value", 100}, {"pvalue", 100}, {"pval", 100},  {"padj", 100},
                                           {"qvalue", 100}, {"q value", 100}, {"adj p val", 100}, {NULL, 0}};
-static const hint guide_hints[] = {{"guide", 100}, {"grna", 100}, {"sgrna", 100}, {"guide id", 100}, {"sgid", 100}, {"barcode", 60}, {NULL, 0}};
+static const hint guide_hints[] = {{"guide", 100},    {"grna", 100},           {"sgrna", 100},  {"guide id", 100}, {"guide identity", 100},
+                                   {"sgid", 100},     {"feature call", 90},    {"sgid ab", 100}, {"guides", 90},    {"barcode", 60},
+                                   {NULL, 0}};
 static const hint replicate_hints[] = {{"replicate", 100}, {"rep", 90}, {"bio rep", 90}, {NULL, 0}};
+static const hint batch_hints[] = {{"technical batch", 110}, {"batch", 100},       {"gemgroup", 100}, {"gem group", 100}, {"gem", 70},    {"lane", 95},
+                                   {"channel", 90},          {"library", 90},     {"library id", 90}, {"gem well", 95},   {"plate", 75},  {"orig ident", 60},
+                                   {"sequencing batch", 100}, {"chip", 60},       {NULL, 0}};
 static const hint dose_hints[] = {{"dose", 100}, {"dosage", 100}, {"concentration", 100}, {"dose um", 100}, {NULL, 0}};
 static const char *const not_a_readout[] = {"rank", "std", "num", "index", "goodsgrna", "unfiltered", "core control", "id", "entrez", NULL};
 
 /* Most certain first. */
-static const char *const controls[] = {"non targeting", "nontargeting", "no target", "negative control", "neg control", "negctrl", "ntc",
-                                       "control",       "dmso",         "vehicle",   "untreated",        "unperturbed", "scramble",
-                                       "scrambled",     "safe targeting", "mock",    "nt",               "ctrl",        "ctl",
-                                       NULL};
-enum { N_SURE_CONTROLS = 16, GENE_WIDE = 5000 }; /* CTRL is also a gene: one row of it in a genome-wide table is no control */
+static const char *const controls[] = {"non targeting", "nontargeting", "non targeting control", "no target",  "negative control", "neg control",
+                                       "negctrl",       "ntc",          "control",               "dmso",       "vehicle",          "untreated",
+                                       "unperturbed",   "untransduced", "scramble",              "scrambled",  "safe targeting",   "mock",
+                                       "nt",            "ctrl",         "ctl",                   NULL};
+enum { N_SURE_CONTROLS = 18, GENE_WIDE = 5000, CELLS_OF_ONE = 20 }; /* CTRL is also a gene: one row of it in a genome-wide table is no control */
 /* Cell lines whose name in a file's name says the context. */
 static const char *const cell_lines[] = {"K562", "RPE1", "THP1", "Jurkat", "HepG2", "HEK293", "HEK293T", "A549", "MCF7", "U2OS", "HeLa", "A172", "T98G", "U87MG", "HCT116", "iPSC", "PBMC", NULL};
 
@@ -91,7 +96,7 @@ static int control_rank(const char *value)
     return 0;
 }
 
-static int is_control(const char *value)
+int sow_i_is_control(const char *value)
 {
     return control_rank(value) > 0;
 }
@@ -123,13 +128,6 @@ static sow_index count_value(const sow_i_frame *f, sow_index column, const char 
     return n;
 }
 
-static int has_control(const sow_i_frame *f, sow_index column)
-{
-    for (sow_index i = 0; i < f->n_rows; i++)
-        if (is_control(sow_i_frame_text(f, i, column, (char[40]){0}))) return 1;
-    return 0;
-}
-
 /* ---- roles ---- */
 
 static sow_index best_column(const sow_inspection *in, const int *score, int least)
@@ -148,14 +146,14 @@ static void mark(sow_inspection *in, const char *role, const hint *hints, sow_co
     }
 }
 
-static sow_index find_perturbation(const sow_inspection *in, const sow_i_frame *f, int *score)
+static sow_index find_perturbation(const sow_inspection *in, int *score)
 {
     for (sow_index i = 0; i < in->n_columns; i++) {
         const sow_inspect_column *c = &in->column[i];
         score[i] = -1;
         if (c->kind != SOW_COLUMN_STRING || c->distinct < 2) continue;
         score[i] = points(c->name, perturbation_hints);
-        if (has_control(f, i)) score[i] += 15;
+        if (c->has_control) score[i] += 15;
         if (score[i] == 0 && 2 * c->distinct > in->rows) score[i] = 10; /* a nameless column of names */
     }
     return best_column(in, score, 10);
@@ -250,8 +248,8 @@ static sow_status separates(int *out, const sow_names *values, const char *separ
     for (sow_index i = 0; i < sow_names_count(values); i++) {
         if (!halves(left, &right, sow_names_get(values, i), separator)) continue;
         with++;
-        int known_left = is_control(left) || sow_names_find(values, left) >= 0 || count[sow_names_find(parts, left)] >= enough;
-        int known_right = is_control(right) || sow_names_find(values, right) >= 0 || count[sow_names_find(parts, right)] >= enough;
+        int known_left = sow_i_is_control(left) || sow_names_find(values, left) >= 0 || count[sow_names_find(parts, left)] >= enough;
+        int known_right = sow_i_is_control(right) || sow_names_find(values, right) >= 0 || count[sow_names_find(parts, right)] >= enough;
         composed += known_left && known_right;
     }
     *out = composed >= 2 && (plus ? 4 : 2) * composed >= with;
@@ -323,7 +321,7 @@ static sow_status guess_readout(sow_inspection *in, const sow_i_frame *f, int *s
     sow_index n = 0, readout = find_readout(in, score);
     for (sow_index i = 0; i < in->n_columns; i++) n += score[i] > 0;
     int named = readout >= 0 && score[readout] > 45;
-    if (!in->perturbation_column || in->x_is_sparse) goto done;
+    if (!in->perturbation_column) goto done;
     if (in->x_is_dense && in->width > 1) {
         SOW_TRY(set(&in->readout_kind, "profile", err));
     } else if (n > 50 && !named) {
@@ -337,17 +335,69 @@ done:
     return st;
 }
 
+/* ---- single cells ---- */
+
+/* Its best column with at least two values, by the words for a role that was marked. */
+static sow_status choose_column(char **out, const sow_inspection *in, const char *role, const hint *hints, sow_error *err)
+{
+    sow_index best = -1;
+    for (sow_index i = 0; i < in->n_columns; i++) {
+        const sow_inspect_column *c = &in->column[i];
+        if (strcmp(c->role, role) != 0 || c->distinct < 2 || c->missing == in->rows) continue;
+        if (best < 0 || points(c->name, hints) > points(in->column[best].name, hints)) best = i;
+    }
+    return best < 0 ? SOW_OK : set(out, in->column[best].name, err);
+}
+
+/* A barcode is no guide and no batch: labels come many times. */
+static void unmark_barcodes(sow_inspection *in)
+{
+    for (sow_index i = 0; i < in->n_columns; i++) {
+        sow_inspect_column *c = &in->column[i];
+        const int repeated = strcmp(c->role, "guide") == 0 || strcmp(c->role, "replicate") == 0 || strcmp(c->role, "technical batch") == 0;
+        if (repeated && 2 * c->distinct > in->rows) c->role = "";
+    }
+}
+
+static sow_status guess_cells(sow_inspection *in, const sow_i_frame *f, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    mark(in, "technical batch", batch_hints, SOW_COLUMN_STRING, 1);
+    unmark_barcodes(in);
+    SOW_TRY(choose_column(&in->guide_column, in, "guide", guide_hints, err));
+    SOW_TRY(choose_column(&in->replicate_column, in, "replicate", replicate_hints, err));
+    SOW_TRY(choose_column(&in->batch_column, in, "technical batch", batch_hints, err));
+    SOW_TRY(sow_i_inspect_labels(in, f, err));
+    if (in->chosen >= 0 && in->target >= 0 && in->control) SOW_TRY(set(&in->readout_kind, "cells", err));
+done:
+    return st;
+}
+
+/* A sparse matrix holds cells; so does a dense one with many rows of each perturbation, when its numbers are such. */
+static sow_status are_cells(sow_inspection *in, const sow_i_frame *f, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const int many = in->n_perturbations > 0 && in->rows > CELLS_OF_ONE * in->n_perturbations && in->width > 1;
+    in->chosen = in->target = -1;
+    if (in->kind != SOW_FILE_MTX && !in->x_is_sparse && !(in->x_is_dense && many)) goto done;
+    SOW_TRY(sow_i_inspect_matrices(in, f, err));
+    in->is_cells = in->kind == SOW_FILE_MTX || in->x_is_sparse || in->chosen >= 0;
+done:
+    return st;
+}
+
 sow_status sow_i_inspect_guess(sow_inspection *in, const sow_i_frame *f, sow_error *err)
 {
     sow_status st = SOW_OK;
     int *score = NULL;
     SOW_NEW(score, in->n_columns);
-    sow_index column = find_perturbation(in, f, score);
+    sow_index column = find_perturbation(in, score);
     if (column >= 0) {
         in->column[column].role = "perturbation";
         SOW_TRY(set(&in->perturbation_column, in->column[column].name, err));
         SOW_TRY(guess_labels(in, f, column, err));
     }
+    SOW_TRY(are_cells(in, f, err));
     mark(in, "significance", significance_hints, SOW_COLUMN_NUMBER, 0);
     mark(in, "guide", guide_hints, SOW_COLUMN_STRING, 0);
     mark(in, "replicate", replicate_hints, SOW_COLUMN_STRING, 1);
@@ -358,6 +408,10 @@ sow_status sow_i_inspect_guess(sow_inspection *in, const sow_i_frame *f, sow_err
         SOW_TRY(set(&in->context_column, in->column[column].name, err));
     } else if (in->perturbation_column) {
         SOW_TRY(context_from_path(in, err));
+    }
+    if (in->is_cells) {
+        SOW_TRY(guess_cells(in, f, err));
+        goto done;
     }
     column = find_cells(in, score);
     if (column >= 0) {
