@@ -27,10 +27,7 @@ typedef struct {
     const char *joint;    /* separator of printed names */
     sow_names *features;
 
-    sow_names *perturbations, *contexts; /* by first appearance */
-    sow_perturbation *detail;
-    sow_source_role *role;
-    sow_index detail_capacity, role_capacity;
+    sow_i_catalogue catalogue;
 
     gathered *row;
     double *covariates; /* [n_rows, n_covariates] */
@@ -38,44 +35,6 @@ typedef struct {
 } builder;
 
 /* ---- one row ---- */
-
-static sow_status context_of(sow_index *out, builder *b, const sow_i_loaded *s, const char *name, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_index known = sow_names_count(b->contexts);
-    SOW_TRY(sow_names_add(b->contexts, name, out, err));
-    if (*out == known) {
-        SOW_TRY(sow_grow(&b->role, &b->role_capacity, known + 1, sizeof *b->role, err));
-        b->role[known] = s->spec->role;
-    } else if (b->role[*out] != s->spec->role) {
-        SOW_FAIL(err, SOW_E_DATA, "%s: context '%s' is a target in one source and a reference in another; say which rows of the file to keep (contexts)",
-                 s->frame.path, name);
-    }
-done:
-    return st;
-}
-
-static int context_is_kept(const sow_source *spec, const char *name)
-{
-    for (sow_index k = 0; k < spec->n_keep_contexts; k++)
-        if (strcmp(spec->keep_contexts[k], name) == 0) return 1;
-    return spec->n_keep_contexts == 0;
-}
-
-/* `detail` is taken. */
-static sow_status perturbation_of(sow_index *out, builder *b, const char *name, sow_perturbation *detail, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_index known = sow_names_count(b->perturbations);
-    SOW_TRY(sow_grow(&b->detail, &b->detail_capacity, known + 1, sizeof *b->detail, err));
-    SOW_TRY(sow_names_add(b->perturbations, name, out, err));
-    if (*out == known) {
-        b->detail[known] = *detail;
-        memset(detail, 0, sizeof *detail);
-    }
-done:
-    return st;
-}
 
 /* Value of the readout; *rule says why the row cannot be used, SOW_I_DROP_COUNT when it can. */
 static sow_status check_readout(gathered *g, sow_i_drop *rule, const builder *b, const sow_i_loaded *s, sow_error *err)
@@ -156,8 +115,8 @@ static sow_status gather_numbers(builder *b, gathered *g, sow_i_loaded *s, const
         st = sow_i_tally_add(&s->tally, rule, name, err);
         goto done;
     }
-    SOW_TRY(context_of(&g->context, b, s, context, err));
-    SOW_TRY(perturbation_of(&g->perturbation, b, name, detail, err));
+    SOW_TRY(sow_i_catalogue_context(&g->context, &b->catalogue, context, s->spec->role, s->frame.path, err));
+    SOW_TRY(sow_i_catalogue_perturbation(&g->perturbation, &b->catalogue, name, detail, err));
     b->row[b->n_rows++] = *g;
 done:
     return st;
@@ -172,8 +131,8 @@ static sow_status gather_name(builder *b, gathered *g, const sow_i_loaded *s, co
     SOW_TRY(sow_grow(&b->row, &b->row_capacity, b->n_rows + 1, sizeof *b->row, err));
     SOW_TRY(sow_grow(&b->covariates, &b->covariate_capacity, (b->n_rows + 1) * p + 1, sizeof *b->covariates, err));
     for (sow_index i = 0; i < p; i++) b->covariates[b->n_rows * p + i] = NAN;
-    SOW_TRY(context_of(&g->context, b, s, context, err));
-    SOW_TRY(perturbation_of(&g->perturbation, b, name, detail, err));
+    SOW_TRY(sow_i_catalogue_context(&g->context, &b->catalogue, context, s->spec->role, s->frame.path, err));
+    SOW_TRY(sow_i_catalogue_perturbation(&g->perturbation, &b->catalogue, name, detail, err));
     g->cells = g->hit = g->value = NAN;
     g->weight = 1;
     g->is_name = 1;
@@ -194,7 +153,7 @@ static sow_status gather_row(builder *b, sow_index source, sow_index row, const 
     const char *context = s->context == -1 ? own_context : sow_i_frame_text(&s->frame, row, s->context, context_buffer);
     sow_i_place place = sow_i_frame_place(&s->frame, row);
     gathered g = {.source = source, .row = row};
-    if (!context_is_kept(s->spec, context)) {
+    if (!sow_i_context_is_kept(s->spec, context)) {
         st = sow_i_tally_add(&s->tally, SOW_I_DROP_CONTEXT, context, err);
         goto done;
     }
@@ -218,17 +177,10 @@ done:
 
 /* ---- one source ---- */
 
-static char *default_context(const char *path)
-{
-    const char *name = sow_i_basename(path);
-    size_t n = strcspn(name, ".");
-    return n ? sow_strndup(name, n) : sow_strdup(name);
-}
-
 static void warn_of_absent_control(const builder *b, const sow_i_loaded *s)
 {
     if (!s->spec->control || s->spec->names_only || s->spec->may_be_empty || s->tally.count[SOW_I_DROP_CONTROL] > 0) return;
-    const char *near = sow_names_nearest(b->perturbations, s->spec->control);
+    const char *near = sow_names_nearest(b->catalogue.perturbations, s->spec->control);
     sow_log(b->env, SOW_LOG_WARN, "%s: no row is a control '%s'%s%s%s", s->frame.path, s->spec->control, near ? "; did you mean '" : "",
             near ? near : "", near ? "'?" : "");
 }
@@ -238,7 +190,7 @@ static sow_status gather_source(builder *b, sow_index source, sow_dropped *dropp
     sow_status st = SOW_OK;
     sow_i_loaded *s = &b->loaded[source];
     sow_index before = b->n_rows;
-    char *own_context = s->spec->context ? sow_strdup(s->spec->context) : default_context(s->frame.path), *summary = NULL;
+    char *own_context = sow_i_own_context(s->spec), *summary = NULL;
     if (!own_context) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     for (sow_index i = 0; i < s->frame.n_rows; i++) SOW_TRY(gather_row(b, source, i, own_context, err));
     if (b->n_rows == before && !s->spec->may_be_empty) {
@@ -279,8 +231,8 @@ static sow_status settle_pair(builder *b, const pair_key *key, sow_index n, sow_
             if (!s1->spec->duplicates_allowed || !s2->spec->duplicates_allowed)
                 return SOW_ERROR(err, SOW_E_DATA,
                                  "%s: '%s' in context '%s' a second time (first: %s); set duplicates: allowed if repeated rows are replicates",
-                                 sow_i_frame_place(&s2->frame, two->row).text, sow_names_get(b->perturbations, two->perturbation),
-                                 sow_names_get(b->contexts, two->context), sow_i_frame_place(&s1->frame, one->row).text);
+                                 sow_i_frame_place(&s2->frame, two->row).text, sow_names_get(b->catalogue.perturbations, two->perturbation),
+                                 sow_names_get(b->catalogue.contexts, two->context), sow_i_frame_place(&s1->frame, one->row).text);
         }
         one = two;
     }
@@ -305,40 +257,9 @@ done:
     return st;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Catalogue in name order; renames[i] is where the i-th of the builder went. The details are moved over. */
-static sow_status sort_catalogue(sow_screen *screen, sow_index *renames, builder *b, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_index n = sow_names_count(b->perturbations);
-    const char **name = NULL;
-    SOW_NEW(name, n);
-    SOW_NEW(screen->detail, n);
-    for (sow_index i = 0; i < n; i++) name[i] = sow_names_get(b->perturbations, i);
-    qsort(name, (size_t)n, sizeof *name, by_name);
-    for (sow_index i = 0; i < n; i++) SOW_TRY(sow_names_add(screen->perturbations, name[i], NULL, err));
-    for (sow_index i = 0; i < n; i++) {
-        renames[i] = sow_names_find(screen->perturbations, sow_names_get(b->perturbations, i));
-        screen->detail[renames[i]] = b->detail[i];
-        memset(&b->detail[i], 0, sizeof b->detail[i]);
-    }
-done:
-    free(name);
-    return st;
-}
-
 static sow_status fill_names(sow_screen *screen, const builder *b, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_NEW(screen->context_role, sow_names_count(b->contexts));
-    for (sow_index i = 0; i < sow_names_count(b->contexts); i++) {
-        SOW_TRY(sow_names_add(screen->contexts, sow_names_get(b->contexts, i), NULL, err));
-        screen->context_role[i] = b->role[i];
-    }
     if (b->readout->kind == SOW_READOUT_SCALAR) SOW_TRY(sow_names_add(screen->features, b->readout->column, NULL, err));
     for (sow_index i = 0; i < sow_names_count(b->features); i++)
         SOW_TRY(sow_names_add(screen->features, sow_names_get(b->features, i), NULL, err));
@@ -374,9 +295,9 @@ static sow_status build_screen(sow_screen **out, builder *b, sow_error *err)
     double *buffer = NULL;
     SOW_TRY(sow_screen_create(&screen, b->readout->kind, err));
     SOW_TRY(fill_names(screen, b, err));
-    SOW_NEW(renames, sow_names_count(b->perturbations));
+    SOW_NEW(renames, sow_names_count(b->catalogue.perturbations));
     SOW_NEW(buffer, sow_screen_n_features(screen));
-    SOW_TRY(sort_catalogue(screen, renames, b, err));
+    SOW_TRY(sow_i_catalogue_sort(screen, renames, &b->catalogue, err));
     for (sow_index i = 0; i < b->n_rows; i++) SOW_TRY(add_row(screen, b, i, renames, buffer, err));
     SOW_TRY(sow_screen_merge(screen, err));
     *out = screen;
@@ -405,10 +326,8 @@ static sow_status start(builder *b, const sow_source *sources, sow_error *err)
     SOW_NEW(b->covariate, r->n_adjust);
     for (; b->n_covariates < r->n_adjust; b->n_covariates++)
         SOW_TRY(sow_i_covariate_parse(&b->covariate[b->n_covariates], r->adjust_for[b->n_covariates], err));
-    for (sow_index k = b->n_sources - 1; k >= 0; k--)
-        if (sources[k].separator && *sources[k].separator) b->joint = sources[k].separator;
-    SOW_TRY(sow_names_create(&b->perturbations, err));
-    SOW_TRY(sow_names_create(&b->contexts, err));
+    b->joint = sow_i_joint(sources, b->n_sources);
+    SOW_TRY(sow_i_catalogue_create(&b->catalogue, err));
     SOW_TRY(sow_names_create(&b->features, err));
     SOW_NEW(b->loaded, b->n_sources);
 done:
@@ -417,14 +336,10 @@ done:
 
 static void finish(builder *b)
 {
-    for (sow_index i = 0; b->detail && i < sow_names_count(b->perturbations); i++) sow_i_perturbation_clear(&b->detail[i]);
+    sow_i_catalogue_clear(&b->catalogue);
     for (sow_index k = 0; b->loaded && k < b->n_sources; k++) sow_i_source_unload(&b->loaded[k]);
     for (sow_index i = 0; b->covariate && i < b->n_covariates; i++) free(b->covariate[i].column);
-    sow_names_destroy(b->perturbations);
-    sow_names_destroy(b->contexts);
     sow_names_destroy(b->features);
-    free(b->detail);
-    free(b->role);
     free(b->row);
     free(b->covariates);
     free(b->covariate);
