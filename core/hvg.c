@@ -10,6 +10,8 @@ enum { N_BINS = 20 };
 static const double V3_SPAN = 0.3, ABSENT_MEAN = 1e-12;
 /* Sums in double leave about this much of a square where a gene does not vary at all. */
 static const double NO_VARIANCE = 1e-13;
+/* Two genes alone in a bin have normalised dispersions of plus and minus sqrt(1/2), up to rounding: that many bins tie, and the last bit must not decide. */
+static const double TIE = 1e-9;
 
 static int is_log(const sow_hvg_input *in)
 {
@@ -218,7 +220,7 @@ sow_status sow_hvg_choose(unsigned char *chosen, sow_index *n_chosen, const doub
         if (!isnan(score[g])) order[k++] = (ranked){score[g], g};
     qsort(order, (size_t)k, sizeof *order, by_score);
     for (; top < k; top++) {
-        if (top >= n_top && (flavour != SOW_HVG_SEURAT || n_top < 1 || order[top].score < order[n_top - 1].score)) break;
+        if (top >= n_top && (flavour != SOW_HVG_SEURAT || n_top < 1 || order[top].score < order[n_top - 1].score - TIE)) break;
         chosen[order[top].gene] = 1;
     }
     *n_chosen = top;

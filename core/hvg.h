@@ -30,7 +30,7 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_hvg_scores(double *score, double *mean, double *variance, const sow_hvg_input *input, const sow_env *env, sow_error *err);
 
 /** Marks the n_top genes of highest score in chosen [n] (0 or 1) and returns how many: fewer where fewer have a score; in SEURAT all genes that tie with the last one
- *  are in, as in scanpy, and in SEURAT_V3 the first of those that tie. SOW_E_NOMEM only. */
+ *  (within 1e-9) are in, as in scanpy, and in SEURAT_V3 the first of those that tie. SOW_E_NOMEM only. */
 SOW_MUST_CHECK sow_status sow_hvg_choose(unsigned char *chosen, sow_index *n_chosen, const double *score, sow_index n, sow_index n_top, sow_hvg_flavour flavour,
                                          sow_error *err);
 
