@@ -1,5 +1,5 @@
 /* Writing single-cell AnnData files block by block: X as CSR (float32 values, int32 indices), obs and var columns as in io/h5ad.h. The matrix never has to
- * be in memory; what is held is one chunk of it. The file opens in anndata 0.7.8, 0.8 and 0.10 and later. */
+ * be in memory; what is held is one chunk of it. The file opens in anndata 0.8 and later. */
 #ifndef SOWER_IO_H5AD_CELLS_H
 #define SOWER_IO_H5AD_CELLS_H
 

@@ -271,3 +271,16 @@ sow_status sow_i_h5_attribute(char **out, hid_t object, const char *name, sow_er
     sow_i_free_strings(list, n);
     return st;
 }
+
+int sow_i_h5_integers(int64_t *out, sow_index n, hid_t object, const char *name)
+{
+    if (H5Aexists(object, name) <= 0) return 0;
+    hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = attribute >= 0 ? H5Aget_type(attribute) : -1;
+    hid_t space = attribute >= 0 ? H5Aget_space(attribute) : -1;
+    int good = type >= 0 && space >= 0 && H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == n &&
+               H5Aread(attribute, H5T_NATIVE_INT64, out) >= 0;
+    if (space >= 0) H5Sclose(space);
+    if (type >= 0) H5Tclose(type);
+    if (attribute >= 0) H5Aclose(attribute);
+    return good;
+}

@@ -1,4 +1,5 @@
-/* What io/ needs of HDF5, with libsower's errors. The files h5ad*.c and hdf5.c are the only ones that see hdf5.h. Handles are closed by H5?close; a negative
+/* What io/ needs of HDF5, with libsower's errors. The files h5ad*.c, cell_disk*.c,
+ * cell_file_h5ad.c and hdf5.c are the only ones that see hdf5.h. Handles are closed by H5?close; a negative
  * one is "none". HDF5's own printing of errors is off between sow_i_h5_quiet and sow_i_h5_loud. Not installed. */
 #ifndef SOWER_IO_HDF5_INTERNAL_H
 #define SOWER_IO_HDF5_INTERNAL_H
@@ -42,5 +43,7 @@ void sow_i_free_strings(char **strings, sow_index n);
 /** A string attribute (or array of them): *out NULL and SOW_OK when absent or of another kind. Caller frees. */
 SOW_MUST_CHECK sow_status sow_i_h5_attribute(char **out, hid_t object, const char *name, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_h5_attribute_list(char ***out, sow_index *n, hid_t object, const char *name, sow_error *err);
+/** Exactly n integers of an attribute: 1, or 0 when it is absent or something else. */
+int sow_i_h5_integers(int64_t *out, sow_index n, hid_t object, const char *name);
 
 #endif
