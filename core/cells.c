@@ -101,6 +101,6 @@ sow_index sow_cells_of(const sow_index **list, const sow_cells *cells, sow_index
     assert(cells->group_start && "sow_cells_index comes first");
     assert(perturbation >= SOW_CONTROL && perturbation < cells->n_perturbations && context >= 0 && context < cells->n_contexts);
     sow_index group = context * (cells->n_perturbations + 1) + perturbation + 1;
-    *list = cells->order + cells->group_start[group];
+    if (list) *list = cells->order + cells->group_start[group];
     return cells->group_start[group + 1] - cells->group_start[group];
 }

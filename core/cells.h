@@ -53,7 +53,7 @@ void sow_cell_matrix_clear(sow_cell_matrix *m);
 void sow_cells_clear(sow_cells *cells);
 /** (Re)build the index. Cost n log n. */
 SOW_MUST_CHECK sow_status sow_cells_index(sow_cells *cells, sow_index n_perturbations, sow_index n_contexts, sow_error *err);
-/** Positions of the cells of a perturbation (or SOW_CONTROL) in a context, ascending; borrowed; returns how many. */
+/** Positions of the cells of a perturbation (or SOW_CONTROL) in a context, ascending; borrowed; returns how many. `list` may be NULL. */
 sow_index sow_cells_of(const sow_index **list, const sow_cells *cells, sow_index perturbation, sow_index context);
 
 #ifdef __cplusplus
