@@ -32,6 +32,35 @@ static sow_index had_before(const sow_campaign *c, sow_index q)
     return n;
 }
 
+/* Shares of the controls follow from the number of rounds; when rounds were added to a campaign under way they overlap with what was handed out. */
+static sow_status drop_used_controls(sow_measurements *m, const sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *used = NULL, n_used = 0, kept = 0;
+    if (!c->cells) return SOW_OK;
+    SOW_TRY(sow_i_controls_so_far(&used, &n_used, c, err));
+    for (sow_index i = 0, k = 0; i < m->n_control; i++) { /* both ascend */
+        while (k < n_used && used[k] < m->control[i])
+            k++;
+        kept += k == n_used || used[k] != m->control[i];
+    }
+    if (kept == m->n_control) goto done;
+    if (kept < 2) {
+        sow_log(env, SOW_LOG_WARN, "controls of earlier rounds are handed out again: rounds were added, and the screen has no others");
+        goto done;
+    }
+    kept = 0;
+    for (sow_index i = 0, k = 0; i < m->n_control; i++) {
+        while (k < n_used && used[k] < m->control[i])
+            k++;
+        if (k == n_used || used[k] != m->control[i]) m->control[kept++] = m->control[i];
+    }
+    m->n_control = kept;
+done:
+    free(used);
+    return st;
+}
+
 sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -48,6 +77,7 @@ sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *
         for (sow_index i = 0; i < r->n; i++)
             requests[i] = (sow_request){r->pick[i].perturbation, c->target, r->pick[i].planned_cells, had_before(c, r->pick[i].perturbation)};
         SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, r->n, round, err));
+        SOW_TRY(drop_used_controls(&m, c, env, err));
         json_t *results = json_array();
         for (sow_index i = 0; i < m.n; i++) {
             const sow_measurement *x = &m.item[i];

@@ -221,3 +221,60 @@ measured_rows() {
         grep "^$name," whole.csv
     done
 }
+
+# cells_folder FOLDER: single cells in the 10x layout with their labels (labels.csv): 12 perturbations G01 ... of 24 cells in "here", 6 of them in "there",
+# 60 controls each, 30 genes (G01 ... G12 among them), two lanes
+cells_folder() {
+    mkdir -p "$1"
+    awk -v dir="$1" 'BEGIN {
+        genes = 30
+        for (g = 1; g <= genes; g++) {
+            name = g <= 12 ? sprintf("G%02d", g) : sprintf("X%02d", g)
+            printf "ID%02d\t%s\tGene Expression\n", g, name > (dir "/features.tsv")
+        }
+        print "barcode,gene,line,lane" > (dir "/labels.csv")
+        n = 0; entries = 0
+        for (c = 0; c < 2; c++) for (p = 0; p <= (c ? 6 : 12); p++) for (k = 0; k < (p ? 24 : 60); k++) {
+            n++
+            barcode = sprintf("B%04d-1", n)
+            print barcode > (dir "/barcodes.tsv")
+            print barcode "," (p ? sprintf("G%02d", p) : "nt") "," (c ? "there" : "here") ",L" (k % 2) > (dir "/labels.csv")
+            for (g = 1; g <= genes; g++) {
+                v = 1 + (n * 31 + g * 17 + n * g) % 7
+                if (g == p) v = int(v / 3)
+                if (p && g == 13 + (p * 5) % 17) v += 6
+                if (p && g == 13 + (p * 3 + 1) % 17) v = int(v / 4)
+                if (v > 0) { entries++; row[entries] = g " " n " " v }
+            }
+        }
+        print "%%MatrixMarket matrix coordinate integer general" > (dir "/matrix.mtx")
+        print genes, n, entries > (dir "/matrix.mtx")
+        for (i = 1; i <= entries; i++) print row[i] > (dir "/matrix.mtx")
+    }'
+}
+
+# on_cells [FILE]: a small campaign that replays single cells; writes its data beside it
+on_cells() {
+    cells_folder screen
+    awk 'BEGIN { print "gene,x,y"; for (p = 1; p <= 12; p++) printf "G%02d,%.4f,%.4f\n", p, (p * 5 % 17) / 17, (p * 3 % 17) / 17 }' > layout.csv
+    cat > "${1:-cells.yaml}" <<YAML
+sower: 1
+name: cells
+seed: 3
+data:
+  sources:
+    - {file: screen, labels: screen/labels.csv, role: target, context: {column: line}, contexts: [here], perturbation: {column: gene, control: nt}, technical_batch: lane}
+    - {file: screen, labels: screen/labels.csv, role: reference, context: {column: line}, contexts: [there], perturbation: {column: gene, control: nt}, technical_batch: lane}
+readout: {kind: cells}
+features: {min_cells_per_perturbation: 8}
+priors:
+  - {name: layout, file: layout.csv, key: gene}
+model: {kind: gp, iterations: 10}
+acquisition: {strategy: max-variance}
+rounds: {initial: {size: 4, strategy: random}, batches: [3]}
+oracle: {kind: replay, held_out: {count: 3}}
+design: {guides_per_target: 2, cells_per_perturbation: 20, control_share: 0.2}
+costs: {per_round: 100, per_cell: 0.01}
+evaluation: {de_genes: 8}
+YAML
+}

@@ -210,6 +210,27 @@ Test(cells, survive_an_interruption_after_the_space_was_recorded)
     sow_config_destroy(config);
 }
 
+Test(cells, have_new_controls_in_rounds_that_were_added)
+{
+    cell_recipe recipe = CELL_RECIPE;
+    play(cells_yaml, &recipe, "r");
+    char *longer = replaced(cells_yaml, "batches: [3, 2]", "batches: [3, 2, 1]");
+    sow_config *config = config_of(longer, &recipe);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "r");
+    MUST(sow_campaign_run(c, NULL, &err));
+    unsigned char *seen = calloc((size_t)c->cells->table.n, 1);
+    cr_expect_gt(c->round[3].n_control, 1);
+    for (sow_index r = 0; r < 4; r++)
+        for (sow_index i = 0; i < c->round[r].n_control; i++) {
+            cr_expect(!seen[c->round[r].control[i]], "control %d twice", (int)c->round[r].control[i]);
+            seen[c->round[r].control[i]] = 1;
+        }
+    free(seen);
+    close_campaign(c);
+    sow_config_destroy(config);
+    free(longer);
+}
+
 static json_t *report_of(const char *yaml, const cell_recipe *recipe)
 {
     sow_config *config = config_of(yaml, recipe);
@@ -278,14 +299,17 @@ Test(cells, of_too_few_are_not_in_the_pool_and_say_so)
 static sow_campaign *at_the_bench(sow_config **config)
 {
     cell_recipe recipe = CELL_RECIPE;
-    static char text[4096];
-    scratch_write("list.csv", "gene,line\nP00,here\nP01,here\nP02,here\nP03,here\nP04,here\nP05,here\nP06,here\nP07,here\nP08,here\n");
+    char list[400] = "gene,line\n";
+    for (int i = 0; i < C_PERTURBATIONS; i++)
+        sprintf(list + strlen(list), "P%02d,here\n", i);
+    scratch_write("list.csv", list);
     char *listed = replaced(cells_yaml, "file: cells.h5ad", "file: list.csv");
-    snprintf(text, sizeof text, "%s", at_lab(replaced(listed, "{kind: replay, held_out: {count: 4}}", "{kind: replay, held_out: {fraction: 0.2}}")));
-    *config = config_of(text, &recipe);
+    char *asked = replaced(listed, "oracle: {kind: replay, held_out: {count: 4}}", "oracle: {kind: lab}");
+    *config = config_of(asked, &recipe);
     sow_campaign *c = open_campaign(*config, SOW_CAMPAIGN_WRITE, "lab");
     MUST(sow_campaign_plan(c, NULL, &err));
     free(listed);
+    free(asked);
     return c;
 }
 
@@ -293,12 +317,16 @@ Test(cells, of_a_lab_are_kept_in_the_campaign_and_read_again)
 {
     sow_config *config = NULL;
     sow_campaign *c = at_the_bench(&config);
-    cell_recipe bench = {.seed = 7, .contexts = 1, .first = 0, .last = 9, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    cell_recipe bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
     sow_record_summary summary;
     write_cells("bench.h5ad", &bench);
-    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 0, &summary, NULL, &err));
-    cr_expect_eq(summary.recorded, 9);
-    cr_expect_eq(summary.unplanned, 5);
+    int planned = 0;
+    for (sow_index i = 0; i < c->round[0].n; i++)
+        planned += atoi(sow_i_name(c, c->round[0].pick[i].perturbation) + 1) < 10;
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    cr_expect_eq(summary.recorded, 10);
+    cr_expect_eq(summary.unplanned, 10 - planned);
+    cr_expect_eq(summary.failed, 4 - planned);
     cr_expect(c->cells->frozen && c->round[0].evaluated);
     cr_expect_eq(c->round[0].n_control, 40);
     remove(scratch_path("bench.h5ad"));
@@ -317,15 +345,14 @@ Test(cells, of_a_lab_are_refused_whole_when_anything_is_wrong)
 {
     sow_config *config = NULL;
     sow_campaign *c = at_the_bench(&config);
-    cell_recipe bench = {.seed = 7, .contexts = 1, .first = 0, .last = 9, .cells = 32, .controls = 0, .boost = 1, .drop_gene = -1};
+    cell_recipe bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 0, .boost = 1, .drop_gene = -1};
     sow_record_summary summary;
     write_cells("bad.h5ad", &bench);
     cr_expect_eq(sow_campaign_record(c, scratch_path("bad.h5ad"), 0, &summary, NULL, &err), SOW_E_DATA);
     cr_expect(strstr(err.message, "nt") != NULL, "%s", err.message);
     bench.controls = 40;
-    bench.last = C_PERTURBATIONS;
     write_cells("fine.h5ad", &bench);
-    MUST(sow_campaign_record(c, scratch_path("fine.h5ad"), 0, &summary, NULL, &err));
+    MUST(sow_campaign_record(c, scratch_path("fine.h5ad"), 1, &summary, NULL, &err));
     MUST(sow_campaign_plan(c, NULL, &err));
     bench.drop_gene = 20;
     bench.seed = 8;
