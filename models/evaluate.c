@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
-#include "core/stats.h"
+#include "models/evaluate_internal.h"
 
 enum { DRAWS = 500, TOP = 20 };
 static const double LEVEL = 0.95;
@@ -14,9 +14,8 @@ static const double Z90 = 1.6448536269514722; /* 95 % point of the standard norm
 
 static double change(const double *x, const double *reference, sow_index j) { return reference ? x[j] - reference[j] : x[j]; }
 
-/* Pearson over the features in `set` [n], or over 0..n-1 but `own` when set is NULL. Two passes. */
-static double pearson_over(const double *truth, const double *mean, const double *reference, const sow_index *set, sow_index n,
-                           sow_index own)
+/* Two passes. */
+double sow_i_pearson_over(const double *truth, const double *mean, const double *reference, const sow_index *set, sow_index n, sow_index own)
 {
     double mt = 0, mm = 0, tt = 0, mp = 0, tm = 0;
     sow_index used = 0;
@@ -46,7 +45,7 @@ static double pearson_over(const double *truth, const double *mean, const double
 
 double sow_metric_pearson(const double *truth, const double *mean, const double *reference, sow_index own, sow_index d)
 {
-    return pearson_over(truth, mean, reference, NULL, d, own);
+    return sow_i_pearson_over(truth, mean, reference, NULL, d, own);
 }
 
 double sow_metric_rmse(const double *truth, const double *mean, sow_index own, sow_index d)
@@ -61,7 +60,7 @@ double sow_metric_rmse(const double *truth, const double *mean, sow_index own, s
     return used > 0 ? sqrt(s / (double)used) : (double)NAN;
 }
 
-static int sign_of(double x) { return (x > 0) - (x < 0); }
+int sow_i_sign(double x) { return (x > 0) - (x < 0); }
 
 double sow_metric_direction(const double *truth, const double *mean, const double *reference, sow_index own, sow_index d)
 {
@@ -69,7 +68,7 @@ double sow_metric_direction(const double *truth, const double *mean, const doubl
     for (sow_index j = 0; j < d; j++) {
         if (j == own) continue;
         used++;
-        same += sign_of(change(truth, reference, j)) == sign_of(change(mean, reference, j));
+        same += sow_i_sign(change(truth, reference, j)) == sow_i_sign(change(mean, reference, j));
     }
     return used > 0 ? (double)same / (double)used : (double)NAN;
 }
@@ -99,7 +98,7 @@ sow_status sow_metric_pearson_top(double *out, const double *truth, const double
     qsort(order, (size_t)n, sizeof *order, larger_first);
     if (n > top) n = top;
     for (sow_index i = 0; i < n; i++) set[i] = order[i].feature;
-    *out = pearson_over(truth, mean, reference, set, n, -1);
+    *out = sow_i_pearson_over(truth, mean, reference, set, n, -1);
 done:
     free(order);
     free(set);
@@ -120,8 +119,7 @@ static void put(sow_metric *out, sow_index *n_out, const char *name, sow_interva
     out[(*n_out)++] = (sow_metric){name, v.value, v.low, v.high};
 }
 
-/* Bootstrap mean of the defined values of x [n]; all NaN when there is none. x is reordered. */
-static sow_status mean_of_defined(sow_interval *out, double *x, sow_index n, sow_rng *rng, sow_error *err)
+sow_status sow_i_mean_of_defined(sow_interval *out, double *x, sow_index n, sow_rng *rng, sow_error *err)
 {
     sow_index used = 0;
     for (sow_index i = 0; i < n; i++)
@@ -195,8 +193,8 @@ static sow_status bootstrap_density(sow_metric *out, sow_index *n_out, const dou
         density[i] = v > 0 ? 0.5 * (log(2 * 3.14159265358979323846 * v) + e * e / v) : (double)NAN;
         inside[i] = v > 0 ? (fabs(e) <= Z90 * sqrt(v) ? 1.0 : 0.0) : (double)NAN;
     }
-    SOW_TRY(mean_of_defined(&nll, density, n, rng, err));
-    SOW_TRY(mean_of_defined(&coverage, inside, n, rng, err));
+    SOW_TRY(sow_i_mean_of_defined(&nll, density, n, rng, err));
+    SOW_TRY(sow_i_mean_of_defined(&coverage, inside, n, rng, err));
     put(out, n_out, "nll", nll);
     put(out, n_out, "coverage90", coverage);
 done:
@@ -243,7 +241,7 @@ sow_status sow_evaluate_profile(sow_metric *out, sow_index *n_out, const double 
     }
     for (int k = 0; k < N_PROFILE; k++) {
         sow_interval value;
-        SOW_TRY(mean_of_defined(&value, v + k * n, n, rng, err));
+        SOW_TRY(sow_i_mean_of_defined(&value, v + k * n, n, rng, err));
         put(out, n_out, profile_metric[k], value);
     }
 done:

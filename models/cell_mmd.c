@@ -1,0 +1,400 @@
+/* MMD of one perturbation's predicted and measured cells.
+ *
+ * The unbiased MMD is A + B - 2 C with the mean kernel between different predicted cells (A), different measured cells (B), and across (C). B depends on the
+ * truth only and is kept. Of shifted controls, A is that of the controls, since a shift moves no two of them apart, and a distance across is
+ *     |c + s - t|^2 = |c - t|^2 + 2 s.(c - t) + |s|^2
+ * with |c - t|^2 kept: a model costs 512 x d + d x cells operations an item instead of 512 x d x cells, and no cells are made.
+ *
+ * Cells enter less the mean of the controls, so that single precision loses nothing (core/mmd_many.c); own genes are set to 0 on both sides, which leaves them
+ * out of every distance. Kernels and their sums are in double. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/linalg.h"
+#include "core/memory.h"
+#include "core/mmd_internal.h"
+#include "models/evaluate_cells_internal.h"
+
+static const double published_sigma_de = 200, published_sigma_all = 1500;
+
+static const float *row_of(const sow_i_sample *s, sow_index i)
+{
+    return s->x + (s->row ? s->row[i] : i) * s->d;
+}
+
+static double value_of(const sow_i_sample *s, const float *row, sow_index gene)
+{
+    return s->shift ? (double)(float)((double)row[gene] + s->shift[gene]) : (double)row[gene];
+}
+
+void sow_i_gather(float *out, const sow_i_sample *s, const sow_i_genes *genes, const sow_i_truth_item *own, const double *centre)
+{
+    sow_index width = genes ? genes->n : s->d;
+    for (sow_index i = 0; i < s->n; i++) {
+        const float *row = row_of(s, i);
+        float *to = out + i * width;
+        for (sow_index j = 0; j < width; j++) {
+            sow_index gene = genes ? genes->gene[j] : j;
+            to[j] = (float)(value_of(s, row, gene) - centre[gene]);
+        }
+        for (sow_index k = 0; own && k < own->n_own; k++) to[own->own[k]] = 0;
+    }
+}
+
+/* ---- mean kernels ---- */
+
+static double positive(double squared) { return squared > 0 ? squared : 0; }
+
+/* Mean kernel between different rows of z [n >= 2, width]. */
+static sow_status mean_within(double *out, const float *z, sow_index n, sow_index width, double sigma, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double widest = sow_i_mmd_widest(sigma, SOW_I_KERNELS), sum = 0;
+    float *gram = NULL;
+    SOW_NEW(gram, n * n);
+    SOW_TRY(sow_gram_f32(NULL, n, width, z, width, 0, gram, n, err));
+    for (sow_index i = 1; i < n; i++) {
+        double row = 0, own = (double)gram[i * n + i];
+        for (sow_index j = 0; j < i; j++)
+            row += sow_i_mmd_kernels(positive(own + (double)gram[j * n + j] - 2 * (double)gram[i * n + j]), widest, SOW_I_KERNELS);
+        sum += row;
+    }
+    *out = 2 * sum / ((double)n * (double)(n - 1));
+done:
+    free(gram);
+    return st;
+}
+
+static double squared_norm(const float *z, sow_index width)
+{
+    double s = 0;
+    for (sow_index j = 0; j < width; j++) s += (double)z[j] * (double)z[j];
+    return s;
+}
+
+/* |a|^2 without the own genes: rows of the sample of controls hold them. */
+static double squared_norm_kept(const float *z, sow_index width, const sow_i_truth_item *own)
+{
+    double s = squared_norm(z, width);
+    for (sow_index k = 0; own && k < own->n_own; k++) s -= (double)z[own->own[k]] * (double)z[own->own[k]];
+    return s;
+}
+
+/* Squared distances of rows of a [n, width] from rows of b [m, width] into out [n, m]. The genes `own` (or NULL) are 0 in b and do not count in a. */
+static sow_status distances_across(float *out, const float *a, sow_index n, const float *b, sow_index m, sow_index width, const sow_i_truth_item *own,
+                                   sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *norm = NULL;
+    SOW_NEW(norm, m);
+    for (sow_index j = 0; j < m; j++) norm[j] = squared_norm(b + j * width, width);
+    SOW_TRY(sow_gemm_f32(NULL, 0, 1, n, m, width, -2, a, width, b, width, 0, out, m, err));
+    for (sow_index i = 0; i < n; i++) {
+        double of_a = squared_norm_kept(a + i * width, width, own);
+        for (sow_index j = 0; j < m; j++) out[i * m + j] = (float)positive(of_a + norm[j] + (double)out[i * m + j]);
+    }
+done:
+    free(norm);
+    return st;
+}
+
+static double mean_across(const float *squared, sow_index n, sow_index m, double sigma)
+{
+    double widest = sow_i_mmd_widest(sigma, SOW_I_KERNELS), sum = 0;
+    for (sow_index i = 0; i < n; i++) {
+        double row = 0;
+        for (sow_index j = 0; j < m; j++) row += sow_i_mmd_kernels((double)squared[i * m + j], widest, SOW_I_KERNELS);
+        sum += row;
+    }
+    return sum / ((double)n * (double)m);
+}
+
+/* ---- what depends on the truth ---- */
+
+double sow_i_bandwidth(const double *variance, sow_i_genes genes)
+{
+    double s = 0; /* the mean of |x - x'|^2 over pairs is twice the sum of variances (n - 1 in the denominator) */
+    for (sow_index i = 0; i < genes.n; i++) s += variance[genes.gene[i]];
+    return 2 * s;
+}
+
+/* From the controls; where they do not vary (or are fewer than two), from the measured cells; else none. */
+static double bandwidth_of(const sow_truth *t, const double *truth_variance, sow_i_genes genes)
+{
+    double sigma = t->control_variance ? sow_i_bandwidth(t->control_variance, genes) : 0;
+    if (!(sigma > 0)) sigma = sow_i_bandwidth(truth_variance, genes);
+    return sigma > 0 && isfinite(sigma) ? sigma : (double)NAN;
+}
+
+static void variances(double *out, const float *x, sow_index n, sow_index d, const double *mean)
+{
+    for (sow_index j = 0; j < d; j++) out[j] = 0;
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index j = 0; j < d; j++) {
+            double e = (double)x[i * d + j] - mean[j];
+            out[j] += e * e;
+        }
+    for (sow_index j = 0; j < d; j++) out[j] = n > 1 ? out[j] / (double)(n - 1) : 0;
+}
+
+/* Mean kernel between different controls of the sample, own genes left out: one matrix of distances serves every item. */
+static double mean_within_controls(const sow_truth *t, const sow_i_truth_item *item)
+{
+    sow_index n = t->n_near;
+    const float *g = t->near_gram;
+    double widest = sow_i_mmd_widest(item->sigma_all, SOW_I_KERNELS), sum = 0;
+    if (n < 2 || !(item->sigma_all > 0)) return NAN;
+    for (sow_index i = 1; i < n; i++) {
+        double row = 0;
+        for (sow_index j = 0; j < i; j++) {
+            double squared = (double)g[i * n + i] + (double)g[j * n + j] - 2 * (double)g[i * n + j];
+            for (sow_index k = 0; k < item->n_own; k++) {
+                double apart = (double)t->near[i * t->d + item->own[k]] - (double)t->near[j * t->d + item->own[k]];
+                squared -= apart * apart;
+            }
+            row += sow_i_mmd_kernels(positive(squared), widest, SOW_I_KERNELS);
+        }
+        sum += row;
+    }
+    return 2 * sum / ((double)n * (double)(n - 1));
+}
+
+static sow_i_sample measured(const sow_truth *t, const sow_i_truth_item *item)
+{
+    return (sow_i_sample){item->truth, t->d, item->row, item->n_row, NULL};
+}
+
+static sow_i_sample near_controls(const sow_truth *t, const double *shift)
+{
+    return (sow_i_sample){t->control, t->d, t->near_row, t->n_near, shift};
+}
+
+/* Mean kernel between different cells of a sample, and the cells themselves if `keep`. */
+static sow_status mean_within_sample(double *out, float **keep, const sow_i_sample *s, const sow_i_genes *genes, const sow_i_truth_item *own, const sow_truth *t,
+                                     double sigma, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index width = genes ? genes->n : s->d;
+    float *z = NULL;
+    *out = NAN;
+    SOW_NEW(z, s->n * width);
+    sow_i_gather(z, s, genes, own, t->control_mean);
+    if (s->n > 1 && sigma > 0) SOW_TRY(mean_within(out, z, s->n, width, sigma, err));
+    if (keep) {
+        *keep = z;
+        z = NULL;
+    }
+done:
+    free(z);
+    return st;
+}
+
+sow_status sow_i_prepare_mmd(sow_i_truth_item *item, const sow_truth *t, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_genes all = {item->kept, item->n_kept}, de = {item->de, item->n_de};
+    sow_i_sample truth = measured(t, item), control = near_controls(t, NULL);
+    double *variance = NULL;
+    float *z = NULL;
+    SOW_NEW(variance, t->d);
+    variances(variance, item->truth, item->n, t->d, item->mean);
+    item->sigma_all = bandwidth_of(t, variance, all);
+    item->sigma_de = bandwidth_of(t, variance, de);
+    SOW_TRY(mean_within_sample(&item->truth_all, &z, &truth, NULL, item, t, item->sigma_all, err));
+    SOW_TRY(mean_within_sample(&item->truth_de, NULL, &truth, &de, NULL, t, item->sigma_de, err));
+    SOW_TRY(mean_within_sample(&item->control_de, NULL, &control, &de, NULL, t, item->sigma_de, err));
+    item->control_all = mean_within_controls(t, item);
+    SOW_NEW(item->across, t->n_near * item->n_row);
+    SOW_TRY(distances_across(item->across, t->near, t->n_near, z, item->n_row, t->d, item, err));
+done:
+    free(variance);
+    free(z);
+    return st;
+}
+
+/* ---- of a model ---- */
+
+static double unbiased(double predicted, double truth, double across)
+{
+    return predicted + truth - 2 * across;
+}
+
+/* Predicted cells, on all genes or on `genes`. */
+static sow_status mmd_of_cells(double *out, const sow_truth *t, const sow_i_truth_item *item, const sow_i_sample *predicted, const sow_i_genes *genes, double sigma,
+                               double truth_within, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_sample truth = measured(t, item);
+    const sow_i_truth_item *own = genes ? NULL : item;
+    sow_index width = genes ? genes->n : t->d;
+    double within;
+    float *a = NULL, *b = NULL, *squared = NULL;
+    *out = NAN;
+    if (predicted->n < 2 || truth.n < 2 || !(sigma > 0)) goto done;
+    SOW_TRY(mean_within_sample(&within, &a, predicted, genes, own, t, sigma, err));
+    SOW_NEW(b, truth.n * width);
+    SOW_NEW(squared, predicted->n * truth.n);
+    sow_i_gather(b, &truth, genes, own, t->control_mean);
+    SOW_TRY(distances_across(squared, a, predicted->n, b, truth.n, width, NULL, err));
+    *out = unbiased(within, truth_within, mean_across(squared, predicted->n, truth.n, sigma));
+done:
+    free(a);
+    free(b);
+    free(squared);
+    return st;
+}
+
+/* s.z of every row of z [n, d] into out [n]. */
+static sow_status project(float *out, const float *shift, const float *z, sow_index n, sow_index d, sow_error *err)
+{
+    return sow_gemm_f32(NULL, 0, 1, 1, n, d, 1, shift, d, z, d, 0, out, n, err);
+}
+
+/* All genes of the controls moved by `shift`, from kept distances. */
+static sow_status mmd_of_shift(double *out, const sow_truth *t, const sow_i_truth_item *item, const double *shift, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_sample truth = measured(t, item);
+    sow_index n = t->n_near, m = item->n_row;
+    float *s = NULL, *z = NULL, *along_control = NULL, *along_truth = NULL, *squared = NULL;
+    *out = NAN;
+    if (n < 2 || m < 2 || !(item->sigma_all > 0)) goto done;
+    SOW_NEW(s, t->d);
+    SOW_NEW(z, m * t->d);
+    SOW_NEW(along_control, n);
+    SOW_NEW(along_truth, m);
+    SOW_NEW(squared, n * m);
+    for (sow_index j = 0; j < t->d; j++) s[j] = (float)shift[j];
+    for (sow_index k = 0; k < item->n_own; k++) s[item->own[k]] = 0;
+    sow_i_gather(z, &truth, NULL, item, t->control_mean);
+    SOW_TRY(project(along_control, s, t->near, n, t->d, err));
+    SOW_TRY(project(along_truth, s, z, m, t->d, err));
+    double length = squared_norm(s, t->d);
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index j = 0; j < m; j++)
+            squared[i * m + j] = (float)positive((double)item->across[i * m + j] + 2 * ((double)along_control[i] - (double)along_truth[j]) + length);
+    *out = unbiased(item->control_all, item->truth_all, mean_across(squared, n, m, item->sigma_all));
+done:
+    free(s);
+    free(z);
+    free(along_control);
+    free(along_truth);
+    free(squared);
+    return st;
+}
+
+/* The few DE genes of the controls moved by `shift`: the cells are made, but not compared with each other. */
+static sow_status mmd_de_of_shift(double *out, const sow_truth *t, const sow_i_truth_item *item, const double *shift, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_genes de = {item->de, item->n_de};
+    sow_i_sample truth = measured(t, item), moved = near_controls(t, shift);
+    float *a = NULL, *b = NULL, *squared = NULL;
+    *out = NAN;
+    if (moved.n < 2 || truth.n < 2 || !(item->sigma_de > 0)) goto done;
+    SOW_NEW(a, moved.n * de.n);
+    SOW_NEW(b, truth.n * de.n);
+    SOW_NEW(squared, moved.n * truth.n);
+    sow_i_gather(a, &moved, &de, NULL, t->control_mean);
+    sow_i_gather(b, &truth, &de, NULL, t->control_mean);
+    SOW_TRY(distances_across(squared, a, moved.n, b, truth.n, de.n, NULL, err));
+    *out = unbiased(item->control_de, item->truth_de, mean_across(squared, moved.n, truth.n, item->sigma_de));
+done:
+    free(a);
+    free(b);
+    free(squared);
+    return st;
+}
+
+/* ---- as published ---- */
+
+sow_status sow_i_mmd_batches(double *mean, double *each, const double *x, const double *y, sow_index m, sow_index d, double sigma, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_mmd_options options = {.sigma = sigma, .kernels = SOW_I_KERNELS, .unbiased = 0};
+    sow_index batches = m / SOW_I_BATCH;
+    double sum = 0;
+    *mean = NAN;
+    for (sow_index b = 0; b < batches; b++) {
+        double value;
+        SOW_TRY(sow_mmd(&value, x + b * SOW_I_BATCH * d, SOW_I_BATCH, y + b * SOW_I_BATCH * d, SOW_I_BATCH, d, &options, NULL, err));
+        if (each) each[b] = value;
+        sum += value;
+    }
+    if (batches > 0) *mean = sum / (double)batches;
+done:
+    return st;
+}
+
+/* m rows of a sample in random order. */
+static sow_status draw_in_order(double **out, const sow_i_sample *s, sow_i_genes genes, sow_index m, const sow_truth *t, sow_index item, int which, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_rng rng = sow_i_metric_rng(&t->options, item, which);
+    sow_index *perm = NULL;
+    SOW_NEW(perm, s->n);
+    SOW_NEW(*out, m * genes.n);
+    for (sow_index i = 0; i < s->n; i++) perm[i] = i;
+    sow_rng_permute(&rng, perm, s->n);
+    for (sow_index i = 0; i < m; i++)
+        for (sow_index j = 0; j < genes.n; j++) (*out)[i * genes.n + j] = value_of(s, row_of(s, perm[i]), genes.gene[j]);
+done:
+    free(perm);
+    return st;
+}
+
+static sow_status published_mmd(double *out, const sow_truth *t, sow_index i, const sow_i_sample *predicted, sow_i_genes genes, double sigma, int which_p, int which_t,
+                                sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_sample truth = {t->item[i].truth, t->d, NULL, t->item[i].n, NULL};
+    sow_index m = predicted->n < truth.n ? predicted->n : truth.n;
+    double *x = NULL, *y = NULL;
+    *out = NAN;
+    if (m < SOW_I_BATCH || genes.n == 0) goto done;
+    SOW_TRY(draw_in_order(&x, predicted, genes, m, t, i, which_p, err));
+    SOW_TRY(draw_in_order(&y, &truth, genes, m, t, i, which_t, err));
+    SOW_TRY(sow_i_mmd_batches(out, NULL, x, y, m, genes.n, sigma, err));
+done:
+    free(x);
+    free(y);
+    return st;
+}
+
+/* ---- both ---- */
+
+static sow_status default_mmd(double *value, const sow_truth *t, sow_index i, const sow_cells_item *p, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_truth_item *item = &t->item[i];
+    sow_i_genes de = {item->de, item->n_de};
+    sow_index *rows = NULL;
+    if (!p->predicted) {
+        SOW_TRY(mmd_of_shift(&value[SOW_I_MMD_ALL], t, item, p->shift, err));
+        SOW_TRY(mmd_de_of_shift(&value[SOW_I_MMD_DE], t, item, p->shift, err));
+        goto done;
+    }
+    sow_i_sample predicted = {.x = p->predicted, .d = t->d};
+    SOW_TRY(sow_i_draw_rows(&rows, &predicted.n, p->m, &t->options, i, SOW_I_DRAW_PREDICTED, err));
+    predicted.row = rows;
+    SOW_TRY(mmd_of_cells(&value[SOW_I_MMD_ALL], t, item, &predicted, NULL, item->sigma_all, item->truth_all, err));
+    SOW_TRY(mmd_of_cells(&value[SOW_I_MMD_DE], t, item, &predicted, &de, item->sigma_de, item->truth_de, err));
+done:
+    free(rows);
+    return st;
+}
+
+sow_status sow_i_item_mmd(double *value, const sow_truth *t, sow_index i, const sow_cells_item *p, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_truth_item *item = &t->item[i];
+    if (t->options.mode == SOW_EVALUATE_DEFAULT) return default_mmd(value, t, i, p, err);
+    sow_i_sample predicted = {p->predicted ? p->predicted : t->control, t->d, NULL, p->predicted ? p->m : t->n_control, p->predicted ? NULL : p->shift};
+    SOW_TRY(published_mmd(&value[SOW_I_MMD_DE], t, i, &predicted, (sow_i_genes){item->de, item->n_de}, published_sigma_de, SOW_I_DRAW_PREDICTED_DE,
+                          SOW_I_DRAW_TRUE_DE, err));
+    SOW_TRY(published_mmd(&value[SOW_I_MMD_ALL], t, i, &predicted, (sow_i_genes){item->kept, item->n_kept}, published_sigma_all, SOW_I_DRAW_PREDICTED_ALL,
+                          SOW_I_DRAW_TRUE_ALL, err));
+done:
+    return st;
+}
