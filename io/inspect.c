@@ -155,10 +155,11 @@ static sow_status inspect_folder(sow_inspection *in, const char *path, sow_error
     in->labels = find_labels(path);
     if (in->labels) {
         SOW_TRY(sow_i_frame_open(&f, in->labels, 0, err));
+        in->rows = f.n_rows;
         SOW_TRY(describe_columns(in, &f, err));
         SOW_TRY(sow_i_inspect_guess(in, &f, err));
     } else {
-        SOW_TRY(sow_i_inspect_matrices(in, &f, err));
+        SOW_TRY(sow_i_inspect_are_cells(in, &f, err));
     }
     in->rows = in->matrix[0].n_cells;
     in->width = in->matrix[0].n_genes;

@@ -46,7 +46,7 @@ static const char *const controls[] = {"non targeting", "nontargeting", "non tar
                                        "negctrl",       "ntc",          "control",               "dmso",       "vehicle",          "untreated",
                                        "unperturbed",   "untransduced", "scramble",              "scrambled",  "safe targeting",   "mock",
                                        "nt",            "ctrl",         "ctl",                   NULL};
-enum { N_SURE_CONTROLS = 18, GENE_WIDE = 5000, CELLS_OF_ONE = 20 }; /* CTRL is also a gene: one row of it in a genome-wide table is no control */
+enum { N_SURE_CONTROLS = 18, GENE_WIDE = 5000 }; /* CTRL is also a gene: one row of it in a genome-wide table is no control */
 /* Cell lines whose name in a file's name says the context. */
 static const char *const cell_lines[] = {"K562", "RPE1", "THP1", "Jurkat", "HepG2", "HEK293", "HEK293T", "A549", "MCF7", "U2OS", "HeLa", "A172", "T98G", "U87MG", "HCT116", "iPSC", "PBMC", NULL};
 
@@ -373,19 +373,6 @@ done:
     return st;
 }
 
-/* A sparse matrix holds cells; so does a dense one with many rows of each perturbation, when its numbers are such. */
-static sow_status are_cells(sow_inspection *in, const sow_i_frame *f, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    const int many = in->n_perturbations > 0 && in->rows > CELLS_OF_ONE * in->n_perturbations && in->width > 1;
-    in->chosen = in->target = -1;
-    if (in->kind != SOW_FILE_MTX && !in->x_is_sparse && !(in->x_is_dense && many)) goto done;
-    SOW_TRY(sow_i_inspect_matrices(in, f, err));
-    in->is_cells = in->kind == SOW_FILE_MTX || in->x_is_sparse || in->chosen >= 0;
-done:
-    return st;
-}
-
 sow_status sow_i_inspect_guess(sow_inspection *in, const sow_i_frame *f, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -397,7 +384,7 @@ sow_status sow_i_inspect_guess(sow_inspection *in, const sow_i_frame *f, sow_err
         SOW_TRY(set(&in->perturbation_column, in->column[column].name, err));
         SOW_TRY(guess_labels(in, f, column, err));
     }
-    SOW_TRY(are_cells(in, f, err));
+    SOW_TRY(sow_i_inspect_are_cells(in, f, err));
     mark(in, "significance", significance_hints, SOW_COLUMN_NUMBER, 0);
     mark(in, "guide", guide_hints, SOW_COLUMN_STRING, 0);
     mark(in, "replicate", replicate_hints, SOW_COLUMN_STRING, 1);
