@@ -65,6 +65,19 @@ static double pearson(const double *truth, const double *change, const double *c
     return sow_i_pearson_over(truth, change, centre, g.gene, g.n, -1);
 }
 
+/* Without the centre, on both sides. A prediction that is the centre itself (train-mean's) leaves nothing but the rounding of float cells: undefined, so 0. */
+static double centred(const double *truth, const double *change, const double *mean, const double *centre, sow_i_genes g)
+{
+    double left = 0, size = 0;
+    for (sow_index i = 0; i < g.n; i++) {
+        double off = change[g.gene[i]] - (centre ? centre[g.gene[i]] : 0);
+        left += off * off;
+        size += mean[g.gene[i]] * mean[g.gene[i]];
+    }
+    double r = left <= 1e-12 * size ? (double)NAN : pearson(truth, change, centre, g);
+    return isfinite(r) ? r : 0;
+}
+
 static double recall(const sow_i_truth_item *item, const double *change)
 {
     sow_index top[SOW_I_TOP], hits = 0;
@@ -78,12 +91,11 @@ static double recall(const sow_i_truth_item *item, const double *change)
 void sow_i_mean_metrics(double *value, const sow_truth *t, const sow_i_truth_item *item, const double *mean, const double *change)
 {
     sow_i_genes all = {item->kept, item->n_kept}, de = {item->de, item->n_de}, wilcoxon = {item->wilcoxon, item->n_wilcoxon};
-    double centred = pearson(item->change, change, t->centre, all);
     value[SOW_I_RMSE_DE] = sqrt(mean_squared(item->mean, mean, de));
     value[SOW_I_RMSE_ALL] = sqrt(mean_squared(item->mean, mean, all));
     value[SOW_I_PEARSON_DE] = pearson(item->change, change, NULL, de);
     value[SOW_I_PEARSON_ALL] = pearson(item->change, change, NULL, all);
-    value[SOW_I_PEARSON_CENTRED] = isfinite(centred) ? centred : 0;
+    value[SOW_I_PEARSON_CENTRED] = centred(item->change, change, mean, t->centre, all);
     value[SOW_I_DIRECTION_DE] = direction(item->change, change, de);
     value[SOW_I_R2_DE] = r2(item->mean, mean, de, t->options.mode);
     value[SOW_I_R2_ALL] = r2(item->mean, mean, all, t->options.mode);
