@@ -22,7 +22,6 @@ sow_status sow_cell_file_open(sow_cell_file **out, const sow_cell_file_options *
     sow_status st = SOW_OK;
     sow_cell_file *f = NULL;
     struct stat info;
-    (void)env;
     *out = NULL;
     SOW_NEW(f, 1);
     SOW_TRY(copy_text(&f->path, options->path, err));
@@ -33,7 +32,7 @@ sow_status sow_cell_file_open(sow_cell_file **out, const sow_cell_file_options *
     f->memory = options->memory <= 0 ? DEFAULT_MEMORY : options->memory < LEAST_MEMORY ? LEAST_MEMORY : options->memory;
     if (stat(f->path, &info) != 0) SOW_FAIL(err, SOW_E_IO, "%s: cannot open: %s", f->path, strerror(errno));
     if (S_ISDIR(info.st_mode) || sow_i_has_extension(f->path, ".mtx"))
-        SOW_TRY(sow_i_cell_open_mtx(f, err));
+        SOW_TRY(sow_i_cell_open_mtx(f, env, err));
     else
         SOW_TRY(sow_i_cell_open_h5ad(f, err));
     *out = f;

@@ -37,7 +37,7 @@ struct sow_cell_file {
 
 /** Fill everything of `f` but path, options and buffers; sets f->backend as soon as there is something to close. */
 SOW_MUST_CHECK sow_status sow_i_cell_open_h5ad(sow_cell_file *f, sow_error *err);
-SOW_MUST_CHECK sow_status sow_i_cell_open_mtx(sow_cell_file *f, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_cell_open_mtx(sow_cell_file *f, const sow_env *env, sow_error *err);
 /** Gene names into f->genes; SOW_E_DATA names those that come twice and says `advice`. A NULL name is SOW_E_DATA. */
 SOW_MUST_CHECK sow_status sow_i_cell_take_genes(sow_cell_file *f, char *const *name, sow_index n, const char *where, const char *advice, sow_error *err);
 /** f->capacity from f->memory and f->n_genes; SOW_E_DATA when there are more cells or genes than int32 can count. */

@@ -292,7 +292,7 @@ done:
 
 /* ---- cells, block by block ---- */
 
-enum { CHUNK = 65536 }; /* entries of a chunk */
+enum { CHUNK = 16384 }; /* entries of a chunk */
 
 struct sow_h5ad_writer {
     char *path, *beside;

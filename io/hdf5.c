@@ -64,7 +64,10 @@ sow_status sow_i_h5_dataset_open(sow_i_h5_dataset *out, hid_t parent, const char
     sow_status st = SOW_OK;
     sow_i_h5_dataset d = {.id = -1, .type = -1, .space = -1, .count = 1};
     hsize_t dims[H5S_MAX_RANK];
-    if (sow_i_h5_kind(parent, name) != H5I_DATASET) SOW_FAIL(err, SOW_E_DATA, "%s: no such dataset", where);
+    H5I_type_t kind = sow_i_h5_kind(parent, name);
+    if (kind == H5I_BADID && H5Lexists(parent, name, H5P_DEFAULT) > 0)
+        SOW_FAIL(err, SOW_E_DATA, "%s: cannot be opened; it is damaged, or written for a newer HDF5 (then write it again without libver='latest')", where);
+    if (kind != H5I_DATASET) SOW_FAIL(err, SOW_E_DATA, "%s: no such dataset", where);
     d.id = H5Dopen2(parent, name, H5P_DEFAULT);
     if (d.id >= 0) d.type = H5Dget_type(d.id);
     if (d.id >= 0) d.space = H5Dget_space(d.id);
