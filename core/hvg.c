@@ -8,8 +8,6 @@
 
 enum { N_BINS = 20 };
 static const double V3_SPAN = 0.3, ABSENT_MEAN = 1e-12;
-/* Sums in double leave about this much of a square where a gene does not vary at all. */
-static const double NO_VARIANCE = 1e-13;
 /* Two genes alone in a bin have normalised dispersions of plus and minus sqrt(1/2), up to rounding: that many bins tie, and the last bit must not decide. */
 static const double TIE = 1e-9;
 
@@ -29,21 +27,20 @@ static sow_status check_input(const sow_hvg_input *in, sow_error *err)
 sow_status sow_i_hvg_sums(double *sum, double *total, const sow_hvg_input *in, double progress_from, double progress_to, const sow_env *env, sow_error *err)
 {
     const sow_i_sum_kind kind = in->flavour == SOW_HVG_SEURAT_V3 ? SOW_I_SUM_COUNTS : is_log(in) ? SOW_I_SUM_EXPM1 : SOW_I_SUM_SHARES;
-    const sow_i_sums what = {.cells = in->cells, .cell = in->cell, .n = in->n, .counted = in->counted, .total = total, .progress_from = progress_from,
-                             .progress_to = progress_to};
+    const sow_i_sums what = {.cells = in->cells, .cell = in->cell, .n = in->n, .counted = in->counted, .total = total, .saying = "preparing",
+                             .from = progress_from, .to = progress_to};
     sow_status st = check_input(in, err);
-    return st == SOW_OK ? sow_i_sum_genes(sum, &what, kind, env, err) : st;
+    return st == SOW_OK ? sow_i_sum_cells(sum, &what, kind, env, err) : st;
 }
 
 static void moments(double *mean, double *variance, const double *sum, const sow_hvg_input *in, double scale)
 {
     const double n = (double)in->n;
     for (sow_index g = 0; g < sow_names_count(in->cells->genes); g++) {
-        const double a = sum[2 * g] * scale, b = sum[2 * g + 1] * scale * scale, around = b - a * a / n;
         mean[g] = variance[g] = NAN;
         if ((in->counted && !in->counted[g]) || (in->skip_absent && sum[2 * g] == 0)) continue;
-        mean[g] = a / n;
-        variance[g] = around > NO_VARIANCE * b ? around / (n - 1) : 0;
+        mean[g] = sum[2 * g] * scale / n;
+        variance[g] = sow_i_variance(sum[2 * g] * scale, sum[2 * g + 1] * scale * scale, n);
     }
 }
 
@@ -160,9 +157,9 @@ static sow_status v3_scores(double *score, const double *mean, const double *var
     SOW_NEW(sum, 2 * n_genes);
     SOW_TRY(expected_spread(spread, mean, variance, n_genes, err));
     for (sow_index g = 0; g < n_genes; g++) clip[g] = isnan(mean[g]) ? 0 : spread[g] * sqrt(n) + mean[g];
-    const sow_i_sums what = {.cells = in->cells, .cell = in->cell, .n = in->n, .counted = in->counted, .clip = clip, .progress_from = progress_from,
-                             .progress_to = progress_to};
-    SOW_TRY(sow_i_sum_genes(sum, &what, SOW_I_SUM_CLIPPED, env, err));
+    const sow_i_sums what = {.cells = in->cells, .cell = in->cell, .n = in->n, .counted = in->counted, .clip = clip, .saying = "preparing",
+                             .from = progress_from, .to = progress_to};
+    SOW_TRY(sow_i_sum_cells(sum, &what, SOW_I_SUM_CLIPPED, env, err));
     for (sow_index g = 0; g < n_genes; g++)
         score[g] = variance[g] > 0 ? (n * mean[g] * mean[g] + sum[2 * g + 1] - 2 * sum[2 * g] * mean[g]) / ((n - 1) * spread[g] * spread[g]) : NAN;
 done:

@@ -8,11 +8,7 @@
 #include "core/memory.h"
 #include "core/prepare_internal.h"
 
-enum {
-    ROWS_TILE = 64, /* cells a task prepares */
-    MEAN_TILE = 256, MEAN_SLOTS = 16, /* cells a partial sum takes in, and partial sums that are held at a time: memory does not grow with the cells */
-    SMALL_COUNTS = 64
-};
+enum { ROWS_TILE = 64 }; /* cells a task prepares */
 
 void sow_preparation_clear(sow_preparation *p)
 {
@@ -76,42 +72,6 @@ done:
     return st;
 }
 
-/* ---- one value ---- */
-
-/* How the counts of one cell become values. Most counts are small whole numbers, whose logarithms are remembered. */
-typedef struct {
-    int as_is, log1p;
-    double scale;
-    float known[SMALL_COUNTS]; /* negative = not yet */
-} cell_scale;
-
-static float scaled(const cell_scale *s, float count)
-{
-    const float x = (float)((double)count * s->scale);
-    return s->log1p ? log1pf(x) : x;
-}
-
-static inline float prepared(cell_scale *s, float count)
-{
-    if (s->as_is) return count;
-    if (count >= 0 && count < SMALL_COUNTS) {
-        const int k = (int)count;
-        if ((float)k == count) {
-            if (s->known[k] < 0) s->known[k] = scaled(s, count);
-            return s->known[k];
-        }
-    }
-    return scaled(s, count);
-}
-
-static void begin_cell(cell_scale *s, const sow_preparation *p, double total)
-{
-    s->as_is = isnan(p->target_sum);
-    s->log1p = p->log1p;
-    s->scale = total > 0 ? p->target_sum / total : 0;
-    for (int k = 0; k < SMALL_COUNTS; k++) s->known[k] = -1;
-}
-
 static sow_status check_positions(const sow_cells *cells, const sow_index *cell, sow_index n, sow_error *err)
 {
     if (n < 0) return SOW_ERROR(err, SOW_E_ARG, "%lld cells", (long long)n);
@@ -124,28 +84,40 @@ static sow_status check_positions(const sow_cells *cells, const sow_index *cell,
 /* ---- rows ---- */
 
 typedef struct {
-    float *out;
     const sow_preparation *p;
     const sow_cells *cells;
     const sow_index *cell;
     sow_index n;
+    sow_i_lookup lookup;
+    float *out;      /* dense: [n, d] */
+    int64_t *start;  /* sparse */
+    int32_t *column;
+    float *value;
 } rows_job;
+
+static sow_index last_of_tile(const rows_job *job, sow_index tile)
+{
+    return (tile + 1) * ROWS_TILE < job->n ? (tile + 1) * ROWS_TILE : job->n;
+}
+
+static int32_t column_of(const sow_i_cell *cell, sow_index j)
+{
+    return cell->column ? cell->column[cell->gene[j]] : cell->gene[j];
+}
 
 static sow_status prepare_rows(void *user, sow_index tile, sow_error *err)
 {
     const rows_job *job = user;
-    const sow_preparation *p = job->p;
     (void)err;
-    sow_index last = (tile + 1) * ROWS_TILE < job->n ? (tile + 1) * ROWS_TILE : job->n;
-    for (sow_index i = tile * ROWS_TILE; i < last; i++) {
-        float *row = job->out + i * p->d;
-        const sow_i_cell_view cell = sow_i_cell(job->cells, job->cell[i]);
-        cell_scale scale;
-        begin_cell(&scale, p, sow_i_cell_total(&cell, p->counted));
-        memset(row, 0, (size_t)p->d * sizeof *row);
+    for (sow_index i = tile * ROWS_TILE; i < last_of_tile(job, tile); i++) {
+        float *row = job->out + i * job->p->d;
+        const sow_i_cell cell = sow_i_cell_at(job->cells, &job->lookup, job->cell[i]);
+        sow_i_scale scale;
+        sow_i_scale_begin(&scale, job->p, &cell);
+        memset(row, 0, (size_t)job->p->d * sizeof *row);
         for (sow_index j = 0; j < cell.n; j++) {
-            const int32_t g = cell.gene_of[cell.gene[j]], column = g < 0 ? -1 : p->column[g];
-            if (column >= 0) row[column] = prepared(&scale, cell.value[j]);
+            const int32_t c = column_of(&cell, j);
+            if (c >= 0) row[c] = sow_i_prepared(&scale, cell.value[j]);
         }
     }
     return SOW_OK;
@@ -154,152 +126,110 @@ static sow_status prepare_rows(void *user, sow_index tile, sow_error *err)
 sow_status sow_prepared_rows(float *out, const sow_preparation *p, const sow_cells *cells, const sow_index *cell, sow_index n, const sow_env *env,
                              sow_error *err)
 {
-    rows_job job = {out, p, cells, cell, n};
-    sow_status st = check_positions(cells, cell, n, err);
-    if (st != SOW_OK) return st;
-    return sow_parallel_for(sow_env_threads(env), (n + ROWS_TILE - 1) / ROWS_TILE, prepare_rows, &job, err);
+    rows_job job = {.p = p, .cells = cells, .cell = cell, .n = n, .out = out};
+    sow_status st = SOW_OK;
+    SOW_TRY(check_positions(cells, cell, n, err));
+    SOW_TRY(sow_i_lookup_make(&job.lookup, cells, p->counted, p->column, err));
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), (n + ROWS_TILE - 1) / ROWS_TILE, prepare_rows, &job, err));
+done:
+    sow_i_lookup_clear(&job.lookup);
+    return st;
+}
+
+/* ---- non-zeros ---- */
+
+static sow_status count_values(void *user, sow_index tile, sow_error *err)
+{
+    const rows_job *job = user;
+    (void)err;
+    for (sow_index i = tile * ROWS_TILE; i < last_of_tile(job, tile); i++) {
+        const sow_i_cell cell = sow_i_cell_at(job->cells, &job->lookup, job->cell[i]);
+        sow_i_scale scale;
+        sow_i_scale_begin(&scale, job->p, &cell);
+        job->start[i + 1] = 0;
+        for (sow_index j = 0; j < cell.n; j++) job->start[i + 1] += column_of(&cell, j) >= 0 && sow_i_prepared(&scale, cell.value[j]) != 0;
+    }
+    return SOW_OK;
+}
+
+/* Matrices keep their genes in an order of their own: nearly always the table's, so that hardly anything moves. */
+static void sort_by_column(int32_t *column, float *value, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++) {
+        const int32_t c = column[i];
+        const float v = value[i];
+        int64_t j = i;
+        for (; j > 0 && column[j - 1] > c; j--) {
+            column[j] = column[j - 1];
+            value[j] = value[j - 1];
+        }
+        column[j] = c;
+        value[j] = v;
+    }
+}
+
+static sow_status fill_values(void *user, sow_index tile, sow_error *err)
+{
+    const rows_job *job = user;
+    (void)err;
+    for (sow_index i = tile * ROWS_TILE; i < last_of_tile(job, tile); i++) {
+        const sow_i_cell cell = sow_i_cell_at(job->cells, &job->lookup, job->cell[i]);
+        int64_t at = job->start[i];
+        sow_i_scale scale;
+        sow_i_scale_begin(&scale, job->p, &cell);
+        for (sow_index j = 0; j < cell.n; j++) {
+            const int32_t c = column_of(&cell, j);
+            const float x = c >= 0 ? sow_i_prepared(&scale, cell.value[j]) : 0;
+            if (x == 0) continue;
+            job->column[at] = c;
+            job->value[at++] = x;
+        }
+        sort_by_column(job->column + job->start[i], job->value + job->start[i], at - job->start[i]);
+    }
+    return SOW_OK;
+}
+
+sow_index sow_prepared_values_bound(const sow_cells *cells, const sow_index *cell, sow_index n)
+{
+    sow_index bound = 0;
+    for (sow_index i = 0; i < n; i++) bound += sow_i_cell_at(cells, NULL, cell[i]).n;
+    return bound;
+}
+
+sow_status sow_prepared_values(int64_t *start, int32_t *column, float *value, const sow_preparation *p, const sow_cells *cells, const sow_index *cell,
+                               sow_index n, const sow_env *env, sow_error *err)
+{
+    rows_job job = {.p = p, .cells = cells, .cell = cell, .n = n, .start = start, .column = column, .value = value};
+    const sow_index n_tiles = (n + ROWS_TILE - 1) / ROWS_TILE;
+    sow_status st = SOW_OK;
+    SOW_TRY(check_positions(cells, cell, n, err));
+    SOW_TRY(sow_i_lookup_make(&job.lookup, cells, p->counted, p->column, err));
+    start[0] = 0;
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), n_tiles, count_values, &job, err));
+    for (sow_index i = 0; i < n; i++) start[i + 1] += start[i];
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), n_tiles, fill_values, &job, err));
+done:
+    sow_i_lookup_clear(&job.lookup);
+    return st;
 }
 
 /* ---- mean and variance ---- */
 
-/* Mean of a tile of cells, and sum of squares around that mean (so that a gene that is constant has a variance of exactly 0). Tiles are joined in order,
- * after Chan, Golub & LeVeque 1983: the same bits for any number of threads. */
-typedef struct {
-    double *mean, *squares; /* [d] */
-    int32_t *present;       /* [d] cells with a value */
-} mean_slot;
-
-typedef struct {
-    const sow_preparation *p;
-    const sow_cells *cells;
-    const sow_index *cell;
-    sow_index n, first_tile, n_slots;
-    int with_variance;
-    mean_slot slot[MEAN_SLOTS];
-    double *mean, *squares; /* [d] of the n_joined cells so far */
-    sow_index n_joined;
-} mean_job;
-
-enum { JOIN_BLOCK = 1024 }; /* columns a task joins */
-
-static sow_index tile_size(const mean_job *job, sow_index tile)
-{
-    sow_index left = job->n - tile * MEAN_TILE;
-    return left < MEAN_TILE ? left : MEAN_TILE;
-}
-
-static void add_values(double *sum, const sow_preparation *p, const sow_i_cell_view *cell, cell_scale *scale)
-{
-    for (sow_index j = 0; j < cell->n; j++) {
-        const int32_t g = cell->gene_of[cell->gene[j]], c = g < 0 ? -1 : p->column[g];
-        if (c >= 0) sum[c] += (double)prepared(scale, cell->value[j]);
-    }
-}
-
-static void add_squares(mean_slot *slot, const sow_preparation *p, const sow_i_cell_view *cell, cell_scale *scale)
-{
-    for (sow_index j = 0; j < cell->n; j++) {
-        const int32_t g = cell->gene_of[cell->gene[j]], c = g < 0 ? -1 : p->column[g];
-        if (c < 0) continue;
-        const double away = (double)prepared(scale, cell->value[j]) - slot->mean[c];
-        slot->squares[c] += away * away;
-        slot->present[c]++;
-    }
-}
-
-static sow_status mean_of_tile(void *user, sow_index k, sow_error *err)
-{
-    mean_job *job = user;
-    mean_slot *slot = &job->slot[k];
-    const sow_index d = job->p->d, tile = job->first_tile + k, n = tile_size(job, tile), *cell = job->cell + tile * MEAN_TILE;
-    double total[MEAN_TILE];
-    cell_scale scale;
-    (void)err;
-    memset(slot->mean, 0, (size_t)d * sizeof *slot->mean);
-    for (sow_index i = 0; i < n; i++) {
-        const sow_i_cell_view view = sow_i_cell(job->cells, cell[i]);
-        total[i] = sow_i_cell_total(&view, job->p->counted);
-        begin_cell(&scale, job->p, total[i]);
-        add_values(slot->mean, job->p, &view, &scale);
-    }
-    for (sow_index c = 0; c < d; c++) slot->mean[c] /= (double)n;
-    if (!job->with_variance) return SOW_OK;
-    memset(slot->squares, 0, (size_t)d * sizeof *slot->squares);
-    memset(slot->present, 0, (size_t)d * sizeof *slot->present);
-    for (sow_index i = 0; i < n; i++) {
-        const sow_i_cell_view view = sow_i_cell(job->cells, cell[i]);
-        begin_cell(&scale, job->p, total[i]);
-        add_squares(slot, job->p, &view, &scale);
-    }
-    for (sow_index c = 0; c < d; c++) slot->squares[c] += (double)(n - slot->present[c]) * slot->mean[c] * slot->mean[c];
-    return SOW_OK;
-}
-
-/* One block of columns through all slots, in order. */
-static sow_status join_block(void *user, sow_index block, sow_error *err)
-{
-    mean_job *job = user;
-    const sow_index d = job->p->d, first = block * JOIN_BLOCK, last = first + JOIN_BLOCK < d ? first + JOIN_BLOCK : d;
-    double joined = (double)job->n_joined;
-    (void)err;
-    for (sow_index k = 0; k < job->n_slots; k++) {
-        const mean_slot *slot = &job->slot[k];
-        const double n = (double)tile_size(job, job->first_tile + k), share = n / (joined + n), both = joined * share;
-        for (sow_index c = first; c < last; c++) {
-            const double away = slot->mean[c] - job->mean[c];
-            job->mean[c] += away * share;
-            if (job->with_variance) job->squares[c] += slot->squares[c] + away * away * both;
-        }
-        joined += n;
-    }
-    return SOW_OK;
-}
-
-static sow_status make_slots(mean_job *job, sow_index n_slots, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    for (sow_index k = 0; k < n_slots; k++) {
-        SOW_NEW(job->slot[k].mean, job->p->d);
-        if (!job->with_variance) continue;
-        SOW_NEW(job->slot[k].squares, job->p->d);
-        SOW_NEW(job->slot[k].present, job->p->d);
-    }
-    SOW_NEW(job->mean, job->p->d);
-    if (job->with_variance) SOW_NEW(job->squares, job->p->d);
-done:
-    return st;
-}
-
-static void clear_slots(mean_job *job)
-{
-    for (int k = 0; k < MEAN_SLOTS; k++) {
-        free(job->slot[k].mean);
-        free(job->slot[k].squares);
-        free(job->slot[k].present);
-    }
-    free(job->mean);
-    free(job->squares);
-}
-
 sow_status sow_prepared_mean(double *mean, double *variance, const sow_preparation *p, const sow_cells *cells, const sow_index *cell, sow_index n,
                              const sow_env *env, sow_error *err)
 {
-    mean_job job = {.p = p, .cells = cells, .cell = cell, .n = n, .with_variance = variance != NULL};
-    sow_status st = check_positions(cells, cell, n, err);
-    if (st != SOW_OK) return st;
-    const sow_index n_tiles = (n + MEAN_TILE - 1) / MEAN_TILE;
-    SOW_TRY(make_slots(&job, n_tiles < MEAN_SLOTS ? n_tiles : MEAN_SLOTS, err));
-    for (; job.first_tile < n_tiles; job.first_tile += MEAN_SLOTS) {
-        job.n_slots = n_tiles - job.first_tile < MEAN_SLOTS ? n_tiles - job.first_tile : MEAN_SLOTS;
-        SOW_TRY(sow_parallel_for(sow_env_threads(env), job.n_slots, mean_of_tile, &job, err));
-        SOW_TRY(sow_parallel_for(sow_env_threads(env), (p->d + JOIN_BLOCK - 1) / JOIN_BLOCK, join_block, &job, err));
-        for (sow_index k = 0; k < job.n_slots; k++) job.n_joined += tile_size(&job, job.first_tile + k);
-    }
+    const sow_i_sums what = {.cells = cells, .cell = cell, .n = n, .space = p};
+    const double cells_in_all = (double)n;
+    sow_status st = SOW_OK;
+    double *sum = NULL;
+    SOW_TRY(check_positions(cells, cell, n, err));
+    SOW_NEW(sum, 2 * p->d);
+    SOW_TRY(sow_i_sum_cells(sum, &what, SOW_I_SUM_PREPARED, env, err));
     for (sow_index c = 0; c < p->d; c++) {
-        mean[c] = n > 0 ? job.mean[c] : NAN;
-        if (variance) variance[c] = n > 1 ? job.squares[c] / (double)(n - 1) : NAN;
+        mean[c] = n > 0 ? sum[2 * c] / cells_in_all : NAN;
+        if (variance) variance[c] = n > 1 ? sow_i_variance(sum[2 * c], sum[2 * c + 1], cells_in_all) : NAN;
     }
 done:
-    clear_slots(&job);
+    free(sum);
     return st;
 }

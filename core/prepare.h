@@ -56,8 +56,11 @@ SOW_MUST_CHECK sow_status sow_cells_filter(sow_cells *cells, sow_filtered *filte
                                            const sow_names *names, const sow_names *contexts, const sow_env *env, sow_error *err);
 
 /** Fit on the cells at `fit` [n_fit] (positions, ascending). Gene filter, target sum, highly variable genes (per context, joined by features->across).
- *  SOW_E_DATA when no gene is left, an all-zero fit, or contexts whose chosen genes share none (INTERSECTION). `filtered` (may be NULL) names the genes taken
- *  away. Deterministic for any number of threads. Cost: two passes over the cells of the fit. */
+ *  SOW_E_DATA: no cell, no gene left, an all-zero fit, more highly variable genes asked for than genes are left, a context with one cell or whose cells are all alike
+ *  (highly variable genes), contexts whose chosen genes share none (INTERSECTION), counts mixed with log1p, SEURAT_V3 on log1p; SOW_E_ARG: a target sum not above 0.
+ *  A context chooses fewer genes where fewer vary, and more where dispersions tie. `filtered` (may be NULL) names the genes taken
+ *  away. With values that are log1p there is no target sum, and log1p is not taken again. The same bits for any number of threads. Cost: two passes over the cells of
+ *  the fit, three for SOW_HVG_SEURAT_V3; memory a few numbers a gene and context and 16 bytes a cell. */
 SOW_MUST_CHECK sow_status sow_preparation_fit(sow_preparation *out, sow_filtered *filtered, const sow_cells *cells, const sow_index *fit, sow_index n_fit,
                                               const sow_features *features, const sow_env *env, sow_error *err);
 /** The same from what was recorded: names of the response's genes and of those not counted. SOW_E_DATA names a gene the cells lack. */
@@ -68,7 +71,13 @@ void sow_preparation_clear(sow_preparation *p);
 /** Prepared values of the cells at `cell` [n] into out [n, d] (row-major). A cell without any counted count is all zeros. */
 SOW_MUST_CHECK sow_status sow_prepared_rows(float *out, const sow_preparation *p, const sow_cells *cells, const sow_index *cell, sow_index n,
                                             const sow_env *env, sow_error *err);
-/** Mean [d] and (unless NULL) variance [d] (n - 1) of prepared values, in double. n == 0 gives NaN. Same bits for any number of threads. */
+/** The same without zeros, as CSR: start [n + 1] from 0, column and value with room for sow_prepared_values_bound entries. Columns ascend within a cell. */
+SOW_MUST_CHECK sow_status sow_prepared_values(int64_t *start, int32_t *column, float *value, const sow_preparation *p, const sow_cells *cells,
+                                              const sow_index *cell, sow_index n, const sow_env *env, sow_error *err);
+/** Stored values of these cells: no fewer than they have when prepared. Positions are not checked. */
+sow_index sow_prepared_values_bound(const sow_cells *cells, const sow_index *cell, sow_index n);
+/** Mean [d] and (unless NULL) variance [d] (n - 1) of prepared values, in double. n == 0 gives NaN, as does the variance of one
+ *  cell; a gene that does not vary (by more than single precision can hold) has a variance of exactly 0. Same bits for any number of threads. Cost: one pass. */
 SOW_MUST_CHECK sow_status sow_prepared_mean(double *mean, double *variance, const sow_preparation *p, const sow_cells *cells, const sow_index *cell,
                                             sow_index n, const sow_env *env, sow_error *err);
 

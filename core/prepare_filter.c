@@ -86,9 +86,10 @@ static sow_status count_genes(void *user, sow_index tile, sow_error *err)
     const sow_index last = (tile + 1) * FILTER_TILE < n ? (tile + 1) * FILTER_TILE : n;
     (void)err;
     for (sow_index i = tile * FILTER_TILE; i < last; i++) {
-        const sow_i_cell_view cell = sow_i_cell(job->cells, i);
+        const sow_i_cell cell = sow_i_cell_at(job->cells, NULL, i);
+        const int32_t *gene_of = job->cells->gene_of[job->cells->in_matrix[i]];
         sow_index genes = 0;
-        for (sow_index j = 0; j < cell.n; j++) genes += cell.gene_of[cell.gene[j]] >= 0;
+        for (sow_index j = 0; j < cell.n; j++) genes += gene_of[cell.gene[j]] >= 0;
         if (genes < least) job->reason[i] = FEW_GENES;
     }
     return SOW_OK;

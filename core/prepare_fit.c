@@ -23,7 +23,7 @@ typedef struct {
 
     fit_contexts contexts;
     double *total;          /* [n_fit] of counted genes, in the order of contexts.list */
-    double *present;        /* [genes, 2] cells with the gene, sum of its values */
+    double *present;        /* [genes, 2] cells with the gene, and nothing */
     double **sums;          /* [contexts][genes, 2] */
     unsigned char *counted; /* [genes] */
     unsigned char *chosen;  /* [genes] */
@@ -100,11 +100,11 @@ done:
 static sow_status count_genes(fit_job *job, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_i_sums what = {.cells = job->cells, .cell = job->contexts.list, .n = job->n_fit, .total = job->total, .progress_to = 0.35};
+    const sow_i_sums what = {.cells = job->cells, .cell = job->contexts.list, .n = job->n_fit, .total = job->total, .saying = "preparing", .to = 0.35};
     const sow_index least = job->features->min_cells_per_gene;
     sow_index n = 0, n_values = 0;
     char text[96];
-    SOW_TRY(sow_i_sum_genes(job->present, &what, SOW_I_SUM_CELLS, job->env, err));
+    SOW_TRY(sow_i_sum_cells(job->present, &what, SOW_I_SUM_CELLS, job->env, err));
     for (sow_index g = 0; g < job->n_genes; g++) {
         job->counted[g] = job->present[2 * g] >= (double)least;
         n += job->counted[g];
@@ -236,8 +236,8 @@ static sow_status run_fit(fit_job *job, sow_error *err)
         SOW_TRY(choose_genes(job, err));
     } else {
         const sow_i_sums again = {.cells = job->cells, .cell = job->contexts.list, .n = job->n_fit, .counted = job->counted, .total = job->total,
-                                  .progress_from = 0.35, .progress_to = 1};
-        if (totals_changed(job) && !job->is_log) SOW_TRY(sow_i_sum_genes(job->present, &again, SOW_I_SUM_CELLS, job->env, err));
+                                  .saying = "preparing", .from = 0.35, .to = 1};
+        if (totals_changed(job) && !job->is_log) SOW_TRY(sow_i_sum_cells(job->present, &again, SOW_I_SUM_CELLS, job->env, err));
         SOW_TRY(set_target(job, err));
         memcpy(job->chosen, job->counted, (size_t)job->n_genes);
     }

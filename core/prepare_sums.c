@@ -1,4 +1,4 @@
-/* Sums over cells, gene by gene: the only thing a fit takes from cells. Tiles of cells are summed apart and joined in order, a fixed number at a time, so that
+/* Sums over cells, column by column: the only thing a fit takes from cells. Tiles of cells are summed apart and joined in order, a fixed number at a time, so that
  * the result does not depend on the threads nor the memory on the cells. */
 #include <stdlib.h>
 #include <string.h>
@@ -6,134 +6,216 @@
 #include "core/memory.h"
 #include "core/prepare_internal.h"
 
-enum { TILE = 512, SLOTS = 16, JOIN_BLOCK = 1024 };
+enum { TILE = 512, SLOTS = 16, JOIN_BLOCK = 1024, PIECE = 512 };
 
-typedef struct {
-    const sow_i_sums *what;
-    sow_i_sum_kind kind;
-    sow_index n_genes, first_tile, n_slots;
-    int32_t **counted_gene; /* [n_matrices][its genes] gene of the table, or -1 when it does not count */
-    double *slot[SLOTS];    /* [genes, 2] */
-    double *sum;
-} sums_job;
+/* ---- genes of matrices ---- */
 
-static sow_status find_counted_genes(sums_job *job, sow_error *err)
+static sow_status look_up_matrix(sow_i_lookup *l, const sow_cells *cells, sow_index m, const unsigned char *counted, const int32_t *column, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_cells *cells = job->what->cells;
-    SOW_NEW(job->counted_gene, cells->n_matrices);
-    for (sow_index m = 0; m < cells->n_matrices; m++) {
-        SOW_NEW(job->counted_gene[m], cells->matrix[m].n_genes);
-        for (sow_index i = 0; i < cells->matrix[m].n_genes; i++) {
-            const int32_t g = cells->gene_of[m][i];
-            job->counted_gene[m][i] = g >= 0 && (!job->what->counted || job->what->counted[g]) ? g : -1;
-        }
+    const sow_index n = cells->matrix[m].n_genes;
+    int all_counted = 1, in_place = n == sow_names_count(cells->genes);
+    SOW_NEW(l->column[m], n);
+    SOW_NEW(l->counted[m], n);
+    for (sow_index i = 0; i < n; i++) {
+        const int32_t g = cells->gene_of[m][i];
+        const int counts = g >= 0 && (!counted || counted[g]);
+        l->counted[m][i] = (unsigned char)counts;
+        l->column[m][i] = g < 0 ? -1 : column ? column[g] : counts ? g : -1;
+        all_counted &= counts;
+        in_place &= l->column[m][i] == i;
+    }
+    if (all_counted) {
+        free(l->counted[m]);
+        l->counted[m] = NULL;
+    }
+    if (in_place) {
+        free(l->column[m]);
+        l->column[m] = NULL;
     }
 done:
     return st;
 }
 
-static double total_of(const sow_i_cell_view *cell)
+sow_status sow_i_lookup_make(sow_i_lookup *out, const sow_cells *cells, const unsigned char *counted, const int32_t *column, sow_error *err)
 {
-    double total = 0;
-    for (sow_index j = 0; j < cell->n; j++)
-        if (cell->gene_of[cell->gene[j]] >= 0) total += (double)cell->value[j];
-    return total;
+    sow_status st = SOW_OK;
+    memset(out, 0, sizeof *out);
+    SOW_NEW(out->column, cells->n_matrices);
+    SOW_NEW(out->counted, cells->n_matrices);
+    out->n = cells->n_matrices;
+    for (sow_index m = 0; m < out->n; m++) SOW_TRY(look_up_matrix(out, cells, m, counted, column, err));
+done:
+    return st;
 }
 
-static inline void add_two(double *sum, double a, double b)
+void sow_i_lookup_clear(sow_i_lookup *l)
 {
-    sum[0] += a;
-    sum[1] += b;
+    for (sow_index m = 0; m < l->n; m++) {
+        free(l->column[m]);
+        free(l->counted[m]);
+    }
+    free(l->column);
+    free(l->counted);
+    memset(l, 0, sizeof *l);
 }
 
-static void add_shares(double *sum, const sow_i_cell_view *cell, double total)
+/* ---- one cell ---- */
+
+typedef struct {
+    double *sum;      /* [columns, 2] */
+    int32_t *present; /* [columns] instead, where cells are counted */
+} slot;
+
+typedef struct {
+    const sow_i_sums *what;
+    sow_i_sum_kind kind;
+    sow_index n_columns, first_tile, n_slots;
+    sow_i_lookup lookup;
+    slot slot[SLOTS];
+    double *sum;
+} sums_job;
+
+static void count_present(int32_t *present, const sow_i_cell *cell)
 {
-    const double share = total > 0 ? 1 / total : 0;
     for (sow_index j = 0; j < cell->n; j++) {
-        const int32_t g = cell->gene_of[cell->gene[j]];
-        const double x = (double)cell->value[j] * share;
-        if (g >= 0) add_two(sum + 2 * g, x, x * x);
+        const int32_t c = cell->column ? cell->column[cell->gene[j]] : cell->gene[j];
+        if (c >= 0) present[c]++;
     }
 }
 
-static void add_counts(double *sum, const sow_i_cell_view *cell, const double *clip)
+static inline void add_two(double *sum, double x)
 {
-    for (sow_index j = 0; j < cell->n; j++) {
-        const int32_t g = cell->gene_of[cell->gene[j]];
-        if (g < 0) continue;
-        double x = (double)cell->value[j];
-        if (clip && x > clip[g]) x = clip[g];
-        add_two(sum + 2 * g, x, x * x);
+    sum[0] += x;
+    sum[1] += x * x;
+}
+
+static void scatter(double *sum, const int32_t *gene, const double *x, sow_index n, const int32_t *column)
+{
+    if (!column) {
+        for (sow_index j = 0; j < n; j++) add_two(sum + 2 * (size_t)gene[j], x[j]);
+        return;
+    }
+    for (sow_index j = 0; j < n; j++) {
+        const int32_t c = column[gene[j]];
+        if (c >= 0) add_two(sum + 2 * (size_t)c, x[j]);
     }
 }
 
-static void add_cells(double *sum, const sow_i_cell_view *cell)
+/* The numbers of values first .. first + n - 1 of a cell that are summed. */
+static void numbers_of(double *x, const sums_job *job, const sow_i_cell *cell, sow_index first, sow_index n, double share, sow_i_scale *scale)
 {
-    for (sow_index j = 0; j < cell->n; j++) {
-        const int32_t g = cell->gene_of[cell->gene[j]];
-        if (g >= 0) add_two(sum + 2 * g, 1, (double)cell->value[j]);
+    const float *value = cell->value + first;
+    switch (job->kind) {
+    case SOW_I_SUM_SHARES:
+        for (sow_index j = 0; j < n; j++) x[j] = (double)value[j] * share;
+        break;
+    case SOW_I_SUM_EXPM1:
+        for (sow_index j = 0; j < n; j++) x[j] = (double)expm1f(value[j]);
+        break;
+    case SOW_I_SUM_PREPARED:
+        for (sow_index j = 0; j < n; j++) x[j] = (double)sow_i_prepared(scale, value[j]);
+        break;
+    case SOW_I_SUM_CLIPPED:
+        for (sow_index j = 0; j < n; j++) {
+            const int32_t g = cell->gene[first + j], c = cell->column ? cell->column[g] : g;
+            x[j] = c >= 0 ? fmin((double)value[j], job->what->clip[c]) : 0;
+        }
+        break;
+    default:
+        for (sow_index j = 0; j < n; j++) x[j] = (double)value[j];
     }
 }
 
-static void add_expm1(double *sum, const sow_i_cell_view *cell)
+static void add_cell(const sums_job *job, double *sum, const sow_i_cell *cell, double total)
 {
-    for (sow_index j = 0; j < cell->n; j++) {
-        const int32_t g = cell->gene_of[cell->gene[j]];
-        const double x = (double)expm1f(cell->value[j]);
-        if (g >= 0) add_two(sum + 2 * g, x, x * x);
+    double x[PIECE];
+    sow_i_scale scale;
+    scale.as_is = 1;
+    scale.log1p = 0;
+    scale.factor = 1;
+    if (job->kind == SOW_I_SUM_PREPARED) sow_i_scale_begin(&scale, job->what->space, cell);
+    for (sow_index first = 0; first < cell->n; first += PIECE) {
+        const sow_index n = cell->n - first < PIECE ? cell->n - first : PIECE;
+        numbers_of(x, job, cell, first, n, total > 0 ? 1 / total : 0, &scale);
+        scatter(sum, cell->gene + first, x, n, cell->column);
     }
 }
+
+/* ---- tiles ---- */
 
 static sow_status sum_tile(void *user, sow_index k, sow_error *err)
 {
     sums_job *job = user;
     const sow_i_sums *what = job->what;
     const sow_index first = (job->first_tile + k) * TILE, last = first + TILE < what->n ? first + TILE : what->n;
-    double *sum = job->slot[k];
+    slot *s = &job->slot[k];
     (void)err;
-    memset(sum, 0, (size_t)(2 * job->n_genes) * sizeof *sum);
+    if (s->present) memset(s->present, 0, (size_t)job->n_columns * sizeof *s->present);
+    else memset(s->sum, 0, 2 * (size_t)job->n_columns * sizeof *s->sum);
     for (sow_index i = first; i < last; i++) {
-        sow_i_cell_view cell = sow_i_cell(what->cells, what->cell[i]);
-        cell.gene_of = job->counted_gene[what->cells->in_matrix[what->cell[i]]];
-        const double total = what->total || job->kind == SOW_I_SUM_SHARES ? total_of(&cell) : 0;
+        const sow_i_cell cell = sow_i_cell_at(what->cells, &job->lookup, what->cell[i]);
+        const double total = what->total || job->kind == SOW_I_SUM_SHARES ? sow_i_cell_total(&cell) : 0;
         if (what->total) what->total[i] = total;
-        if (job->kind == SOW_I_SUM_SHARES) add_shares(sum, &cell, total);
-        else if (job->kind == SOW_I_SUM_EXPM1) add_expm1(sum, &cell);
-        else if (job->kind == SOW_I_SUM_CELLS) add_cells(sum, &cell);
-        else add_counts(sum, &cell, job->kind == SOW_I_SUM_CLIPPED ? what->clip : NULL);
+        if (s->present) count_present(s->present, &cell);
+        else add_cell(job, s->sum, &cell, total);
     }
     return SOW_OK;
 }
 
+/* A block of columns through all slots, in order. */
 static sow_status join_block(void *user, sow_index block, sow_error *err)
 {
     sums_job *job = user;
-    const sow_index n = 2 * job->n_genes, first = block * JOIN_BLOCK, last = first + JOIN_BLOCK < n ? first + JOIN_BLOCK : n;
+    const sow_index n = job->n_columns, first = block * JOIN_BLOCK, last = first + JOIN_BLOCK < n ? first + JOIN_BLOCK : n;
     (void)err;
-    for (sow_index k = 0; k < job->n_slots; k++)
-        for (sow_index g = first; g < last; g++) job->sum[g] += job->slot[k][g];
+    for (sow_index k = 0; k < job->n_slots; k++) {
+        const slot *s = &job->slot[k];
+        if (s->present)
+            for (sow_index c = first; c < last; c++) job->sum[2 * c] += (double)s->present[c];
+        else
+            for (sow_index c = 2 * first; c < 2 * last; c++) job->sum[c] += s->sum[c];
+    }
     return SOW_OK;
+}
+
+static sow_status make_job(sums_job *job, sow_index n_tiles, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_sums *what = job->what;
+    const sow_preparation *p = what->space;
+    SOW_TRY(sow_i_lookup_make(&job->lookup, what->cells, p ? p->counted : what->counted, p ? p->column : NULL, err));
+    for (sow_index k = 0; k < SLOTS && k < n_tiles; k++) {
+        if (job->kind == SOW_I_SUM_CELLS) SOW_NEW(job->slot[k].present, job->n_columns);
+        else SOW_NEW(job->slot[k].sum, 2 * job->n_columns);
+    }
+done:
+    return st;
 }
 
 static void clear_job(sums_job *job)
 {
-    for (sow_index m = 0; job->counted_gene && m < job->what->cells->n_matrices; m++) free(job->counted_gene[m]);
-    free(job->counted_gene);
-    for (int k = 0; k < SLOTS; k++) free(job->slot[k]);
+    sow_i_lookup_clear(&job->lookup);
+    for (int k = 0; k < SLOTS; k++) {
+        free(job->slot[k].sum);
+        free(job->slot[k].present);
+    }
 }
 
-sow_status sow_i_sum_genes(double *sum, const sow_i_sums *what, sow_i_sum_kind kind, const sow_env *env, sow_error *err)
+static sow_status say(const sow_i_sums *what, double done, const sow_env *env, sow_error *err)
+{
+    return what->saying ? sow_progress(env, what->saying, what->from + done * (what->to - what->from), err) : SOW_OK;
+}
+
+sow_status sow_i_sum_cells(double *sum, const sow_i_sums *what, sow_i_sum_kind kind, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sums_job job = {.what = what, .kind = kind, .n_genes = sow_names_count(what->cells->genes), .sum = sum};
-    const sow_index n_tiles = (what->n + TILE - 1) / TILE, n_blocks = (2 * job.n_genes + JOIN_BLOCK - 1) / JOIN_BLOCK;
-    memset(sum, 0, (size_t)(2 * job.n_genes) * sizeof *sum);
-    SOW_TRY(find_counted_genes(&job, err));
-    for (sow_index k = 0; k < SLOTS && k < n_tiles; k++) SOW_NEW(job.slot[k], 2 * job.n_genes);
+    sums_job job = {.what = what, .kind = kind, .n_columns = what->space ? what->space->d : sow_names_count(what->cells->genes), .sum = sum};
+    const sow_index n_tiles = (what->n + TILE - 1) / TILE, n_blocks = (job.n_columns + JOIN_BLOCK - 1) / JOIN_BLOCK;
+    memset(sum, 0, 2 * (size_t)job.n_columns * sizeof *sum);
+    SOW_TRY(make_job(&job, n_tiles, err));
     for (; job.first_tile < n_tiles; job.first_tile += SLOTS) {
-        const double done = (double)job.first_tile / (double)n_tiles;
-        SOW_TRY(sow_progress(env, "preparing", what->progress_from + done * (what->progress_to - what->progress_from), err));
+        SOW_TRY(say(what, (double)job.first_tile / (double)n_tiles, env, err));
         job.n_slots = n_tiles - job.first_tile < SLOTS ? n_tiles - job.first_tile : SLOTS;
         SOW_TRY(sow_parallel_for(sow_env_threads(env), job.n_slots, sum_tile, &job, err));
         SOW_TRY(sow_parallel_for(sow_env_threads(env), n_blocks, join_block, &job, err));
