@@ -105,3 +105,47 @@ void sow_i_h5ad_outline_clear(sow_i_h5ad_outline *o)
     sow_names_destroy(o->layers);
     memset(o, 0, sizeof *o);
 }
+
+/* ---- a look at the values ---- */
+
+static sow_status read_values(double *out, hid_t data, sow_index n, const char *where, sow_error *err)
+{
+    const hsize_t from = 0, count = (hsize_t)n;
+    hid_t file_space = H5Dget_space(data), space = H5Screate_simple(1, &count, NULL);
+    const int fine = file_space >= 0 && space >= 0 && H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &from, NULL, &count, NULL) >= 0 &&
+                     H5Dread(data, H5T_NATIVE_DOUBLE, space, file_space, H5P_DEFAULT, out) >= 0;
+    if (file_space >= 0) H5Sclose(file_space);
+    if (space >= 0) H5Sclose(space);
+    return fine ? SOW_OK : SOW_ERROR(err, SOW_E_DATA, "%s: its values cannot be read", where);
+}
+
+sow_status sow_i_h5ad_first_values(double **out, sow_index *n, const char *path, const char *layer, sow_index most, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    sow_i_h5_dataset data = {.id = -1, .type = -1, .space = -1};
+    hid_t file = -1;
+    double *x = NULL;
+    char *name = NULL, *where = NULL;
+    *out = NULL;
+    sow_i_h5_quiet(&silence);
+    const int is_x = !layer || strcmp(layer, "X") == 0, is_raw = layer && strcmp(layer, "raw") == 0;
+    name = is_x ? sow_strdup("X/data") : is_raw ? sow_strdup("raw/X/data") : sow_format("layers/%s/data", layer);
+    where = name ? sow_format("%s: /%s", path, name) : NULL;
+    if (!where) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_TRY(sow_i_h5_open(&file, path, err));
+    SOW_TRY(sow_i_h5_dataset_open(&data, file, name, where, err));
+    *n = data.count < most ? data.count : most;
+    SOW_NEW(x, *n);
+    if (*n > 0) SOW_TRY(read_values(x, data.id, *n, where, err));
+    *out = x;
+    x = NULL;
+done:
+    sow_i_h5_dataset_close(&data);
+    if (file >= 0) H5Fclose(file);
+    sow_i_h5_loud(&silence);
+    free(x);
+    free(name);
+    free(where);
+    return st;
+}

@@ -15,4 +15,7 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_i_h5ad_outline_read(sow_i_h5ad_outline *out, const char *path, sow_error *err);
 void sow_i_h5ad_outline_clear(sow_i_h5ad_outline *o); /* a zeroed one is fine */
 
+/** The first stored values of a sparse matrix, at most `most` of them: without turning a CSC matrix around. `layer` as in io/cell_file.h. `*out` [*n], caller frees. */
+SOW_MUST_CHECK sow_status sow_i_h5ad_first_values(double **out, sow_index *n, const char *path, const char *layer, sow_index most, sow_error *err);
+
 #endif

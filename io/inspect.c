@@ -161,6 +161,7 @@ static sow_status inspect_folder(sow_inspection *in, const char *path, sow_error
     } else {
         SOW_TRY(sow_i_inspect_are_cells(in, &f, err));
     }
+    if (in->matrix[0].problem) SOW_FAIL(err, SOW_E_DATA, "%s", in->matrix[0].problem);
     in->rows = in->matrix[0].n_cells;
     in->width = in->matrix[0].n_genes;
     in->summary = sow_i_summary_of_cells(in);

@@ -33,23 +33,41 @@ static void judge(sow_inspect_matrix *m, int whole)
                                          : SOW_NUMBERS_LOG1P;
 }
 
-static sow_status sample(sow_inspect_matrix *m, sow_cell_file *f, sow_error *err)
+static void note_value(sow_inspect_matrix *m, int *whole, double x)
+{
+    m->low = fmin(m->low, x);
+    m->high = fmax(m->high, x);
+    *whole &= x == floor(x);
+    m->n_sampled++;
+}
+
+static sow_status sample(sow_inspect_matrix *m, int *whole, sow_cell_file *f, sow_error *err)
 {
     sow_status st = SOW_OK;
-    int whole = 1;
     sow_cell_block b = {0};
     do {
         SOW_TRY(sow_cell_file_next(&b, f, NULL, err));
         const int64_t n = b.n > 0 ? b.start[b.n] : 0;
-        for (int64_t k = 0; k < n && m->n_sampled < SAMPLE; k++, m->n_sampled++) {
-            const double x = (double)b.value[k];
-            m->low = fmin(m->low, x);
-            m->high = fmax(m->high, x);
-            whole &= x == floor(x);
-        }
+        for (int64_t k = 0; k < n && m->n_sampled < SAMPLE; k++)
+            note_value(m, whole, (double)b.value[k]);
     } while (b.n > 0 && m->n_sampled < SAMPLE);
-    judge(m, whole);
 done:
+    return st;
+}
+
+/* Cells of a CSC matrix come only after it was turned around, which may take long. */
+static sow_status sample_columns(sow_inspect_matrix *m, int *whole, const char *path, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *x = NULL;
+    sow_index n = 0;
+    SOW_TRY(sow_i_h5ad_first_values(&x, &n, path, m->name, SAMPLE, err));
+    for (sow_index i = 0; i < n; i++) {
+        if (!isfinite(x[i])) SOW_FAIL(err, SOW_E_DATA, "%s: %s has a value that is not finite", path, m->name);
+        note_value(m, whole, x[i]);
+    }
+done:
+    free(x);
     return st;
 }
 
@@ -57,6 +75,7 @@ static sow_status look(sow_inspect_matrix *m, const char *path, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_cell_file *f = NULL;
+    int whole = 1;
     const sow_cell_file_options options = {.path = path, .layer = m->name};
     SOW_TRY(sow_cell_file_open(&f, &options, NULL, err));
     m->n_cells = sow_cell_file_n_cells(f);
@@ -64,7 +83,11 @@ static sow_status look(sow_inspect_matrix *m, const char *path, sow_error *err)
     m->n_stored = sow_cell_file_n_values(f);
     m->layout = sow_strdup(sow_cell_file_layout(f));
     if (!m->layout) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    SOW_TRY(sample(m, f, err));
+    if (strcmp(m->layout, "CSC") == 0)
+        SOW_TRY(sample_columns(m, &whole, path, err));
+    else
+        SOW_TRY(sample(m, &whole, f, err));
+    judge(m, whole);
 done:
     sow_cell_file_close(f);
     return st;

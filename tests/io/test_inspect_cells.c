@@ -232,6 +232,88 @@ Test(inspect_cells, describes_a_matrix_that_cannot_be_read_with_the_reason)
     sow_inspection_destroy(in);
 }
 
+/* An attribute as anndata writes it. */
+static void mark(hid_t object, const char *name, const char *text)
+{
+    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    H5Tset_size(type, strlen(text) + 1);
+    hid_t a = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    cr_assert_geq(H5Awrite(a, type, text), 0);
+    H5Aclose(a);
+    H5Sclose(space);
+    H5Tclose(type);
+}
+
+static void put(hid_t group, const char *name, hid_t type, hsize_t n, const void *data)
+{
+    hid_t space = H5Screate_simple(1, &n, NULL), d = H5Dcreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    cr_assert_geq(H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), 0);
+    H5Dclose(d);
+    H5Sclose(space);
+}
+
+Test(inspect_cells, samples_columns_without_turning_them_around)
+{
+    labels *l = usual();
+    const char *path = write_cells(l, SCALED);
+    int32_t start[GENES + 1] = {0, 3, 3, 3, 5, 5, 5}, cell[] = {0, 4, 7, 1, 2};
+    float counts[] = {1, 2, 9, 4, 1}, bad[] = {1, NAN, 1, 1, 1};
+    const int64_t shape[] = {(int64_t)l->n, GENES};
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), layers = H5Gopen2(file, "layers", H5P_DEFAULT);
+    for (int i = 0; i < 2; i++) {
+        hid_t g = H5Gcreate2(layers, i == 0 ? "counts" : "holes", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        const hsize_t two = 2;
+        hid_t space = H5Screate_simple(1, &two, NULL), a = H5Acreate2(g, "shape", H5T_NATIVE_INT64, space, H5P_DEFAULT, H5P_DEFAULT);
+        cr_assert_geq(H5Awrite(a, H5T_NATIVE_INT64, shape), 0);
+        H5Aclose(a);
+        H5Sclose(space);
+        mark(g, "encoding-type", "csc_matrix");
+        mark(g, "encoding-version", "0.1.0");
+        put(g, "indptr", H5T_NATIVE_INT32, GENES + 1, start);
+        put(g, "indices", H5T_NATIVE_INT32, 5, cell);
+        put(g, "data", H5T_NATIVE_FLOAT, 5, i == 0 ? counts : bad);
+        H5Gclose(g);
+    }
+    H5Gclose(layers);
+    H5Fclose(file);
+    sow_inspection *in = look(path);
+    cr_assert_eq(in->n_matrices, 3);
+    const sow_inspect_matrix *m = &in->matrix[1];
+    cr_assert(same(m->layout, "CSC") && m->n_stored == 5 && m->n_sampled == 5 && m->high == 9 && m->numbers == SOW_NUMBERS_COUNTS, "%s", m->problem ? m->problem : "");
+    cr_assert(in->matrix[2].problem && strstr(in->matrix[2].problem, "holes has a value that is not finite"), "%s", in->matrix[2].problem);
+    cr_assert_eq(in->chosen, 1);
+    sow_inspection_destroy(in);
+}
+
+Test(inspect_cells, takes_gene_names_from_the_column_that_has_the_perturbed_genes)
+{
+    static const char *const symbols[GENES] = {"A", "B", "C", "D", "E", "F"}, *const doubled[GENES] = {"A", "B", "C", "D", "E", "E"};
+    char *ids[GENES] = {"ENSG1", "ENSG2", "ENSG3", "ENSG4", "ENSG5", "ENSG6"}, *kept[GENES];
+    memcpy(kept, var_names, sizeof kept);
+    memcpy(var_names, ids, sizeof ids);
+    for (int twice = 0; twice < 2; twice++) {
+        const char *path = write_cells(usual(), COUNTS);
+        hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), var = H5Gopen2(file, "var", H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+        H5Tset_size(type, H5T_VARIABLE);
+        H5Tset_cset(type, H5T_CSET_UTF8);
+        put(var, "gene_symbol", type, GENES, twice ? doubled : symbols);
+        H5Tclose(type);
+        H5Gclose(var);
+        H5Fclose(file);
+        sow_inspection *in = look(path);
+        cr_assert_eq(in->n_var_columns, 1);
+        cr_assert(same(in->gene_column, twice ? NULL : "gene_symbol"), "names that come twice cannot be gene names");
+        cr_assert(same(in->var_column[0].role, twice ? "" : "gene names"));
+        if (!twice) {
+            sow_config *c = campaign_of(in);
+            cr_assert(same(c->sources[0].gene_column, "gene_symbol") && same(c->sources[1].gene_column, "gene_symbol"));
+            sow_config_destroy(c);
+        }
+        sow_inspection_destroy(in);
+    }
+    memcpy(var_names, kept, sizeof kept);
+}
+
 Test(inspect_cells, init_plans_in_the_richest_context_with_the_others_as_references)
 {
     sow_inspection *in = look(write_cells(usual(), COUNTS));
@@ -380,6 +462,15 @@ Test(inspect_cells, looks_into_a_matrixmarket_folder_and_the_labels_beside_it)
     cr_assert(c->sources[0].labels && strstr(c->sources[0].labels, "metadata.csv"));
     sow_config_destroy(c);
     sow_inspection_destroy(in);
+}
+
+Test(inspect_cells, a_folder_without_a_matrix_is_refused)
+{
+    sow_inspection *in = NULL;
+    mkdir(scratch_path("empty"), 0700);
+    cr_assert_eq(sow_inspect_file(&in, scratch_path("empty"), &err), SOW_E_DATA);
+    cr_assert(strstr(err.message, "matrix.mtx"), "%s", err.message);
+    cr_assert_null(in);
 }
 
 Test(inspect_cells, asks_for_labels_where_a_matrixmarket_folder_has_none)
