@@ -112,9 +112,10 @@ static double mean_across(const float *squared, sow_index n, sow_index m, double
 
 /* ---- what depends on the truth ---- */
 
-double sow_i_bandwidth(const double *variance, sow_i_genes genes)
+/* Mean squared distance between different cells: twice the sum of the genes' variances. */
+static double bandwidth(const double *variance, sow_i_genes genes)
 {
-    double s = 0; /* the mean of |x - x'|^2 over pairs is twice the sum of variances (n - 1 in the denominator) */
+    double s = 0;
     for (sow_index i = 0; i < genes.n; i++) s += variance[genes.gene[i]];
     return 2 * s;
 }
@@ -122,39 +123,33 @@ double sow_i_bandwidth(const double *variance, sow_i_genes genes)
 /* From the controls; where they do not vary (or are fewer than two), from the measured cells; else none. */
 static double bandwidth_of(const sow_truth *t, const double *truth_variance, sow_i_genes genes)
 {
-    double sigma = t->control_variance ? sow_i_bandwidth(t->control_variance, genes) : 0;
-    if (!(sigma > 0)) sigma = sow_i_bandwidth(truth_variance, genes);
+    double sigma = bandwidth(t->control_variance, genes);
+    if (!(sigma > 0)) sigma = bandwidth(truth_variance, genes);
     return sigma > 0 && isfinite(sigma) ? sigma : (double)NAN;
 }
 
-static void variances(double *out, const float *x, sow_index n, sow_index d, const double *mean)
+/* Squared distance of controls i > j of the sample, own genes left out: one matrix of products serves every item. */
+static double control_distance(const sow_truth *t, const sow_i_truth_item *item, sow_index i, sow_index j)
 {
-    for (sow_index j = 0; j < d; j++) out[j] = 0;
-    for (sow_index i = 0; i < n; i++)
-        for (sow_index j = 0; j < d; j++) {
-            double e = (double)x[i * d + j] - mean[j];
-            out[j] += e * e;
-        }
-    for (sow_index j = 0; j < d; j++) out[j] = n > 1 ? out[j] / (double)(n - 1) : 0;
+    const float *g = t->near_gram;
+    sow_index n = t->n_near;
+    double squared = (double)g[i * n + i] + (double)g[j * n + j] - 2 * (double)g[i * n + j];
+    for (sow_index k = 0; k < item->n_own; k++) {
+        double apart = (double)t->near[i * t->d + item->own[k]] - (double)t->near[j * t->d + item->own[k]];
+        squared -= apart * apart;
+    }
+    return squared;
 }
 
-/* Mean kernel between different controls of the sample, own genes left out: one matrix of distances serves every item. */
+/* Mean kernel between different controls of the sample. */
 static double mean_within_controls(const sow_truth *t, const sow_i_truth_item *item)
 {
     sow_index n = t->n_near;
-    const float *g = t->near_gram;
     double widest = sow_i_mmd_widest(item->sigma_all, SOW_I_KERNELS), sum = 0;
     if (n < 2 || !(item->sigma_all > 0)) return NAN;
     for (sow_index i = 1; i < n; i++) {
         double row = 0;
-        for (sow_index j = 0; j < i; j++) {
-            double squared = (double)g[i * n + i] + (double)g[j * n + j] - 2 * (double)g[i * n + j];
-            for (sow_index k = 0; k < item->n_own; k++) {
-                double apart = (double)t->near[i * t->d + item->own[k]] - (double)t->near[j * t->d + item->own[k]];
-                squared -= apart * apart;
-            }
-            row += sow_i_mmd_kernels(positive(squared), widest, SOW_I_KERNELS);
-        }
+        for (sow_index j = 0; j < i; j++) row += sow_i_mmd_kernels(positive(control_distance(t, item, i, j)), widest, SOW_I_KERNELS);
         sum += row;
     }
     return 2 * sum / ((double)n * (double)(n - 1));
@@ -198,7 +193,7 @@ sow_status sow_i_prepare_mmd(sow_i_truth_item *item, const sow_truth *t, sow_err
     double *variance = NULL;
     float *z = NULL;
     SOW_NEW(variance, t->d);
-    variances(variance, item->truth, item->n, t->d, item->mean);
+    sow_i_cell_variance(variance, item->truth, item->n, t->d, item->mean);
     item->sigma_all = bandwidth_of(t, variance, all);
     item->sigma_de = bandwidth_of(t, variance, de);
     SOW_TRY(mean_within_sample(&item->truth_all, &z, &truth, NULL, item, t, item->sigma_all, err));
@@ -245,6 +240,17 @@ done:
     return st;
 }
 
+/* A shift in single precision, own genes 0. */
+static sow_status kept_shift(float **out, const sow_truth *t, const sow_i_truth_item *item, const double *shift, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(*out, t->d);
+    for (sow_index j = 0; j < t->d; j++) (*out)[j] = (float)shift[j];
+    for (sow_index k = 0; k < item->n_own; k++) (*out)[item->own[k]] = 0;
+done:
+    return st;
+}
+
 /* s.z of every row of z [n, d] into out [n]. */
 static sow_status project(float *out, const float *shift, const float *z, sow_index n, sow_index d, sow_error *err)
 {
@@ -260,13 +266,11 @@ static sow_status mmd_of_shift(double *out, const sow_truth *t, const sow_i_trut
     float *s = NULL, *z = NULL, *along_control = NULL, *along_truth = NULL, *squared = NULL;
     *out = NAN;
     if (n < 2 || m < 2 || !(item->sigma_all > 0)) goto done;
-    SOW_NEW(s, t->d);
+    SOW_TRY(kept_shift(&s, t, item, shift, err));
     SOW_NEW(z, m * t->d);
     SOW_NEW(along_control, n);
     SOW_NEW(along_truth, m);
     SOW_NEW(squared, n * m);
-    for (sow_index j = 0; j < t->d; j++) s[j] = (float)shift[j];
-    for (sow_index k = 0; k < item->n_own; k++) s[item->own[k]] = 0;
     sow_i_gather(z, &truth, NULL, item, t->control_mean);
     SOW_TRY(project(along_control, s, t->near, n, t->d, err));
     SOW_TRY(project(along_truth, s, z, m, t->d, err));
@@ -397,4 +401,94 @@ sow_status sow_i_item_mmd(double *value, const sow_truth *t, sow_index i, const 
                           SOW_I_DRAW_TRUE_ALL, err));
 done:
     return st;
+}
+
+/* ---- distance from the controls ---- */
+
+/* Controls moved by `shift` from the others unmoved: both sides have the controls' own spread. */
+static sow_status distance_of_shift(double *out, const sow_truth *t, const sow_i_truth_item *item, const double *shift, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index n = t->n_near;
+    double widest = sow_i_mmd_widest(item->sigma_all, SOW_I_KERNELS), sum = 0;
+    float *s = NULL, *along = NULL;
+    *out = NAN;
+    if (n < 2 || !(item->sigma_all > 0)) goto done;
+    SOW_TRY(kept_shift(&s, t, item, shift, err));
+    SOW_NEW(along, n);
+    SOW_TRY(project(along, s, t->near, n, t->d, err));
+    double length = squared_norm(s, t->d);
+    for (sow_index i = 1; i < n; i++) {
+        double row = 0;
+        for (sow_index j = 0; j < i; j++) {
+            double apart = control_distance(t, item, i, j) + length, turn = 2 * ((double)along[i] - (double)along[j]);
+            row += sow_i_mmd_kernels(positive(apart + turn), widest, SOW_I_KERNELS) + sow_i_mmd_kernels(positive(apart - turn), widest, SOW_I_KERNELS);
+        }
+        sum += row;
+    }
+    *out = unbiased(item->control_all, item->control_all, sum / ((double)n * (double)(n - 1)));
+done:
+    free(s);
+    free(along);
+    return st;
+}
+
+static sow_status distance_of_cells(double *out, const sow_truth *t, sow_index i, const sow_cells_item *p, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_truth_item *item = &t->item[i];
+    sow_i_sample predicted = {.x = p->predicted, .d = t->d};
+    sow_index *rows = NULL;
+    double within;
+    float *z = NULL, *squared = NULL;
+    *out = NAN;
+    SOW_TRY(sow_i_draw_rows(&rows, &predicted.n, p->m, &t->options, i, SOW_I_DRAW_PREDICTED, err));
+    predicted.row = rows;
+    if (predicted.n < 2 || t->n_near < 2 || !(item->sigma_all > 0)) goto done;
+    SOW_TRY(mean_within_sample(&within, &z, &predicted, NULL, item, t, item->sigma_all, err));
+    SOW_NEW(squared, t->n_near * predicted.n);
+    SOW_TRY(distances_across(squared, t->near, t->n_near, z, predicted.n, t->d, item, err));
+    *out = unbiased(within, item->control_all, mean_across(squared, t->n_near, predicted.n, item->sigma_all));
+done:
+    free(rows);
+    free(z);
+    free(squared);
+    return st;
+}
+
+/* Batches of 32 cells against batches of controls; shifted controls against the very controls they are. */
+static sow_status published_distance(double *out, const sow_truth *t, sow_index i, const sow_i_sample *cells, int which, int which_control, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_genes all = {t->item[i].kept, t->item[i].n_kept};
+    sow_i_sample control = {t->control, t->d, NULL, t->n_control, NULL};
+    sow_index m = cells->n < control.n ? cells->n : control.n;
+    double *x = NULL, *y = NULL;
+    *out = NAN;
+    if (m < SOW_I_BATCH || all.n == 0) goto done;
+    SOW_TRY(draw_in_order(&x, cells, all, m, t, i, which, err));
+    SOW_TRY(draw_in_order(&y, &control, all, m, t, i, which_control, err));
+    SOW_TRY(sow_i_mmd_batches(out, NULL, x, y, m, all.n, published_sigma_all, err));
+done:
+    free(x);
+    free(y);
+    return st;
+}
+
+sow_status sow_i_item_distance(double *distance, const sow_truth *t, sow_index i, const sow_cells_item *p, sow_error *err)
+{
+    const sow_i_truth_item *item = &t->item[i];
+    if (t->options.mode == SOW_EVALUATE_REFERENCE) {
+        sow_i_sample cells = {item->truth, t->d, NULL, item->n, NULL};
+        if (p && p->predicted) cells = (sow_i_sample){p->predicted, t->d, NULL, p->m, NULL};
+        if (p && !p->predicted) cells = (sow_i_sample){t->control, t->d, NULL, t->n_control, p->shift};
+        return published_distance(distance, t, i, &cells, p ? SOW_I_DRAW_PREDICTED_ALL : SOW_I_DRAW_TRUE_ALL,
+                                  p && !p->predicted ? SOW_I_DRAW_PREDICTED_ALL : SOW_I_DRAW_CONTROL, err);
+    }
+    if (p && p->predicted) return distance_of_cells(distance, t, i, p, err);
+    if (p) return distance_of_shift(distance, t, item, p->shift, err);
+    *distance = NAN;
+    if (t->n_near > 1 && item->n_row > 1 && item->sigma_all > 0)
+        *distance = unbiased(item->control_all, item->truth_all, mean_across(item->across, t->n_near, item->n_row, item->sigma_all));
+    return SOW_OK;
 }

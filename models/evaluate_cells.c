@@ -26,6 +26,20 @@ static sow_status check_item(const sow_truth *t, const sow_cells_item *p, sow_in
     return SOW_OK;
 }
 
+static sow_status check_predicted(const sow_truth *t, const sow_cells_item *p, sow_index i, sow_error *err)
+{
+    for (sow_index k = 0; k < (p->predicted ? p->m * t->d : t->d); k++)
+        if (!(p->predicted ? isfinite(p->predicted[k]) : isfinite(p->shift[k])))
+            return SOW_ERROR(err, SOW_E_NONFINITE, "evaluation of cells: the prediction of item %lld has a value in gene %lld (from 0) that is not finite", (long long)i,
+                             (long long)(k % t->d));
+    return SOW_OK;
+}
+
+static sow_status check_count(const sow_truth *t, sow_index n, sow_error *err)
+{
+    return n == t->n ? SOW_OK : SOW_ERROR(err, SOW_E_SHAPE, "evaluation of cells: %lld items, but the truth of %lld", (long long)n, (long long)t->n);
+}
+
 /* Mean [d] and change [d] of predicted cells. */
 static void predicted_mean(double *mean, double *change, const sow_truth *t, const sow_cells_item *p)
 {
@@ -43,12 +57,10 @@ static sow_status score_item(void *user, sow_index i, sow_error *err)
     const sow_truth *t = s->t;
     double *mean = NULL, *change = NULL, *value = s->value + i * SOW_I_N_CELL_METRICS;
     SOW_TRY(check_item(t, &s->items[i], i, err));
+    SOW_TRY(check_predicted(t, &s->items[i], i, err));
     SOW_NEW(mean, t->d);
     SOW_NEW(change, t->d);
     predicted_mean(mean, change, t, &s->items[i]);
-    for (sow_index j = 0; j < t->d; j++)
-        if (!isfinite(mean[j]))
-            SOW_FAIL(err, SOW_E_NONFINITE, "evaluation of cells: the prediction of item %lld has a value in gene %lld (from 0) that is not finite", (long long)i, (long long)j);
     value[SOW_I_MMD_DE] = value[SOW_I_MMD_ALL] = NAN;
     sow_i_mean_metrics(value, t, &t->item[i], mean, change);
     if (s->distributions) SOW_TRY(sow_i_item_mmd(value, t, i, &s->items[i], err));
@@ -61,7 +73,7 @@ done:
 static sow_status score_items(scoring *s, sow_index n, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    if (n != s->t->n) SOW_FAIL(err, SOW_E_SHAPE, "evaluation of cells: %lld items, but the truth of %lld", (long long)n, (long long)s->t->n);
+    SOW_TRY(check_count(s->t, n, err));
     SOW_NEW(s->value, n * SOW_I_N_CELL_METRICS);
     SOW_TRY(sow_parallel_for(sow_env_threads(env), n, score_item, s, err));
 done:
@@ -105,6 +117,31 @@ sow_status sow_evaluate_cells_each(double *value, const char *metric, const sow_
     for (sow_index i = 0; i < n; i++) value[i] = s.value[i * SOW_I_N_CELL_METRICS + k];
 done:
     free(s.value);
+    return st;
+}
+
+typedef struct {
+    const sow_truth *t;
+    const sow_cells_item *items; /* NULL: the measured cells */
+    double *distance;
+} measuring;
+
+static sow_status distance_of_item(void *user, sow_index i, sow_error *err)
+{
+    const measuring *m = user;
+    sow_status st = m->items ? check_predicted(m->t, &m->items[i], i, err) : SOW_OK;
+    if (st != SOW_OK) return st;
+    return sow_i_item_distance(&m->distance[i], m->t, i, m->items ? &m->items[i] : NULL, err);
+}
+
+sow_status sow_cells_distance(double *distance, const sow_truth *truth, const sow_cells_item *items, sow_index n, int predicted, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    measuring m = {truth, predicted ? items : NULL, distance};
+    SOW_TRY(check_count(truth, n, err));
+    for (sow_index i = 0; predicted && i < n; i++) SOW_TRY(check_item(truth, &items[i], i, err));
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), n, distance_of_item, &m, err));
+done:
     return st;
 }
 

@@ -56,12 +56,14 @@ struct sow_truth {
 /* truth.c */
 /** Mean of rows into mean [d]: sums in double, in order. */
 void sow_i_cell_mean(double *mean, const float *x, sow_index n, sow_index d);
+/** Variance per gene, n - 1 in the denominator, in two passes; 0 for one cell. */
+void sow_i_cell_variance(double *variance, const float *x, sow_index n, sow_index d, const double *mean);
 /** At most SOW_I_MOST_CELLS of n rows, ascending; *rows NULL when that is all of them. `which` names the stream with the item. */
 SOW_MUST_CHECK sow_status sow_i_draw_rows(sow_index **rows, sow_index *n_rows, sow_index n, const sow_evaluate_cells_options *o, sow_index item, int which,
                                           sow_error *err);
 /** The stream of one use. Items are fewer than 2^28. */
 sow_rng sow_i_metric_rng(const sow_evaluate_cells_options *o, sow_index item, int which);
-enum { SOW_I_DRAW_PREDICTED_DE, SOW_I_DRAW_TRUE_DE, SOW_I_DRAW_PREDICTED_ALL, SOW_I_DRAW_TRUE_ALL, SOW_I_DRAW_CONTROL, SOW_I_DRAW_TRUE, SOW_I_DRAW_PREDICTED };
+enum { SOW_I_DRAW_PREDICTED_DE, SOW_I_DRAW_TRUE_DE, SOW_I_DRAW_PREDICTED_ALL, SOW_I_DRAW_TRUE_ALL, SOW_I_DRAW_CONTROL, SOW_I_DRAW_TRUE, SOW_I_DRAW_PREDICTED, SOW_I_N_DRAWS = 8 };
 
 /* cell_metrics.c */
 enum {
@@ -77,12 +79,12 @@ void sow_i_mean_metrics(double *value, const struct sow_truth *t, const sow_i_tr
 /* cell_mmd.c */
 /** Rows of a sample at some genes (NULL: all, those of `own` as 0) less `centre`, into out [n, genes]. */
 void sow_i_gather(float *out, const sow_i_sample *s, const sow_i_genes *genes, const sow_i_truth_item *own, const double *centre);
-/** Mean squared distance between different cells from variances per gene. */
-double sow_i_bandwidth(const double *variance, sow_i_genes genes);
 /** What of the MMD of an item depends on the truth: sigma_*, truth_*, control_*, across. */
 SOW_MUST_CHECK sow_status sow_i_prepare_mmd(sow_i_truth_item *item, const struct sow_truth *t, sow_error *err);
 /** mmd_de and mmd_all of item i into value[SOW_I_MMD_*]. */
 SOW_MUST_CHECK sow_status sow_i_item_mmd(double *value, const struct sow_truth *t, sow_index i, const sow_cells_item *predicted, sow_error *err);
+/** Distance of item i's measured cells (predicted NULL) or predicted ones from the controls. */
+SOW_MUST_CHECK sow_status sow_i_item_distance(double *distance, const struct sow_truth *t, sow_index i, const sow_cells_item *predicted, sow_error *err);
 /** The published MMD: mean over the m div 32 batches of 32 consecutive rows of predicted x [m, d] against truth y [m, d], both in the order drawn; each [m div 32] or NULL.
  *  NaN for m < 32. */
 SOW_MUST_CHECK sow_status sow_i_mmd_batches(double *mean, double *each, const double *x, const double *y, sow_index m, sow_index d, double sigma, sow_error *err);

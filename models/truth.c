@@ -15,9 +15,20 @@ void sow_i_cell_mean(double *mean, const float *x, sow_index n, sow_index d)
     for (sow_index j = 0; j < d; j++) mean[j] /= (double)n;
 }
 
+void sow_i_cell_variance(double *variance, const float *x, sow_index n, sow_index d, const double *mean)
+{
+    for (sow_index j = 0; j < d; j++) variance[j] = 0;
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index j = 0; j < d; j++) {
+            double e = (double)x[i * d + j] - mean[j];
+            variance[j] += e * e;
+        }
+    for (sow_index j = 0; j < d; j++) variance[j] = n > 1 ? variance[j] / (double)(n - 1) : 0;
+}
+
 sow_rng sow_i_metric_rng(const sow_evaluate_cells_options *o, sow_index item, int which)
 {
-    return sow_rng_make(o->seed, SOW_RNG_METRIC, (uint32_t)o->round, UINT32_C(0x80000000) | (uint32_t)item << 3 | (uint32_t)which);
+    return sow_rng_make(o->seed, SOW_RNG_METRIC, (uint32_t)o->round, UINT32_C(0x80000000) | ((uint32_t)item * SOW_I_N_DRAWS + (uint32_t)which));
 }
 
 sow_status sow_i_draw_rows(sow_index **rows, sow_index *n_rows, sow_index n, const sow_evaluate_cells_options *o, sow_index item, int which, sow_error *err)
@@ -133,14 +144,8 @@ static sow_status take_controls(sow_truth *t, sow_error *err)
     SOW_NEW(t->control_mean, t->d);
     sow_i_cell_mean(t->control_mean, t->control, t->n_control, t->d);
     SOW_TRY(check_mean(t->control_mean, t->d, "the sample of controls, item", 0, err));
-    if (t->n_control < 2) goto done;
     SOW_NEW(t->control_variance, t->d);
-    for (sow_index i = 0; i < t->n_control; i++)
-        for (sow_index j = 0; j < t->d; j++) {
-            double e = (double)t->control[i * t->d + j] - t->control_mean[j];
-            t->control_variance[j] += e * e;
-        }
-    for (sow_index j = 0; j < t->d; j++) t->control_variance[j] /= (double)(t->n_control - 1);
+    sow_i_cell_variance(t->control_variance, t->control, t->n_control, t->d, t->control_mean);
 done:
     return st;
 }

@@ -5,9 +5,9 @@
  * u_j, are k outputs of one process (one kernel and noise, the sum of their marginal likelihoods). Its kernels look at the priors and, when there
  * are other contexts, at what the perturbation did there. Back in d features, with latent variance v(x) and noise n(x) of the process:
  *
- *   mean_f = c_f + b (two-way_f - c_f) + sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
+ *   mean_f = a c_f + b (two-way_f - c_f) + sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
  *
- * c is the mean of the target's measured items and b a least-squares slope in [0, 1]: how much of what a perturbation does elsewhere it does here.
+ * c is the mean of the target's measured items, a is 1 (where values are changes from controls: as much of c as predicts items it was not made of) and b a least-squares slope in [0, 1]: how much of what a perturbation does elsewhere it does here.
  * discarded_f is the residuals' variance outside the components. No array is larger than items x features. */
 #include <math.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@
 struct sow_gp_profile {
     sow_model *additive;      /* two-way or train-mean, for the mean */
     double *centre;           /* [d] mean of the target's measured items */
+    double level;             /* how much of the centre is believed, 0..1 */
     double slope;             /* of the additive model's deviations from it, 0..1 */
     sow_index k, d;
     const double *components; /* [k, d] of the response space */
@@ -79,7 +80,7 @@ static sow_status shrunk_additive(double *mean, const sow_gp_profile *p, const s
     sow_status st = sow_model_predict(p->additive, q, mean, NULL, NULL, env, err);
     if (st != SOW_OK) return st;
     for (sow_index i = 0; i < q->n; i++)
-        for (sow_index f = 0; f < p->d; f++) mean[i * p->d + f] = p->centre[f] + p->slope * (mean[i * p->d + f] - p->centre[f]);
+        for (sow_index f = 0; f < p->d; f++) mean[i * p->d + f] = p->level * p->centre[f] + p->slope * (mean[i * p->d + f] - p->centre[f]);
     return SOW_OK;
 }
 
@@ -101,6 +102,46 @@ static void fit_slope(sow_gp_profile *p, const double *e, const sow_training *t,
     p->slope = xx > 0 ? fmin(fmax(xy / xx, 0), 1) : 1;
 }
 
+
+/* Sum over items of the distance between an item and `level` times the mean of the others. */
+static double distance_left(double level, const sow_gp_profile *p, const sow_training *t, const sow_sample *s)
+{
+    double sum = 0, n = (double)s->n;
+    for (sow_index i = 0; i < s->n; i++) {
+        double squares = 0;
+        for (sow_index f = 0; f < p->d; f++) {
+            double y = t->y[s->row[i] * p->d + f], others = (n * p->centre[f] - y) / (n - 1);
+            squares += (y - level * others) * (y - level * others);
+        }
+        sum += sqrt(squares);
+    }
+    return sum;
+}
+
+/* Most perturbations of a screen do little, and the mean of a few measured ones is their noise and the few strong ones: the centre is shrunk to what
+ * brings each item nearest to the mean of the others (golden section on a convex function; distances, not squares, so that a strong one is one of many). */
+static void shrink_centre(sow_gp_profile *p, const sow_training *t, const sow_sample *s)
+{
+    const double golden = 0.6180339887498949;
+    double low = 0, high = 1;
+    p->level = 1;
+    if (!t->relative || s->n < 2) return;
+    double a = high - golden * (high - low), b = low + golden * (high - low);
+    double fa = distance_left(a, p, t, s), fb = distance_left(b, p, t, s);
+    for (int step = 0; step < 24; step++) {
+        if (fa < fb) {
+            high = b, b = a, fb = fa;
+            a = high - golden * (high - low);
+            fa = distance_left(a, p, t, s);
+        } else {
+            low = a, a = b, fa = fb;
+            b = low + golden * (high - low);
+            fb = distance_left(b, p, t, s);
+        }
+    }
+    p->level = 0.5 * (low + high);
+}
+
 /* Residuals e [n, d] of the sample under the shrunk additive model. */
 static sow_status residuals(double *e, sow_gp_profile *p, const sow_training *t, const sow_sample *s, const sow_env *env, sow_error *err)
 {
@@ -111,6 +152,7 @@ static sow_status residuals(double *e, sow_gp_profile *p, const sow_training *t,
     sow_query q = {.n = s->n, .perturbation = s->item, .context = context};
     SOW_TRY(sow_model_predict(p->additive, &q, e, NULL, NULL, env, err));
     fit_slope(p, e, t, s);
+    shrink_centre(p, t, s);
     SOW_TRY(shrunk_additive(e, p, &q, env, err));
     for (sow_index i = 0; i < s->n; i++)
         for (sow_index f = 0; f < d; f++) e[i * d + f] = t->y[s->row[i] * d + f] - e[i * d + f];

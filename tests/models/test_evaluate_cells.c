@@ -418,6 +418,92 @@ Test(evaluate_cells, a_shift_gives_the_numbers_of_shifted_controls)
     shifts_agree(SOW_EVALUATE_REFERENCE, 80);
 }
 
+static double naive_distance(const made_cells *c, const float *x, sow_index n, const sow_index *set, sow_index k)
+{
+    double *a = columns(x, n, c->d, set, k), *b = columns(c->control, c->n_control, c->d, set, k), out;
+    float *kept = calloc((size_t)(c->n_control * k), sizeof *kept);
+    for (sow_index i = 0; i < c->n_control * k; i++) kept[i] = (float)b[i];
+    sow_mmd_options o = {.sigma = sow_mean_squared_distance(kept, c->n_control, k), .kernels = 10, .unbiased = 1};
+    OK(sow_mmd(&out, a, n, b, c->n_control, k, &o, NULL, err));
+    free(a), free(b), free(kept);
+    return out;
+}
+
+Test(evaluate_cells, distance_from_the_controls_is_the_mmd_to_them)
+{
+    enum { N = 5, D = 60 };
+    made_cells c = cells_make(N, D, 70, 0, 5);
+    sow_truth *t = truth_of(&c, SOW_EVALUATE_DEFAULT, 20);
+    double truth[N], guess[N];
+    OK(sow_cells_distance(truth, t, NULL, N, 0, NULL, err));
+    OK(sow_cells_distance(guess, t, c.item, N, 1, NULL, err));
+    for (int i = 0; i < N; i++) {
+        const sow_i_truth_item *item = &t->item[i];
+        cr_assert(truth[i] > 0.01);
+        NEAR(truth[i], naive_distance(&c, c.item[i].truth, c.item[i].n, item->kept, item->n_kept), 1e-5);
+        NEAR(guess[i], naive_distance(&c, c.item[i].predicted, c.item[i].m, item->kept, item->n_kept), 1e-5);
+    }
+    sow_truth_destroy(t);
+    cells_clear(&c);
+}
+
+/* Shifted controls stand against the others: by definition, with kernels written out. */
+Test(evaluate_cells, distance_of_a_shift_leaves_out_each_control_and_itself)
+{
+    enum { N = 3, D = 30, M = 40 };
+    made_cells c = cells_make(N, D, M, 40, 6);
+    sow_truth *t = truth_of(&c, SOW_EVALUATE_DEFAULT, 20);
+    double got[N], zero[D] = {0};
+    use_shifts(&c);
+    OK(sow_cells_distance(got, t, c.item, N, 1, NULL, err));
+    for (int p = 0; p < N; p++) {
+        const sow_i_truth_item *item = &t->item[p];
+        double within = 0, across = 0;
+        for (int i = 0; i < M; i++)
+            for (int j = 0; j < M; j++) {
+                double plain = 0, moved = 0;
+                if (i == j) continue;
+                for (sow_index k = 0; k < item->n_kept; k++) {
+                    sow_index gene = item->kept[k];
+                    double apart = (double)c.control[i * D + gene] - (double)c.control[j * D + gene];
+                    plain += apart * apart;
+                    moved += pow(apart + c.shift[p][gene], 2);
+                }
+                for (int b = 0; b < 10; b++) {
+                    within += exp(-plain / (item->sigma_all / 32 * pow(2, b))) / (M * (M - 1));
+                    across += exp(-moved / (item->sigma_all / 32 * pow(2, b))) / (M * (M - 1));
+                }
+            }
+        NEAR(got[p], 2 * within - 2 * across, 1e-5);
+        cr_assert_gt(got[p], 0.01);
+        c.item[p].shift = zero;
+    }
+    OK(sow_cells_distance(got, t, c.item, N, 1, NULL, err));
+    for (int p = 0; p < N; p++) NEAR(got[p], 0, 1e-9);
+    sow_truth_destroy(t);
+    cells_clear(&c);
+}
+
+Test(evaluate_cells, distances_of_the_reference_mode_are_batches_against_batches)
+{
+    enum { N = 3 };
+    made_cells c = cells_make(N, 40, 70, 64, 7);
+    double truth[N], guess[N], zero[40] = {0};
+    sow_truth *t = truth_of(&c, SOW_EVALUATE_REFERENCE, 20);
+    OK(sow_cells_distance(truth, t, NULL, N, 0, NULL, err));
+    for (int i = 0; i < N; i++) c.item[i].predicted = NULL, c.item[i].shift = zero;
+    OK(sow_cells_distance(guess, t, c.item, N, 1, NULL, err));
+    for (int i = 0; i < N; i++) {
+        cr_assert(truth[i] > 0.01 && truth[i] < 5);
+        NEAR(guess[i], 0, 1e-12); /* the controls against themselves */
+    }
+    use_shifted_controls(&c);
+    OK(sow_cells_distance(guess, t, c.item, N, 1, NULL, err));
+    for (int i = 0; i < N; i++) cr_assert(guess[i] > 0.01 && guess[i] < 5);
+    sow_truth_destroy(t);
+    cells_clear(&c);
+}
+
 Test(evaluate_cells, the_result_is_the_same_bits_for_any_number_of_threads)
 {
     made_cells c = cells_make(12, 80, 600, 0, 4);

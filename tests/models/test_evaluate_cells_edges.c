@@ -132,6 +132,9 @@ Test(evaluate_cells_edges, one_cell_has_means_but_no_distribution_and_no_tests)
         for (int mode = 0; mode < 2; mode++) {
             sow_truth *t = truth_of(&c, (sow_evaluate_mode)mode, 20);
             cr_assert_eq(sow_truth_de(t, 0)[0], -1);
+            double distance[2];
+            OK(sow_cells_distance(distance, t, NULL, 2, 0, NULL, err));
+            cr_assert(isnan(distance[0]) && isfinite(distance[1]));
             cr_assert(isnan(one("mmd_all", t, &c)) && isnan(one("mmd_de", t, &c)) && isnan(one("rmse_de", t, &c)) && isnan(one("pearson_top20_wilcoxon", t, &c)));
             cr_assert(isfinite(one("rmse_all", t, &c)) && isfinite(one("pearson_delta_all", t, &c)) && isfinite(one("recall_top20", t, &c)));
             sow_truth_destroy(t);
@@ -370,6 +373,7 @@ Test(evaluate_cells_edges, refuses_a_prediction_that_is_none)
     refuses_guess(&c, t, 2, SOW_E_SHAPE, "2 items, but the truth of 3");
     c.guess[1][7] = NAN;
     refuses_guess(&c, t, 3, SOW_E_NONFINITE, "item 1 has a value in gene 7");
+    cr_assert_eq(sow_cells_distance(value, t, c.item, 3, 1, NULL, NULL), SOW_E_NONFINITE);
     c.guess[1][7] = 0;
     c.item[1].m = 0;
     refuses_guess(&c, t, 3, SOW_E_ARG, "item 1 has no predicted cells");
@@ -380,7 +384,9 @@ Test(evaluate_cells_edges, refuses_a_prediction_that_is_none)
     c.shift[2][3] = 0;
     c.item[0].n--;
     refuses_guess(&c, t, 3, SOW_E_ARG, "item 0 is not the one whose truth was taken");
+    cr_assert_eq(sow_cells_distance(value, t, c.item, 3, 1, NULL, NULL), SOW_E_ARG);
     c.item[0].n++;
+    cr_assert_eq(sow_cells_distance(value, t, c.item, 2, 1, NULL, NULL), SOW_E_SHAPE);
     cr_assert_eq(sow_evaluate_cells_each(value, "rmse_al", t, c.item, 3, NULL, &e), SOW_E_ARG);
     cr_assert(strstr(e.message, "did you mean 'rmse_all'"), "%s", e.message);
     sow_truth_destroy(t);
@@ -416,10 +422,13 @@ Test(evaluate_cells_edges, survives_failing_allocations)
                 sow_truth *t = NULL;
                 sow_metric out[SOW_METRICS_MAX];
                 sow_index n;
+                double distance[2];
                 sow_rng rng = sow_rng_make(1, SOW_RNG_BOOTSTRAP, 0, 0);
                 sow_memory_fail_after(k);
                 sow_status st = sow_truth_create(&t, c.item, c.n, c.d, c.control, c.n_control, c.centre, &o, NULL, NULL);
                 if (st == SOW_OK) st = sow_evaluate_cells(out, &n, t, c.item, c.n, &rng, NULL, NULL);
+                if (st == SOW_OK) st = sow_cells_distance(distance, t, c.item, c.n, 1, NULL, NULL);
+                if (st == SOW_OK) st = sow_cells_distance(distance, t, NULL, c.n, 0, NULL, NULL);
                 sow_memory_fail_after(-1);
                 sow_truth_destroy(t);
                 if (st == SOW_OK) {
