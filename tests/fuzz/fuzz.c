@@ -4,19 +4,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[200];
 static pid_t owner;
 
+static void remove_tree(const char *path)
+{
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char child[800];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        snprintf(child, sizeof child, "%s/%s", path, e->d_name);
+        if (remove(child) != 0) remove_tree(child);
+    }
+    if (d) closedir(d);
+    remove(path);
+}
+
 static void remove_folder(void)
 {
-    if (getpid() != owner) return;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.') remove(fuzz_path(e->d_name));
-    if (d) closedir(d);
-    rmdir(folder);
+    if (getpid() == owner) remove_tree(folder);
 }
 
 const char *fuzz_folder(void)
@@ -45,6 +54,14 @@ const char *fuzz_file(const char *name, const void *bytes, size_t n)
     const char *path = fuzz_path(name);
     FILE *f = fopen(path, "wb");
     fuzz_must(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0, "a file to read");
+    return path;
+}
+
+const char *fuzz_empty_folder(const char *name)
+{
+    const char *path = fuzz_path(name);
+    remove_tree(path);
+    fuzz_must(mkdir(path, 0700) == 0, "an empty folder");
     return path;
 }
 

@@ -18,6 +18,9 @@ const char *fuzz_path(const char *name);
 /** Write the file whole. */
 const char *fuzz_file(const char *name, const void *bytes, size_t n);
 
+/** An empty folder of that name in it. */
+const char *fuzz_empty_folder(const char *name);
+
 /** Stop with a message when something that always holds does not. */
 void fuzz_must(int holds, const char *what);
 /** What a reader may say of a file: that it is good, or in one message that it is not. Out of memory is neither. */

@@ -1,7 +1,8 @@
 # The fuzz targets over their committed corpus and over every input that once crashed, built like any other test (scripts/fuzz builds them with libFuzzer).
 function(sow_add_fuzz_replay target source)
     string(REPLACE "-" "_" _name "replay_${target}")
-    add_executable(${_name} fuzz/${source} fuzz/fuzz.c fuzz/replay.c)
+    list(TRANSFORM ARGN PREPEND "fuzz/" OUTPUT_VARIABLE _more)
+    add_executable(${_name} fuzz/${source} ${_more} fuzz/fuzz.c fuzz/replay.c)
     target_link_libraries(${_name} PRIVATE sower_flags sower_static)
     file(GLOB _crashes CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/fuzz/crashes/${target}/*")
     add_test(NAME "fuzz/${target}" COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/run_test.sh" $<TARGET_FILE:${_name}>
@@ -11,4 +12,7 @@ if(NOT SOWER_SANITIZE STREQUAL "thread")
     sow_add_fuzz_replay(csv fuzz_csv.c)
     sow_add_fuzz_replay(gmt fuzz_gmt.c)
     sow_add_fuzz_replay(yaml fuzz_yaml.c)
+    sow_add_fuzz_replay(mtx fuzz_mtx.c read_cells.c)
+    sow_add_fuzz_replay(h5ad fuzz_h5ad.c h5_program.c read_h5ad.c read_cells.c)
+    sow_add_fuzz_replay(h5ad-bytes fuzz_h5ad_bytes.c h5_program.c read_h5ad.c read_cells.c)
 endif()
