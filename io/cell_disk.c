@@ -127,42 +127,20 @@ static sow_i_on_disk type_on_disk(hid_t type)
     return SOW_I_DISK_OTHER;
 }
 
-static const char *filter_name(H5Z_filter_t id, const char *stored)
-{
-    static const struct {
-        H5Z_filter_t id;
-        const char *name;
-    } known[] = {{H5Z_FILTER_DEFLATE, "gzip"}, {H5Z_FILTER_SZIP, "szip"}, {307, "bzip2"},   {32000, "lzf"},  {32001, "blosc"},
-                 {32004, "lz4"},               {32008, "bitshuffle"},     {32013, "zfp"},   {32015, "zstd"}, {32026, "blosc2"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].id == id) return known[i].name;
-    return *stored ? stored : "unknown";
-}
-
-static sow_status take_filters(sow_i_disk *d, int *simple, hid_t create, sow_error *err)
+/* *simple: only gzip and shuffle, which are undone here. That HDF5 has all of them is known (sow_i_h5_dataset_open). */
+static void take_filters(sow_i_disk *d, int *simple, hid_t create)
 {
     int n = H5Pget_nfilters(create);
     *simple = n >= 0 && n <= (int)(sizeof d->filter / sizeof *d->filter);
-    for (int i = 0; i < n; i++) {
-        unsigned flags = 0, value[16], config = 0;
+    for (int i = 0; *simple && i < n; i++) {
+        unsigned flags = 0, value[16] = {0}, config = 0;
         size_t n_values = sizeof value / sizeof *value;
-        char stored[64] = "";
-        H5Z_filter_t id = H5Pget_filter2(create, (unsigned)i, &flags, &n_values, value, sizeof stored, stored, &config);
-        stored[sizeof stored - 1] = '\0';
-        if (id < 0) return SOW_ERROR(err, SOW_E_DATA, "%s: damaged, its compression cannot be read", d->where);
-        if (H5Zfilter_avail(id) <= 0)
-            return SOW_ERROR(err, SOW_E_DATA,
-                             "%s: compressed with the HDF5 filter '%s' (%d), which this HDF5 does not have; write the file again with "
-                             "adata.write_h5ad(path, compression='gzip')",
-                             d->where, filter_name(id, stored), (int)id);
-        if (*simple) d->filter[i] = (int)id;
-        if (id == H5Z_FILTER_SHUFFLE)
-            *simple = *simple && n_values >= 1 && value[0] == sow_i_disk_size(d->from);
-        else if (id != H5Z_FILTER_DEFLATE)
-            *simple = 0; /* checksums and scale-offset are HDF5's */
+        H5Z_filter_t id = H5Pget_filter2(create, (unsigned)i, &flags, &n_values, value, 0, NULL, &config);
+        d->filter[i] = (int)id;
+        int same_size = n_values >= 1 && value[0] == sow_i_disk_size(d->from);
+        *simple = id == H5Z_FILTER_DEFLATE || (id == H5Z_FILTER_SHUFFLE && same_size); /* checksums and scale-offset are HDF5's */
     }
     d->n_filters = *simple ? n : 0;
-    return SOW_OK;
 }
 
 static int only_zero_fill(hid_t create)
@@ -222,7 +200,7 @@ sow_status sow_i_disk_open(sow_i_disk *out, sow_i_disk_file *file, hid_t parent,
     d.from = type_on_disk(d.d.type);
     create = H5Dget_create_plist(d.d.id);
     if (create < 0) SOW_FAIL(err, SOW_E_DATA, "%s: damaged, cannot be opened", where);
-    SOW_TRY(take_filters(&d, &simple, create, err));
+    take_filters(&d, &simple, create);
     simple = simple && d.from != SOW_I_DISK_OTHER && only_zero_fill(create) && H5Pget_external_count(create) == 0;
     H5D_layout_t layout = H5Pget_layout(create);
     if (layout == H5D_CHUNKED)

@@ -448,7 +448,6 @@ static sow_status open_sparse(sow_cell_file *f, hid_t group, sow_error *err)
                  (long long)s->index.disk.rows);
     f->n_values = s->value.disk.rows;
     f->backend = matrix.by_column ? &csc_backend : &csr_backend;
-    SOW_TRY(sow_i_cell_size_block(f, err));
     SOW_TRY(sow_i_window_init(&s->value, f->capacity, err));
     SOW_TRY(sow_i_window_init(&s->index, f->capacity, err));
     if (!matrix.by_column) SOW_TRY(sow_i_window_init(&s->start, MOST_CELLS + 1, err));
@@ -467,7 +466,6 @@ static sow_status open_dense(sow_cell_file *f, sow_error *err)
     if (!vector) SOW_TRY(check_shape(f, d->rows, d->d.n_dims == 2 ? d->width : 1, err));
     f->n_values = f->n_cells * f->n_genes;
     f->backend = &dense_backend;
-    SOW_TRY(sow_i_cell_size_block(f, err));
     s->block_cells = f->n_genes > 0 ? f->capacity / f->n_genes : MOST_CELLS;
     if (s->block_cells > MOST_CELLS) s->block_cells = MOST_CELLS;
     SOW_TRY(sow_i_window_init(&s->value, s->block_cells * (s->flat ? f->n_genes : 1), err));
@@ -487,6 +485,7 @@ static sow_status open_matrix(sow_cell_file *f, sow_error *err)
     SOW_TRY(choose_matrix(f, err));
     SOW_TRY(count_cells_of_obs(f, err));
     SOW_TRY(read_genes(f, err));
+    SOW_TRY(sow_i_cell_size_block(f, err));
     H5I_type_t kind = sow_i_h5_kind(s->parent, s->name);
     if (kind == H5I_GROUP) {
         group = H5Gopen2(s->parent, s->name, H5P_DEFAULT);

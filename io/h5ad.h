@@ -26,6 +26,13 @@ typedef struct {
     double *x;            /* [n_obs, n_vars] or NULL when not loaded */
     int x_is_sparse;      /* 1: X is CSR/CSC (cells); x stays NULL */
     int x_is_dense;       /* 1: the file has a dense X, loaded or not */
+
+    /* What else the file has; looked at, not read. */
+    sow_index n_var_columns, n_layers;
+    char **var_columns, **layers; /* names, in the file's order and by name */
+    int has_raw;                  /* raw/X is there */
+    const char *x_layout;         /* "dense", "CSR", "CSC", or "" when there is no X or it is of another kind */
+    sow_index n_stored;           /* values that X stores: n_obs * n_vars when dense */
 } sow_h5ad;
 
 /** Read; `load_x` 0 skips the matrix. Strings fixed or variable length, categorical (codes/categories), numeric and boolean columns; _index attribute or "index".

@@ -59,6 +59,43 @@ static int claim_is_honest(const sow_i_h5_dataset *d)
     return (uint64_t)d->count <= limit / size;
 }
 
+static const char *filter_name(H5Z_filter_t id, const char *stored)
+{
+    static const struct {
+        H5Z_filter_t id;
+        const char *name;
+    } known[] = {{H5Z_FILTER_DEFLATE, "gzip"}, {H5Z_FILTER_SZIP, "szip"}, {307, "bzip2"},   {32000, "lzf"},  {32001, "blosc"},
+                 {32004, "lz4"},               {32008, "bitshuffle"},     {32013, "zfp"},   {32015, "zstd"}, {32026, "blosc2"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].id == id) return known[i].name;
+    return *stored ? stored : "unknown";
+}
+
+/* HDF5 itself would only say that it cannot read. */
+static sow_status check_filters(hid_t dataset, const char *where, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    hid_t create = H5Dget_create_plist(dataset);
+    int n = create >= 0 ? H5Pget_nfilters(create) : -1;
+    if (n < 0) SOW_FAIL(err, SOW_E_DATA, "%s: damaged, cannot be opened", where);
+    for (int i = 0; i < n; i++) {
+        unsigned flags = 0, value[16], config = 0;
+        size_t n_values = sizeof value / sizeof *value;
+        char stored[64] = "";
+        H5Z_filter_t id = H5Pget_filter2(create, (unsigned)i, &flags, &n_values, value, sizeof stored, stored, &config);
+        stored[sizeof stored - 1] = '\0';
+        if (id < 0) SOW_FAIL(err, SOW_E_DATA, "%s: damaged, its compression cannot be read", where);
+        if (H5Zfilter_avail(id) <= 0)
+            SOW_FAIL(err, SOW_E_DATA,
+                     "%s: compressed with the HDF5 filter '%s' (%d), which this HDF5 does not have; write the file again with "
+                     "adata.write_h5ad(path, compression='gzip')",
+                     where, filter_name(id, stored), (int)id);
+    }
+done:
+    if (create >= 0) H5Pclose(create);
+    return st;
+}
+
 sow_status sow_i_h5_dataset_open(sow_i_h5_dataset *out, hid_t parent, const char *name, const char *where, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -72,6 +109,7 @@ sow_status sow_i_h5_dataset_open(sow_i_h5_dataset *out, hid_t parent, const char
     if (d.id >= 0) d.type = H5Dget_type(d.id);
     if (d.id >= 0) d.space = H5Dget_space(d.id);
     if (d.type < 0 || d.space < 0) SOW_FAIL(err, SOW_E_DATA, "%s: damaged, cannot be opened", where);
+    SOW_TRY(check_filters(d.id, where, err));
     d.type_class = H5Tget_class(d.type);
     d.n_dims = H5Sget_simple_extent_dims(d.space, dims, NULL);
     if (d.n_dims < 0 || d.n_dims > 2) SOW_FAIL(err, SOW_E_DATA, "%s: %d dimensions where 1 or 2 are expected", where, d.n_dims);

@@ -30,7 +30,8 @@ typedef struct {
     sow_index dim[2];
     sow_index count; /* product of dims */
 } sow_i_h5_dataset;
-/** SOW_E_DATA: missing, not a dataset, more than 2 dimensions, or a claimed size that its stored bytes cannot hold. `where` is "path: /obs/x" for messages. */
+/** SOW_E_DATA: missing, not a dataset, more than 2 dimensions, a claimed size that its stored bytes cannot hold, or a filter that this HDF5
+ *  lacks (named, with what to do). `where` is "path: /obs/x" for messages. */
 SOW_MUST_CHECK sow_status sow_i_h5_dataset_open(sow_i_h5_dataset *out, hid_t parent, const char *name, const char *where, sow_error *err);
 void sow_i_h5_dataset_close(sow_i_h5_dataset *d);
 
