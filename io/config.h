@@ -156,7 +156,7 @@ typedef struct {
     const char *guide_column, *replicate_column, *batch_column;
     sow_index n_references; /* other contexts of the column, known in full */
     const char *const *reference_contexts;
-    sow_index n_genes, cells_per_perturbation;
+    sow_index n_genes, n_controls, cells_per_perturbation; /* controls and median cells in first_context */
 } sow_config_guess;
 /** A commented campaign with every key in it, its `data:` and `readout:` filled from the guess (NULL: the simulator). Caller frees. It parses. */
 SOW_MUST_CHECK sow_status sow_config_template(char **out, const sow_config_guess *guess, sow_error *err);

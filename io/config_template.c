@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SENTENCE_COLUMN = 44, LEAST_TO_HOLD_OUT = 10, MANY_GENES = 5000, MOST_CELLS = 300 };
+enum {
+    SENTENCE_COLUMN = 44,
+    LEAST_TO_HOLD_OUT = 10,
+    MOST_OF_A_ROUND = 100,
+    CONTROLS_OF_A_ROUND = 40,
+    MANY_GENES = 5000,
+    MOST_CELLS = 300
+};
 
 typedef struct {
     sow_text text;
@@ -66,27 +73,49 @@ static int has_cells(const sow_config_guess *g)
     return g->readout_kind && strcmp(g->readout_kind, "cells") == 0;
 }
 
-static sow_index pool_size(const sow_config_guess *g)
+typedef struct {
+    sow_index initial, batch, n_batches;
+} plan;
+
+static sow_index within(sow_index x, sow_index low, sow_index high)
 {
-    return g->n_perturbations - (g->n_perturbations >= LEAST_TO_HOLD_OUT ? (g->n_perturbations + 4) / 5 : 0);
+    return x < low ? low : x > high ? high : x;
 }
 
-/* A twentieth of the perturbations. Screens of cells are small and each of their perturbations is costly: a quarter of the pool at first, then fifths. Never more than a hundred. */
-static sow_index round_size(const sow_config_guess *g, int initial)
+/* A twentieth of the perturbations, at most a hundred, for each of up to four rounds that leave a fifth to evaluate on. */
+static plan plan_of_rows(sow_index n)
 {
-    sow_index n = has_cells(g) ? pool_size(g) / (initial ? 4 : 5) : g->n_perturbations / 20;
-    if (has_cells(g) && initial && n < 2) n = 2;
-    return n < 1 ? 1 : n > 100 ? 100 : n;
+    plan p = {.initial = within(n / 20, 1, MOST_OF_A_ROUND)};
+    p.batch = p.initial;
+    for (sow_index used = p.initial + p.batch; p.n_batches < 3 && used <= n - n / 5; used += p.batch)
+        p.n_batches++;
+    return p;
 }
 
-/* Up to three rounds more that leave a fifth to evaluate on. */
+/* Screens of cells are small: most of the pool is measured. Controls are handed out once, so that few of them make for few rounds. */
+static plan plan_of_cells(const sow_config_guess *g)
+{
+    const sow_index n = g->n_perturbations, pool = n - (n >= LEAST_TO_HOLD_OUT ? (n + 4) / 5 : 0);
+    const sow_index all = within(pool * 17 / 20, 2, n < 2 ? 2 : n), rounds = within(g->n_controls / CONTROLS_OF_A_ROUND, 2, 4);
+    plan p = {.batch = within(all / rounds, 1, MOST_OF_A_ROUND), .n_batches = rounds - 1};
+    while (p.n_batches > 0 && all - p.n_batches * p.batch < 2)
+        p.n_batches--;
+    p.initial = within(all - p.n_batches * p.batch, 1, MOST_OF_A_ROUND);
+    return p;
+}
+
+static plan plan_rounds(const sow_config_guess *g)
+{
+    return has_cells(g) ? plan_of_cells(g) : plan_of_rows(g->n_perturbations);
+}
+
 static char *batches(const sow_config_guess *g)
 {
     sow_text t = {0};
-    sow_index size = round_size(g, 0), used = round_size(g, 1), pool = has_cells(g) ? pool_size(g) : g->n_perturbations - g->n_perturbations / 5;
+    const plan p = plan_rounds(g);
     sow_text_append(&t, "[");
-    for (sow_index i = 0; i < 3 && used + size <= pool; i++, used += size)
-        sow_text_printf(&t, "%s%lld", i > 0 ? ", " : "", (long long)size);
+    for (sow_index i = 0; i < p.n_batches; i++)
+        sow_text_printf(&t, "%s%lld", i > 0 ? ", " : "", (long long)p.batch);
     sow_text_append(&t, "]");
     if (t.failed) sow_text_clear(&t);
     return t.text;
@@ -177,7 +206,7 @@ static char *filled_value(const writer *w, const sow_i_key *key)
         return plain ? sow_strdup(plain) : NULL;
     }
     if (strcmp(key->path, "sower") == 0 || strcmp(key->path, "seed") == 0) return sow_strdup("1");
-    if (strcmp(key->path, "rounds.initial.size") == 0) return sow_format("%lld", (long long)round_size(g, 1));
+    if (strcmp(key->path, "rounds.initial.size") == 0) return sow_format("%lld", (long long)plan_rounds(g).initial);
     if (strcmp(key->path, "rounds.batches") == 0) return batches(g);
     if (w->second && strcmp(key->path, "data.sources[].role") == 0) return sow_strdup("reference");
     if (w->second && strcmp(key->path, "data.sources[].contexts") == 0) return yaml_list(g->reference_contexts, g->n_references);

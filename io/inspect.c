@@ -287,6 +287,7 @@ static void guess_of_cells(sow_config_guess *out, const sow_inspection *in)
     out->batch_column = in->batch_column;
     out->n_genes = x->n_genes;
     out->n_perturbations = t->enough;
+    out->n_controls = t->controls;
     out->cells_per_perturbation = t->median;
 }
 
