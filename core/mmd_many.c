@@ -26,20 +26,24 @@ static const float *row_of(const sow_mmd_pair *p, sow_index i, sow_index d)
     return i < p->n ? p->x + i * d : p->y + (i - p->n) * d;
 }
 
-/* `width` genes from `first` of both samples, less their mean, into centred [n + m, width]. */
+/* `width` genes from `first` of both samples, less their mean, into centred [n + m, width]. By way of differences from the first cell, which are exactly 0
+ * where all cells are the same. */
 static void centre_block(float *centred, const sow_mmd_pair *p, sow_index d, sow_index first, sow_index width)
 {
     const sow_index total = p->n + p->m;
+    const float *origin = p->x + first;
     float mean[BLOCK] = {0};
     for (sow_index i = 0; i < total; i++) {
         const float *row = row_of(p, i, d) + first;
-        for (sow_index j = 0; j < width; j++) mean[j] += row[j];
+        float *to = centred + i * width;
+        for (sow_index j = 0; j < width; j++) {
+            to[j] = row[j] - origin[j];
+            mean[j] += to[j];
+        }
     }
     for (sow_index j = 0; j < width; j++) mean[j] /= (float)total;
-    for (sow_index i = 0; i < total; i++) {
-        const float *row = row_of(p, i, d) + first;
-        for (sow_index j = 0; j < width; j++) centred[i * width + j] = row[j] - mean[j];
-    }
+    for (sow_index i = 0; i < total; i++)
+        for (sow_index j = 0; j < width; j++) centred[i * width + j] -= mean[j];
 }
 
 static sow_status gram_of(float *gram, float *centred, const batch *w, const sow_mmd_pair *p, sow_error *err)

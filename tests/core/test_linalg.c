@@ -84,6 +84,31 @@ Test(linalg, gemm_f32_agrees_with_gemm)
     free(a), free(b), free(c), free(fa), free(fb), free(fc);
 }
 
+Test(linalg, gram_f32_adds_the_lower_triangle_of_rows_times_rows)
+{
+    const sow_index rows[] = {1, 63, 64, 65, 130, 256, 257, 300};
+    enum { K = 37, LD = 40 };
+    for (int t = 0; t < 8; t++) {
+        const sow_index n = rows[t], ldc = n + 3;
+        double *a = random_matrix(n, LD, 77);
+        float *fa = sow_calloc(n * LD, sizeof *fa), *c = sow_calloc(n * ldc, sizeof *c);
+        for (sow_index i = 0; i < n * LD; i++) fa[i] = (float)a[i];
+        for (int twice = 0; twice < 2; twice++) cr_assert_eq(sow_gram_f32(NULL, n, K, fa, LD, twice ? 1 : 0, c, ldc, NULL), SOW_OK);
+        for (sow_index i = 0; i < n; i++)
+            for (sow_index j = 0; j <= i; j++)
+                cr_assert(fabs((double)c[i * ldc + j] - 2 * sow_dot(K, a + i * LD, a + j * LD)) <= 1e-4, "%lld rows, entry %lld %lld", (long long)n, (long long)i,
+                          (long long)j);
+        cr_assert_eq(c[n], 0, "beyond the columns");
+        free(a);
+        free(fa);
+        free(c);
+    }
+    float one = 1;
+    cr_assert_eq(sow_gram_f32(NULL, 2, 3, &one, 2, 0, &one, 2, NULL), SOW_E_SHAPE);
+    cr_assert_eq(sow_gram_f32(NULL, 2, 1, &one, 1, 0, &one, 1, NULL), SOW_E_SHAPE);
+    cr_assert_eq(sow_gram_f32(NULL, -1, 1, &one, 1, 0, &one, 1, NULL), SOW_E_SHAPE);
+}
+
 Test(linalg, gemm_without_terms_only_scales)
 {
     double c[4] = {1, 2, NAN, 4};
