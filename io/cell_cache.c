@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,26 +52,125 @@ static sow_status say_cache(sow_status st, sow_error *err)
     return st;
 }
 
-static sow_status make(sow_cell_matrix *out, const char *path, const char *key, const sow_cell_file_options *options, const sow_i_file_state *before,
-                       const char *folder, const sow_env *env, sow_error *err)
+/* ---- the digest of a source, taken while it is streamed ---- */
+
+/* Hashing is as slow as all the rest, and the cache needs its name only at the end. */
+typedef struct {
+    const sow_cell_file_options *options;
+    const char *folder;
+    const sow_env *env;
+    sow_i_file_state before; /* either reading began */
+    sow_i_source_digest source;
+    char key[65], *path;
+    pthread_t thread;
+    int has_thread, joined;
+    atomic_int stop, finished;
+    int looked; /* whether a cache of that name is there */
+    sow_status status;
+    sow_error error;
+} naming;
+
+static void *hash_beside(void *user)
+{
+    naming *n = user;
+    n->status = sow_i_cell_source_digest(&n->source, SOW_I_COMPUTE, n->options->path, n->folder, &n->stop, NULL, &n->error);
+    atomic_store(&n->finished, 1);
+    return NULL;
+}
+
+/* Key and path, once the digest is known. */
+static sow_status set_name(naming *n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *name = NULL;
+    SOW_TRY(cache_key(n->key, n->source.digest, n->options, err));
+    name = sow_format("%s.cells", n->key);
+    n->path = name ? sow_path_join(n->folder, name) : NULL;
+    if (!n->path) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+done:
+    free(name);
+    return st;
+}
+
+/* With one thread only, or when the system has no more of them, the digest comes first. */
+static sow_status start_naming(naming *n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_source_digest *s = &n->source;
+    SOW_TRY(sow_i_cell_source_digest(s, SOW_I_RECALL, n->options->path, n->folder, NULL, n->env, err));
+    n->before = s->state;
+    if (!s->digest[0] && sow_threads_count(sow_env_threads(n->env)) > 1) n->has_thread = pthread_create(&n->thread, NULL, hash_beside, n) == 0;
+    if (n->has_thread) goto done;
+    if (!s->digest[0]) SOW_TRY(sow_i_cell_source_digest(s, SOW_I_COMPUTE, n->options->path, n->folder, NULL, n->env, err));
+    SOW_TRY(set_name(n, err));
+done:
+    return st;
+}
+
+static sow_status finish_naming(naming *n, sow_error *err)
+{
+    if (n->path) return SOW_OK;
+    if (!n->joined) pthread_join(n->thread, NULL);
+    n->joined = 1;
+    if (n->status != SOW_OK && err) *err = n->error;
+    return n->status != SOW_OK ? n->status : set_name(n, err);
+}
+
+static void clear_naming(naming *n)
+{
+    atomic_store(&n->stop, 1);
+    if (n->has_thread && !n->joined) pthread_join(n->thread, NULL);
+    free(n->path);
+}
+
+static int unneeded(void *user)
+{
+    naming *n = user;
+    if (!n->has_thread || n->looked || !atomic_load(&n->finished)) return 0;
+    n->looked = 1;
+    return finish_naming(n, NULL) == SOW_OK && sow_file_exists(n->path); /* a failure is told by wait */
+}
+
+/* What was streamed and what was hashed are the same only if the source stayed as it was from before either began. */
+static sow_status check_unchanged(const naming *n, sow_error *err)
+{
+    sow_i_source_digest now;
+    sow_status st = sow_i_cell_source_digest(&now, SOW_I_STATE_ONLY, n->options->path, n->folder, NULL, n->env, err);
+    if (st != SOW_OK) return st;
+    if (sow_i_file_state_same(&n->before, &now.state) && sow_i_file_state_same(&n->source.state, &now.state)) return SOW_OK;
+    return SOW_ERROR(err, SOW_E_IO, "%s: it changed while it was read; run the same command again", n->options->path);
+}
+
+static sow_status wait_for_name(void *user, const char **path, const char **key, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    naming *n = user;
+    SOW_TRY(finish_naming(n, err));
+    SOW_TRY(check_unchanged(n, err));
+    *path = n->path;
+    *key = n->key;
+done:
+    return st;
+}
+
+/* ---- opening ---- */
+
+/* `out` stays empty when a cache turned out to be there. */
+static sow_status make(sow_cell_matrix *out, naming *n, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_cell_file *file = NULL;
-    sow_i_file_state after;
+    const sow_i_cache_name name = {n, unneeded, wait_for_name};
     const char *why = NULL;
     int fd = -1, whole = 0;
-    sow_i_cache_sweep(folder);
-    SOW_TRY(sow_cell_file_open(&file, options, env, err));
-    SOW_TRY(say_cache(sow_i_cache_write(&fd, path, key, file, env, err), err));
-    SOW_TRY(sow_i_cell_source_digest(NULL, &after, options->path, folder, err));
-    if (!sow_i_file_state_same(before, &after)) {
-        unlink(path); /* it holds what was read, under the name of what was there before */
-        SOW_FAIL(err, SOW_E_IO, "%s: it changed while it was read; run the same command again", options->path);
-    }
-    SOW_TRY(sow_i_cache_map(out, &whole, &why, fd, 0, path, key, env, err));
-    if (!whole) SOW_FAIL(err, SOW_E_IO, "%s: it was altered while it was written (%s); run the same command again", path, why);
-    sow_log(env, SOW_LOG_INFO, "%s: %lld cells x %lld genes, %lld values (%s), kept in %s", options->path, (long long)out->n_cells, (long long)out->n_genes,
-            (long long)out->start[out->n_cells], sow_cell_file_layout(file), path);
+    sow_i_cache_sweep(n->folder);
+    SOW_TRY(sow_cell_file_open(&file, n->options, n->env, err));
+    SOW_TRY(say_cache(sow_i_cache_write(&fd, n->folder, &name, file, n->env, err), err));
+    if (fd < 0) goto done;
+    SOW_TRY(sow_i_cache_map(out, &whole, &why, fd, 0, n->path, n->key, n->env, err));
+    if (!whole) SOW_FAIL(err, SOW_E_IO, "%s: it was altered while it was written (%s); run the same command again", n->path, why);
+    sow_log(n->env, SOW_LOG_INFO, "%s: %lld cells x %lld genes, %lld values (%s), kept in %s", n->options->path, (long long)out->n_cells,
+            (long long)out->n_genes, (long long)out->start[out->n_cells], sow_cell_file_layout(file), n->path);
 done:
     if (fd >= 0) close(fd);
     sow_cell_file_close(file);
@@ -81,22 +181,20 @@ sow_status sow_cell_matrix_open(sow_cell_matrix *out, char digest[65], const sow
                                 sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_file_state state;
-    char source[65] = "", key[65] = "", *name = NULL, *path = NULL;
+    naming n = {.options = options, .folder = folder, .env = env};
     int whole = 0;
     memset(out, 0, sizeof *out);
     if (digest) digest[0] = '\0';
     SOW_TRY(say_cache(sow_make_directories(folder, err), err));
-    SOW_TRY(sow_i_cell_source_digest(source, &state, options->path, folder, err));
-    SOW_TRY(cache_key(key, source, options, err));
-    name = sow_format("%s.cells", key);
-    path = name ? sow_path_join(folder, name) : NULL;
-    if (!path) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    SOW_TRY(open_existing(out, &whole, path, key, env, err));
-    if (!whole) SOW_TRY(make(out, path, key, options, &state, folder, env, err));
-    if (digest) memcpy(digest, source, sizeof source);
+    SOW_TRY(start_naming(&n, err));
+    while (!whole) {
+        if (n.path) SOW_TRY(open_existing(out, &whole, n.path, n.key, env, err));
+        if (whole) break;
+        SOW_TRY(make(out, &n, err));
+        whole = out->genes != NULL;
+    }
+    if (digest) memcpy(digest, n.source.digest, sizeof n.source.digest);
 done:
-    free(name);
-    free(path);
+    clear_naming(&n);
     return st;
 }

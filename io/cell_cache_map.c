@@ -18,8 +18,7 @@ static int64_t round_up(int64_t x, int64_t unit)
     return (x + unit - 1) / unit * unit;
 }
 
-sow_status sow_i_cache_layout(sow_i_cache_header *h, const char *key, sow_index n_cells, sow_index n_genes, sow_index n_values, const char *path,
-                              sow_error *err)
+sow_status sow_i_cache_layout(sow_i_cache_header *h, sow_index n_cells, sow_index n_genes, sow_index n_values, const char *path, sow_error *err)
 {
     const int64_t most = INT64_MAX / 64;
     if (n_cells > most || n_values > most || n_genes > INT32_MAX)
@@ -36,7 +35,6 @@ sow_status sow_i_cache_layout(sow_i_cache_header *h, const char *key, sow_index 
     h->gene_at = round_up(h->start_at + 8 * (n_cells + 1), PAGE);
     h->value_at = round_up(h->gene_at + 4 * n_values, PAGE);
     h->names_at = round_up(h->value_at + 4 * n_values, PAGE);
-    strncpy(h->key, key, sizeof h->key - 1);
     return SOW_OK;
 }
 

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SETTLED_S = 2, LINE = 512 };
+enum { SETTLED_S = 2, LINE = 512, BLOCK = 1 << 18 };
 
 sow_status sow_i_file_state_of(sow_i_file_state *out, const char *path, sow_error *err)
 {
@@ -96,20 +98,64 @@ static void note_down(const char *note, const sow_i_file_state *s, const char *d
     free(beside);
 }
 
-static sow_status digest_of_file(char *digest, sow_i_file_state *state, const char *path, const char *folder, sow_error *err)
+static sow_status hash_open_file(char hex[65], int fd, int64_t size, const char *path, const atomic_int *stop, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    uint8_t *block = NULL, digest[SHA256_DIGEST_SIZE];
+    struct sha256_ctx ctx;
+    int64_t done_bytes = 0;
+    sha256_init(&ctx);
+    SOW_NEW(block, BLOCK);
+    for (;;) {
+        ssize_t k = read(fd, block, BLOCK);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) {
+            st = sow_i_io_error(err, "read", path, errno);
+            goto done;
+        }
+        if (k == 0) break;
+        sha256_update(&ctx, (size_t)k, block);
+        done_bytes += k;
+        if (stop && atomic_load(stop)) SOW_FAIL(err, SOW_E_CANCELLED, "%s: reading was stopped", path);
+        if (done_bytes % (100 * (int64_t)BLOCK) == 0 && done_bytes < size)
+            SOW_TRY(sow_progress(env, "taking the digest", (double)done_bytes / (double)size, err));
+    }
+    sha256_digest(&ctx, sizeof digest, digest);
+    base16_encode_update(hex, sizeof digest, digest);
+    hex[64] = '\0';
+done:
+    free(block);
+    return st;
+}
+
+/* As sow_file_sha256, but it can be stopped: it may take a minute. */
+static sow_status hash_file(char hex[65], int64_t size, const char *path, const atomic_int *stop, const sow_env *env, sow_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return sow_i_io_error(err, "read", path, errno);
+    sow_status st = hash_open_file(hex, fd, size, path, stop, env, err);
+    close(fd);
+    return st;
+}
+
+static sow_status digest_of_file(sow_i_source_digest *out, sow_i_digest_effort effort, const char *path, const char *folder, const atomic_int *stop,
+                                 const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_i_file_state after;
     char *note = NULL;
-    SOW_TRY(sow_i_file_state_of(state, path, err));
-    if (!digest) goto done;
+    out->digest[0] = '\0';
+    SOW_TRY(sow_i_file_state_of(&out->state, path, err));
+    if (effort == SOW_I_STATE_ONLY) goto done;
     SOW_TRY(note_path(&note, path, folder, err));
-    if (note && recall(digest, note, state)) goto done;
+    if (note && recall(out->digest, note, &out->state)) goto done;
+    out->digest[0] = '\0';
+    if (effort == SOW_I_RECALL) goto done;
     int64_t noted_s = (int64_t)time(NULL);
-    SOW_TRY(sow_file_sha256(digest, path, err));
+    SOW_TRY(hash_file(out->digest, out->state.size, path, stop, env, err));
     SOW_TRY(sow_i_file_state_of(&after, path, err));
-    if (!sow_i_file_state_same(state, &after)) SOW_FAIL(err, SOW_E_IO, "%s: it changed while it was read; run the same command again", path);
-    if (note) note_down(note, state, digest, noted_s);
+    if (!sow_i_file_state_same(&out->state, &after)) SOW_FAIL(err, SOW_E_IO, "%s: it changed while it was read; run the same command again", path);
+    if (note) note_down(note, &out->state, out->digest, noted_s);
 done:
     free(note);
     return st;
@@ -153,26 +199,28 @@ static void fold(sow_i_file_state *all, const sow_i_file_state *one)
     for (size_t i = 0; i < sizeof *all / sizeof *to; i++) to[i] = (int64_t)((uint64_t)to[i] * 1099511628211u + (uint64_t)from[i]);
 }
 
-static sow_status digest_of_folder(char *digest, sow_i_file_state *state, const char *path, const char *folder, sow_error *err)
+static sow_status digest_of_folder(sow_i_source_digest *out, sow_i_digest_effort effort, const char *path, const char *folder, const atomic_int *stop,
+                                   const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    char **part = NULL, *file = NULL, one[65];
-    sow_index n = 0;
+    char **part = NULL, *file = NULL;
+    sow_index n = 0, known = 0;
     sow_text text = {0};
-    sow_i_file_state own;
-    memset(state, 0, sizeof *state);
+    sow_i_source_digest one;
+    memset(out, 0, sizeof *out);
     SOW_TRY(list_parts(&part, &n, path, err));
     for (sow_index i = 0; i < n; i++) {
         file = sow_path_join(path, part[i]);
         if (!file) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-        SOW_TRY(digest_of_file(digest ? one : NULL, &own, file, folder, err));
-        fold(state, &own);
-        if (digest) sow_text_printf(&text, "%s %s\n", one, part[i]);
+        SOW_TRY(digest_of_file(&one, effort, file, folder, stop, env, err));
+        fold(&out->state, &one.state);
+        sow_text_printf(&text, "%s %s\n", one.digest, part[i]);
+        known += one.digest[0] != '\0';
         free(file);
         file = NULL;
     }
     if (text.failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    if (digest) sow_sha256(digest, text.text ? text.text : "", text.size);
+    if (known == n) sow_sha256(out->digest, text.text ? text.text : "", text.size);
 done:
     for (sow_index i = 0; i < n; i++) free(part[i]);
     free(part);
@@ -181,10 +229,11 @@ done:
     return st;
 }
 
-sow_status sow_i_cell_source_digest(char *digest, sow_i_file_state *state, const char *path, const char *folder, sow_error *err)
+sow_status sow_i_cell_source_digest(sow_i_source_digest *out, sow_i_digest_effort effort, const char *path, const char *folder, const atomic_int *stop,
+                                    const sow_env *env, sow_error *err)
 {
     struct stat s;
-    if (digest) digest[0] = '\0';
+    out->digest[0] = '\0';
     if (stat(path, &s) != 0) return sow_i_io_error(err, "read", path, errno);
-    return S_ISDIR(s.st_mode) ? digest_of_folder(digest, state, path, folder, err) : digest_of_file(digest, state, path, folder, err);
+    return S_ISDIR(s.st_mode) ? digest_of_folder(out, effort, path, folder, stop, env, err) : digest_of_file(out, effort, path, folder, stop, env, err);
 }

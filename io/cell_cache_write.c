@@ -86,7 +86,7 @@ void sow_i_cache_sweep(const char *folder)
 /* ---- writing ---- */
 
 typedef struct {
-    const char *path; /* for messages: the name the cache will have */
+    const char *folder; /* for messages */
     int fd;
     sow_i_cache_header header;
     sow_index cells, values; /* written so far */
@@ -113,7 +113,7 @@ static int write_at(int fd, const void *bytes, size_t n, int64_t at)
 static sow_status put(writer *w, const void *bytes, int64_t n, int64_t at, sow_error *err)
 {
     int e = write_at(w->fd, bytes, (size_t)n, at);
-    return e ? sow_i_io_error(err, "write the cache", w->path, e) : SOW_OK;
+    return e ? sow_i_io_error(err, "write the cache in", w->folder, e) : SOW_OK;
 }
 
 enum { CHUNK = 1 << 16 }; /* entries of one task: they stay in the processor's cache from the checksum to the write */
@@ -158,7 +158,7 @@ static sow_status put_block(writer *w, const sow_cell_block *block, const sow_en
     sow_status st = SOW_OK;
     sow_index n = block->n, added = block->start[n];
     if (block->first != w->cells || n > w->header.n_cells - w->cells || added > w->header.n_values - w->values)
-        SOW_FAIL(err, SOW_E_DATA, "%s: the source changed while it was read; run the same command again", w->path);
+        SOW_FAIL(err, SOW_E_DATA, "%s: the source changed while it was read; run the same command again", w->folder);
     SOW_TRY(sow_grow(&w->start, &w->start_capacity, n, sizeof *w->start, err));
     for (sow_index i = 0; i < n; i++) w->start[i] = w->values + block->start[i + 1];
     SOW_TRY(put(w, w->start, 8 * n, w->header.start_at + 8 * (w->cells + 1), err));
@@ -178,7 +178,7 @@ static sow_status close_gap(writer *w, sow_error *err)
     char *buffer = NULL;
     sow_i_cache_header h;
     enum { STEP = 1 << 20 };
-    SOW_TRY(sow_i_cache_layout(&h, w->header.key, w->header.n_cells, w->header.n_genes, w->values, w->path, err));
+    SOW_TRY(sow_i_cache_layout(&h, w->header.n_cells, w->header.n_genes, w->values, w->folder, err));
     int64_t size = 4 * w->values;
     if (w->header.value_at - h.value_at <= size / 8) {
         w->header.n_values = w->values;
@@ -192,7 +192,7 @@ static sow_status close_gap(writer *w, sow_error *err)
             ssize_t k = pread(w->fd, buffer + got, n - got, (off_t)(w->header.value_at + at + (int64_t)got));
             if (k < 0 && errno == EINTR) continue;
             if (k <= 0) {
-                st = sow_i_io_error(err, "read back the cache", w->path, k < 0 ? errno : 0);
+                st = sow_i_io_error(err, "read back the cache in", w->folder, k < 0 ? errno : 0);
                 goto done;
             }
             got += (size_t)k;
@@ -225,7 +225,7 @@ done:
     return st;
 }
 
-static sow_status put_ends(writer *w, sow_error *err)
+static sow_status put_ends(writer *w, const char *key, sow_error *err)
 {
     sow_status st = SOW_OK;
     const int64_t zero = 0;
@@ -233,15 +233,17 @@ static sow_status put_ends(writer *w, sow_error *err)
     w->sum += sow_i_cache_sum_start(&zero, 0, 1);
     int64_t end = w->header.names_at + w->header.names_size;
     w->header.file_size = end + 8;
+    strncpy(w->header.key, key, sizeof w->header.key - 1);
     SOW_TRY(put(w, &w->header, sizeof w->header, 0, err));
     w->sum += sow_i_cache_sum_header(&w->header);
     SOW_TRY(put(w, &w->sum, 8, end, err));
-    if (ftruncate(w->fd, (off_t)w->header.file_size) != 0) st = sow_i_io_error(err, "write the cache", w->path, errno);
+    if (ftruncate(w->fd, (off_t)w->header.file_size) != 0) st = sow_i_io_error(err, "write the cache in", w->folder, errno);
 done:
     return st;
 }
 
-static sow_status put_file(writer *w, sow_cell_file *file, const sow_env *env, sow_error *err)
+/* *needed becomes 0 when the writing can stop. */
+static sow_status put_cells(writer *w, int *needed, const sow_i_cache_name *name, sow_cell_file *file, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_cell_block block = {0};
@@ -250,34 +252,42 @@ static sow_status put_file(writer *w, sow_cell_file *file, const sow_env *env, s
         if (block.n == 0) break;
         SOW_TRY(put_block(w, &block, env, err));
         SOW_TRY(sow_progress(env, "reading cells", (double)w->cells / (double)w->header.n_cells, err));
+        *needed = !name->unneeded(name->user);
+        if (!*needed) goto done;
     }
     if (w->cells != w->header.n_cells)
-        SOW_FAIL(err, SOW_E_DATA, "%s: the source ended after %lld of %lld cells; run the same command again", w->path, (long long)w->cells,
+        SOW_FAIL(err, SOW_E_DATA, "%s: the source ended after %lld of %lld cells; run the same command again", w->folder, (long long)w->cells,
                  (long long)w->header.n_cells);
     SOW_TRY(close_gap(w, err));
     SOW_TRY(put_names(w, sow_cell_file_genes(file), err));
-    SOW_TRY(put_ends(w, err));
 done:
     return st;
 }
 
-sow_status sow_i_cache_write(int *fd, const char *path, const char *key, sow_cell_file *file, const sow_env *env, sow_error *err)
+sow_status sow_i_cache_write(int *fd, const char *folder, const sow_i_cache_name *name, sow_cell_file *file, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    writer w = {.path = path, .fd = -1};
-    char *beside = NULL;
+    writer w = {.folder = folder, .fd = -1};
+    char *place = sow_path_join(folder, "new.cells"), *beside = NULL;
+    const char *path = NULL, *key = NULL;
+    int needed = 1;
     *fd = -1;
-    SOW_TRY(sow_i_cache_layout(&w.header, key, sow_cell_file_n_cells(file), sow_cell_file_n_genes(file), sow_cell_file_n_values(file), path, err));
-    SOW_TRY(sow_i_cache_beside(&w.fd, &beside, path, err));
-    SOW_TRY(put_file(&w, file, env, err));
+    if (!place) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_TRY(sow_i_cache_layout(&w.header, sow_cell_file_n_cells(file), sow_cell_file_n_genes(file), sow_cell_file_n_values(file), folder, err));
+    SOW_TRY(sow_i_cache_beside(&w.fd, &beside, place, err));
+    SOW_TRY(put_cells(&w, &needed, name, file, env, err));
+    if (!needed) goto done;
+    SOW_TRY(name->wait(name->user, &path, &key, err));
+    SOW_TRY(put_ends(&w, key, err));
     if (rename(beside, path) != 0) {
         st = sow_i_io_error(err, "write", path, errno);
         goto done;
     }
     *fd = w.fd;
 done:
-    if (st != SOW_OK && beside) unlink(beside);
-    if (st != SOW_OK && w.fd >= 0) close(w.fd);
+    if (*fd < 0 && beside) unlink(beside);
+    if (*fd < 0 && w.fd >= 0) close(w.fd);
+    free(place);
     free(beside);
     free(w.start);
     return st;
