@@ -502,6 +502,53 @@ Test(cell_source, refuses_doses_that_are_no_numbers)
     refuses(&s, 1, SOW_E_DATA, "a.h5ad: row 'c0': the dose '10uM' is no number", NULL, NULL);
 }
 
+/* ---- real files ---- */
+
+static int have_data(void)
+{
+    if (sow_file_exists(SOWER_SHARED_DIR "/data/papalexi2021_thp1_counts.h5ad")) return 1;
+    fprintf(stderr, "SKIPPED: needs ../shared/data\n");
+    return 0;
+}
+
+/* Numbers by anndata 0.10: counts of obs columns, X.nnz, X.sum(). */
+Test(cell_source, reads_the_thp1_screen)
+{
+    if (!have_data()) cr_skip_test("needs ../shared/data");
+    sow_source s = {.file = strdup(SOWER_SHARED_DIR "/data/papalexi2021_thp1_counts.h5ad"), .context = "THP-1", .perturbation_column = "gene",
+                    .control = "non-targeting", .guide_column = "grna", .replicate_column = "replicate", .values = SOW_VALUES_COUNTS};
+    result r = read_ok(&s, 1);
+    const sow_index *list;
+    const sow_cell_matrix *m = &r.cells.matrix[0];
+    double sum = 0;
+    for (int64_t i = 0; i < m->start[m->n_cells]; i++) sum += (double)m->value[i];
+    cr_assert_eq(r.cells.n, 20729);
+    cr_assert_eq(sow_names_count(r.cells.genes), 299);
+    cr_assert_eq(sow_screen_n_perturbations(r.screen), 25);
+    cr_assert_eq(sow_cells_of(&list, &r.cells, SOW_CONTROL, 0), 2386);
+    cr_assert_eq(count_of(&r, "IFNGR1", "THP-1", NULL), 1341);
+    cr_assert_eq(sow_names_count(r.cells.replicates), 3);
+    cr_assert_eq(m->start[m->n_cells], 1390126);
+    cr_assert_eq(sum, 4299765);
+    clear(&r);
+}
+
+Test(cell_source, reads_the_four_lines)
+{
+    if (!have_data()) cr_skip_test("needs ../shared/data");
+    sow_source s = {.file = strdup(SOWER_SHARED_DIR "/data/mcfaline2024_norman2019_4lines.h5ad"), .context_column = "cell_type",
+                    .perturbation_column = "condition", .separator = "+", .control = "control", .values = SOW_VALUES_LOG1P};
+    result r = read_ok(&s, 1);
+    cr_assert_eq(r.cells.n, 5961);
+    cr_assert_eq(sow_names_count(r.screen->contexts), 4);
+    cr_assert_eq(r.cells.matrix[0].start[5961], 211790);
+    cr_assert_eq(count_of(&r, "BPGM+SAMD1", "k562", NULL), 100);
+    sow_index context = sow_names_find(r.screen->contexts, "T98G"), cells = 0;
+    for (sow_index i = 0; i < r.cells.n; i++) cells += r.cells.context[i] == context;
+    cr_assert_eq(cells, 871);
+    clear(&r);
+}
+
 /* ---- faults ---- */
 
 static sow_status read_once(sow_error *e)
