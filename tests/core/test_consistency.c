@@ -6,6 +6,7 @@
 
 #include "core/stats.h"
 #include "tests/core/made_cells.h"
+#include "tests/core/papalexi.h"
 #include "tests/io/faults.h"
 
 /* A made screen: 240 cells of one perturbation and 240 controls in three parts; part p adds its own baseline to gene p, the perturbation moves genes 5..9. */
@@ -183,4 +184,96 @@ Test(consistency, survives_every_failed_allocation)
     faulty = &s;
     every_allocation_may_fail(body, 1);
     free_screen(&s);
+}
+
+/* ---- a real screen ---- */
+
+/* Replicate labels of `cell`, 1 and 2 only. */
+static int32_t *first_two(const papalexi *s, const sow_index *cell, sow_index n)
+{
+    int32_t *part = calloc((size_t)n, sizeof *part);
+    const sow_index third = sow_names_find(s->cells.replicates, "rep_3");
+    for (sow_index i = 0; i < n; i++) part[i] = s->cells.replicate[cell[i]] == third ? SOW_NO_LABEL : s->cells.replicate[cell[i]];
+    return part;
+}
+
+static double between_replicates(const papalexi *s, const char *target, int without_own)
+{
+    const sow_index *cell, *control, own = sow_names_find(s->p.genes, target);
+    const sow_index n = papalexi_cells(&cell, s, target), m = papalexi_cells(&control, s, NULL);
+    int32_t *part = first_two(s, cell, n), *part_of_control = first_two(s, control, m);
+    sow_consistency c;
+    cr_assert_eq(sow_consistency_of(&c, &s->p, &s->cells, cell, part, n, control, part_of_control, m, &own, without_own, 1, NULL, NULL), SOW_OK);
+    cr_assert_eq(c.parts, 2);
+    free(part);
+    free(part_of_control);
+    return c.correlation;
+}
+
+static const char *const known_target[] = {"STAT1", "JAK2", "IFNGR2", "IFNGR1", "SMAD4"};
+static const double known_correlation[] = {0.92, 0.88, 0.88, 0.87, 0.85};
+
+static void check_known(double target_sum, int without_own, double tolerance)
+{
+    papalexi s = read_papalexi(target_sum);
+    fprintf(stderr, "replicate 1 v 2, target sum %g, own gene %s:", s.p.target_sum, without_own ? "out" : "in");
+    for (int i = 0; i < 5; i++) {
+        const double r = between_replicates(&s, known_target[i], without_own);
+        fprintf(stderr, " %s %.3f", known_target[i], r);
+        cr_assert(fabs(r - known_correlation[i]) <= tolerance, "%s: %.4f, known %.2f", known_target[i], r, known_correlation[i]);
+    }
+    fprintf(stderr, "\n");
+    free_papalexi(&s);
+}
+
+Test(papalexi, replicates_agree_as_published_when_scaled_to_1000)
+{
+    PAPALEXI_OR_SKIP();
+    check_known(1000, 0, 0.006);
+}
+
+Test(papalexi, replicates_agree_as_published_within_3_hundredths_with_the_median_and_without_the_own_gene)
+{
+    PAPALEXI_OR_SKIP();
+    check_known(NAN, 1, 0.03);
+}
+
+/* Responses of one replicate against its own controls, [targets, d]; n_targets rows. */
+static double *responses_of(const papalexi *s, const char *replicate)
+{
+    const sow_index targets = sow_names_count(s->screen->perturbations), wanted = sow_names_find(s->cells.replicates, replicate);
+    double *out = calloc((size_t)((targets + 1) * s->p.d), sizeof *out);
+    for (sow_index t = targets; t >= 0; t--) { /* the controls are the last row, and first taken */
+        const sow_index *cell, n = papalexi_cells(&cell, s, t < targets ? sow_names_get(s->screen->perturbations, t) : NULL);
+        sow_index *chosen = calloc((size_t)n, sizeof *chosen), count = 0;
+        for (sow_index i = 0; i < n; i++)
+            if (s->cells.replicate[cell[i]] == wanted) chosen[count++] = cell[i];
+        cr_assert_eq(sow_prepared_mean(out + t * s->p.d, NULL, &s->p, &s->cells, chosen, count, NULL, NULL), SOW_OK);
+        for (sow_index j = 0; j < s->p.d && t < targets; j++) out[t * s->p.d + j] -= out[targets * s->p.d + j];
+        free(chosen);
+    }
+    return out;
+}
+
+Test(papalexi, a_target_agrees_with_itself_and_not_with_others)
+{
+    PAPALEXI_OR_SKIP();
+    papalexi s = read_papalexi(1000);
+    const sow_index targets = sow_names_count(s.screen->perturbations), d = s.p.d;
+    double *one = responses_of(&s, "rep_1"), *two = responses_of(&s, "rep_2"), same = 0, different = 0, null = 0;
+    const char *const no_effect[] = {"ATF2", "CAV1", "CD86", "PDCD1LG2", "POU2F2", "STAT5A"};
+    for (sow_index a = 0; a < targets; a++)
+        for (sow_index b = 0; b < targets; b++) {
+            const double r = sow_pearson(one + a * d, two + b * d, d);
+            *(a == b ? &same : &different) += r / (double)(a == b ? targets : targets * (targets - 1));
+        }
+    for (int i = 0; i < 6; i++) null += between_replicates(&s, no_effect[i], 0) / 6;
+    fprintf(stderr, "replicate 1 v 2: mean same target %.3f, different targets %.3f, six targets without effect %.3f\n", same, different, null);
+    cr_assert_eq(targets, 25);
+    cr_assert(fabs(same - 0.30) <= 0.006);
+    cr_assert(fabs(different - 0.03) <= 0.006);
+    cr_assert(fabs(null) <= 0.05);
+    free(one);
+    free(two);
+    free_papalexi(&s);
 }

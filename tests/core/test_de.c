@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "core/stats.h"
 #include "tests/core/golden.h"
+#include "tests/core/papalexi.h"
 #include "tests/io/faults.h"
 
 #define GOLDEN SOWER_SHARED_DIR "/parity/evaluate.h5"
@@ -285,6 +286,43 @@ Test(de_top, puts_a_t_without_any_variance_last)
     for (int i = 0; i < 4; i++) cr_assert_eq(top[i], expected[i], "place %d is %lld", i, (long long)top[i]);
     cr_assert_eq(sow_de_top(top, 1, SOW_DE_RANK_REFERENCE, score, x, 2, control, 2, 4, NULL, 0, NULL), SOW_OK);
     cr_assert_eq(top[0], 2);
+}
+
+/* How many of the 50 genes have one value in all `n` cells. */
+static int still_in(const sow_index *top, const float *x, sow_index n, sow_index d)
+{
+    int count = 0;
+    for (int i = 0; i < 50; i++) {
+        sow_index c = 1;
+        while (c < n && x[c * d + top[i]] == x[top[i]]) c++;
+        count += c == n;
+    }
+    return count;
+}
+
+Test(de_top, is_not_filled_with_unexpressed_genes_in_the_smallest_group_of_a_real_screen)
+{
+    PAPALEXI_OR_SKIP();
+    papalexi s = read_papalexi(NAN);
+    const sow_index *cell, *control, d = s.p.d, n = papalexi_cells(&cell, &s, "SPI1"), m = papalexi_cells(&control, &s, NULL), start[] = {0, n};
+    float *x = calloc((size_t)(n * d), sizeof *x), *c = calloc((size_t)(m * d), sizeof *c);
+    double *score = calloc((size_t)d, sizeof *score);
+    sow_index published[50], ours[50], ranks[50];
+    cr_assert(sow_prepared_rows(x, &s.p, &s.cells, cell, n, NULL, NULL) == SOW_OK && sow_prepared_rows(c, &s.p, &s.cells, control, m, NULL, NULL) == SOW_OK);
+    cr_assert_eq(sow_de(score, NULL, SOW_DE_WELCH, x, start, 1, c, m, d, NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_de_top(published, 50, SOW_DE_RANK_REFERENCE, score, x, n, c, m, d, NULL, 0, NULL), SOW_OK);
+    cr_assert_eq(sow_de_top(ours, 50, SOW_DE_RANK, score, x, n, c, m, d, NULL, 0, NULL), SOW_OK);
+    cr_assert_eq(sow_de(score, NULL, SOW_DE_WILCOXON_TIES, x, start, 1, c, m, d, NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_de_top(ranks, 50, SOW_DE_RANK, score, x, n, c, m, d, NULL, 0, NULL), SOW_OK);
+    fprintf(stderr, "SPI1, %lld cells: unexpressed among the top 50: %d as published, %d by t, %d by ranks\n", (long long)n, still_in(published, x, n, d),
+            still_in(ours, x, n, d), still_in(ranks, x, n, d));
+    cr_assert_eq(still_in(published, x, n, d), 43);
+    cr_assert_leq(still_in(ours, x, n, d), 3);
+    cr_assert_leq(still_in(ranks, x, n, d), 3);
+    free(x);
+    free(c);
+    free(score);
+    free_papalexi(&s);
 }
 
 /* ---- naive twins ---- */
