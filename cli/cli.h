@@ -18,6 +18,7 @@ typedef struct {
     const char *sets[MAX_SETS]; /* --set and --seed, in order */
     int n_sets;
     const char *out, *list, *cache;
+    const char *perturbation, *control, *context; /* preprocess */
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
@@ -84,6 +85,7 @@ int cmd_status(const cli_args *args, const sow_env *env);
 int cmd_run(const cli_args *args, const sow_env *env);
 int cmd_report(const cli_args *args, const sow_env *env);
 int cmd_inspect(const cli_args *args, const sow_env *env);
+int cmd_preprocess(const cli_args *args, const sow_env *env);
 int cmd_version(const cli_args *args, const sow_env *env);
 
 #endif

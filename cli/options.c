@@ -46,11 +46,18 @@ static const cli_command inspect_row = {
     .max_positional = 1, .run = cmd_inspect,
     .details = "Kind, size, and every column with its type, number of distinct values and an example; which look like perturbation, control, context,\n"
                "cells and readout."};
+static const cli_command preprocess_row = {
+    .name = "preprocess", .usage = "sower preprocess FILE [--out FILE.h5ad] [--perturbation COLUMN --control LABEL] [--context COLUMN]", .summary = "filter, normalise and choose genes of single cells",
+    .options = "out,set,seed,perturbation,control,context,threads,memory,cache,force,json,quiet,verbose", .min_positional = 1, .max_positional = 1, .run = cmd_preprocess,
+    .details = "FILE is an .h5ad of single cells or a MatrixMarket folder. Columns are found as `sower inspect` finds them, or named here; --set takes the keys\n"
+               "features.* and data.sources[0].* of a campaign (sower check --list keys). Prints what was dropped and why, and writes NAME-prepared.h5ad in\n"
+               "this folder, or the file given with --out: the prepared values, with the cells' names and columns. Fitted on all cells; a campaign, which\n"
+               "prepares cells by itself, fits at round 0. Nothing is left when it is interrupted (exit 130)."};
 static const cli_command version_row = {.name = "version", .usage = "sower version", .summary = "print the version", .options = "json,quiet",
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
-                                           &run_row, &report_row, &inspect_row, &version_row, NULL};
+                                           &run_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
 
 typedef struct {
     const char *name, *argument, *help;
@@ -59,10 +66,13 @@ typedef struct {
 static const option options[] = {
     {"set", "KEY=VALUE", "override one key of the campaign file, e.g. --set acquisition.strategy=ucb; may be repeated"},
     {"seed", "N", "same as --set seed=N"},
-    {"out", "DIR", "campaign folder [NAME.sower beside the YAML]"},
+    {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of preprocess, the file [NAME-prepared.h5ad in this folder]"},
+    {"perturbation", "COLUMN", "column of obs with each cell's perturbation [as inspect finds it]"},
+    {"control", "LABEL", "what control cells are called there [as inspect finds it]"},
+    {"context", "COLUMN", "column with each cell's context: genes are chosen in each [as inspect finds it]"},
     {"threads", "N", "worker threads; results do not depend on it [all the process may use]"},
     {"memory", "SIZE", "bytes that buffers may take when single-cell files are read, e.g. 512M or 4G [64M for each file]"},
-    {"cache", "DIR", "folder for caches of single-cell files [SOWER_CACHE, or sower-cache beside the YAML]"},
+    {"cache", "DIR", "folder for caches of single-cell files [SOWER_CACHE, or sower-cache beside the YAML or in this folder]"},
     {"json", NULL, "print JSON on stdout"},
     {"quiet", NULL, "errors only"},
     {"verbose", NULL, "say how things are done"},
@@ -101,7 +111,7 @@ void cli_print_overview(void)
 {
     printf("sower %s: plans perturbation screens round by round\n\nusage: sower COMMAND [ARGUMENTS]\n\n", sow_version());
     for (int i = 0; cli_commands[i]; i++)
-        printf("  %-9s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     printf("\nsower COMMAND --help tells more. Exit codes: 0 done; 1 failed while working; 2 the input or command line is wrong;\n"
            "3 nothing to do, or waiting for the lab; 130 interrupted (the state is safe, run the command again).\n"
            "Where a campaign file is not named, it is campaign.yaml in this folder.\n");
@@ -188,6 +198,9 @@ static int apply(cli_args *args, const option *o, const char *value)
     if (strcmp(o->name, "memory") == 0) return parse_memory(args, value);
     if (strcmp(o->name, "cache") == 0) args->cache = value;
     if (strcmp(o->name, "out") == 0 || strcmp(o->name, "o") == 0) args->out = value;
+    else if (strcmp(o->name, "perturbation") == 0) args->perturbation = value;
+    else if (strcmp(o->name, "control") == 0) args->control = value;
+    else if (strcmp(o->name, "context") == 0) args->context = value;
     else if (strcmp(o->name, "list") == 0) args->list = value;
     else if (strcmp(o->name, "json") == 0) args->json = 1;
     else if (strcmp(o->name, "quiet") == 0) args->quiet = 1;
