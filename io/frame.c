@@ -18,13 +18,13 @@ static int begins_as_hdf5(const char *path)
     return n == sizeof magic && memcmp(magic, "\211HDF\r\n\032\n", sizeof magic) == 0;
 }
 
-sow_status sow_i_frame_open(sow_i_frame *frame, const char *path, int load_x, sow_error *err)
+static sow_status open_frame(sow_i_frame *frame, const char *path, int load_x, const char *const *wanted, sow_index n_wanted, sow_error *err)
 {
     sow_status st = SOW_OK;
     memset(frame, 0, sizeof *frame);
     frame->path = path;
     if (sow_i_has_extension(path, ".h5ad") || begins_as_hdf5(path)) {
-        SOW_TRY(sow_h5ad_read(&frame->h5ad, path, load_x, err));
+        SOW_TRY(sow_i_h5ad_read_columns(&frame->h5ad, path, load_x, wanted, n_wanted, err));
         frame->n_rows = frame->h5ad->n_obs;
         frame->n_columns = frame->h5ad->n_obs_columns;
     } else {
@@ -34,6 +34,16 @@ sow_status sow_i_frame_open(sow_i_frame *frame, const char *path, int load_x, so
     }
 done:
     return st;
+}
+
+sow_status sow_i_frame_open(sow_i_frame *frame, const char *path, int load_x, sow_error *err)
+{
+    return open_frame(frame, path, load_x, NULL, 0, err);
+}
+
+sow_status sow_i_frame_open_columns(sow_i_frame *frame, const char *path, const char *const *wanted, sow_index n, sow_error *err)
+{
+    return open_frame(frame, path, 0, wanted, n, err);
 }
 
 void sow_i_frame_close(sow_i_frame *frame)

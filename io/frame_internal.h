@@ -20,6 +20,12 @@ typedef struct {
 
 /** `.h5ad`, `.h5` and anything that begins as HDF5 does is read as AnnData (X only when load_x), the rest as a text table. */
 SOW_MUST_CHECK sow_status sow_i_frame_open(sow_i_frame *frame, const char *path, int load_x, sow_error *err);
+/** The same without X, and of an .h5ad only these columns [n] (NULL = all): the others are known by name, their cells must not be asked for. Of millions of
+ *  cells with twenty columns of text two or three matter. */
+SOW_MUST_CHECK sow_status sow_i_frame_open_columns(sow_i_frame *frame, const char *path, const char *const *wanted, sow_index n, sow_error *err);
+/** h5ad.c: as sow_h5ad_read, and only those columns of obs. */
+SOW_MUST_CHECK sow_status sow_i_h5ad_read_columns(sow_h5ad **out, const char *path, int load_x, const char *const *wanted, sow_index n_wanted,
+                                                  sow_error *err);
 void sow_i_frame_close(sow_i_frame *frame); /* a zeroed frame is fine */
 
 const char *sow_i_frame_column_name(const sow_i_frame *f, sow_index column);

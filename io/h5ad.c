@@ -3,6 +3,7 @@
 #include "io/h5ad.h"
 
 #include "core/memory.h"
+#include "io/frame_internal.h"
 #include "io/h5ad_internal.h"
 
 #include <stdio.h>
@@ -13,6 +14,8 @@ typedef struct {
     const char *path;
     hid_t file;
     sow_h5ad *data;
+    const char *const *wanted; /* [n_wanted] columns of obs that are read; NULL = all */
+    sow_index n_wanted;
 } reader;
 
 /* "path: /obs/gene" for messages. */
@@ -25,6 +28,13 @@ static place where(const reader *r, const char *group, const char *name)
     place p;
     snprintf(p.text, sizeof p.text, "%s: /%s%s%s", r->path, group, *name ? "/" : "", name);
     return p;
+}
+
+static int is_wanted(const reader *r, const char *column)
+{
+    for (sow_index i = 0; i < r->n_wanted; i++)
+        if (strcmp(r->wanted[i], column) == 0) return 1;
+    return r->wanted == NULL;
 }
 
 static sow_status read_obs(reader *r, sow_error *err)
@@ -47,6 +57,7 @@ static sow_status read_obs(reader *r, sow_error *err)
         int known = 0;
         column->name = sow_strdup(name);
         if (!column->name) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        if (!is_wanted(r, name)) continue;
         SOW_TRY(sow_i_h5ad_column(column, &known, obs, name, a->n_obs, where(r, "obs", name).text, err));
         if (!known) sow_i_h5ad_clear_column(&a->obs[--a->n_obs_columns], a->n_obs);
     }
@@ -162,9 +173,14 @@ done:
 
 sow_status sow_h5ad_read(sow_h5ad **out, const char *path, int load_x, sow_error *err)
 {
+    return sow_i_h5ad_read_columns(out, path, load_x, NULL, 0, err);
+}
+
+sow_status sow_i_h5ad_read_columns(sow_h5ad **out, const char *path, int load_x, const char *const *wanted, sow_index n_wanted, sow_error *err)
+{
     sow_status st = SOW_OK;
     sow_i_h5_silence silence;
-    reader r = {path, -1, NULL};
+    reader r = {path, -1, NULL, wanted, n_wanted};
     *out = NULL;
     sow_i_h5_quiet(&silence);
     SOW_NEW(r.data, 1);

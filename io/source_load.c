@@ -189,6 +189,17 @@ done:
     return st;
 }
 
+static sow_status open_file(sow_i_frame *frame, const sow_source *s, sow_readout_kind kind, sow_error *err)
+{
+    const char *const all[] = {s->perturbation_column, s->context_column, s->dose_column, s->replicate_column, s->guide_column, s->batch_column};
+    const char *wanted[sizeof all / sizeof *all];
+    sow_index n = 0;
+    if (kind != SOW_READOUT_CELLS) return sow_i_frame_open(frame, s->file, kind == SOW_READOUT_PROFILE, err);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i]) wanted[n++] = all[i];
+    return sow_i_frame_open_columns(frame, s->file, wanted, n, err);
+}
+
 sow_status sow_i_source_load(sow_i_loaded *out, const sow_source *spec, const sow_readout_spec *readout, const sow_i_covariate *covariates,
                              sow_index n_covariates, sow_dropped *dropped, sow_error *err)
 {
@@ -197,7 +208,7 @@ sow_status sow_i_source_load(sow_i_loaded *out, const sow_source *spec, const so
     memset(out, 0, sizeof *out);
     out->spec = spec;
     SOW_TRY(sow_i_tally_create(&out->tally, err));
-    SOW_TRY(sow_i_frame_open(&out->frame, spec->file, profile, err));
+    SOW_TRY(open_file(&out->frame, spec, readout->kind, err));
     if (out->frame.n_rows == 0) SOW_FAIL(err, SOW_E_DATA, "%s: it has no rows", spec->file);
     SOW_TRY(find_columns(out, readout, err));
     SOW_TRY(find_covariates(out, covariates, n_covariates, err));
