@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "io/h5ad.h"
 
 static volatile sig_atomic_t interrupted = 0;
 static int bar_shown = 0;
@@ -17,9 +18,51 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
+/* ---- a crash while an HDF5 file is read */
+
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+enum { N_CRASHES = sizeof crashes / sizeof *crashes };
+static struct sigaction before[N_CRASHES];
+
+static void write_text(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(EXIT_WRONG_INPUT);
+}
+
+/* libhdf5 has memory errors on some damaged files: to a person that is a bad file like any other. Every other crash goes its way. */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    const char *path = sow_h5ad_in_work();
+    if (path) {
+        if (bar_shown) write_text("\r\033[K");
+        write_text("error: ");
+        write_text(path);
+        write_text(": reading it crashed, as libhdf5 does on some damaged files; copy it again\n");
+        _exit(EXIT_WRONG_INPUT);
+    }
+    for (int i = 0; i < N_CRASHES; i++)
+        if (crashes[i] == number) sigaction(number, &before[i], NULL);
+    if (info->si_code <= 0) raise(number); /* it was sent; a fault comes again by itself */
+}
+
+/* On a stack of its own, since the other one may be what ran out. */
+static void catch_crashes(void)
+{
+    static char stack[65536];
+    stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction action = {0};
+    action.sa_sigaction = on_crash;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    sigaltstack(&own, NULL);
+    for (int i = 0; i < N_CRASHES; i++) sigaction(crashes[i], &action, &before[i]);
+}
+
 void cli_catch_signals(void)
 {
     struct sigaction action = {0};
+    catch_crashes();
     action.sa_handler = on_signal;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);

@@ -43,6 +43,10 @@ SOW_MUST_CHECK sow_status sow_h5ad_write(const char *path, const sow_h5ad *data,
 void sow_h5ad_destroy(sow_h5ad *data);
 const sow_h5ad_column *sow_h5ad_obs(const sow_h5ad *data, const char *name); /* NULL when absent */
 
+/** The HDF5 file that is being read at this moment, or NULL: for a handler of SIGSEGV, since libhdf5 has memory errors on damaged files
+ *  (docs/decisions/fuzzing-hdf5.md). Safe there. Borrowed. */
+const char *sow_h5ad_in_work(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,14 +1,25 @@
 #include "io/hdf5_internal.h"
 
 #include "core/memory.h"
+#include "io/h5ad.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static char in_work[1024]; /* the file opened last, while `depth` says that somebody reads */
+static volatile sig_atomic_t depth;
+
+const char *sow_h5ad_in_work(void)
+{
+    return depth > 0 && *in_work ? in_work : NULL;
+}
+
 void sow_i_h5_quiet(sow_i_h5_silence *saved)
 {
+    depth++;
     H5open();
     H5Eget_auto2(H5E_DEFAULT, &saved->handler, &saved->data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -17,6 +28,7 @@ void sow_i_h5_quiet(sow_i_h5_silence *saved)
 void sow_i_h5_loud(const sow_i_h5_silence *saved)
 {
     H5Eset_auto2(H5E_DEFAULT, saved->handler, saved->data);
+    depth--;
 }
 
 sow_status sow_i_h5_open(hid_t *file, const char *path, sow_error *err)
@@ -27,6 +39,7 @@ sow_status sow_i_h5_open(hid_t *file, const char *path, sow_error *err)
     int empty = fgetc(f) == EOF;
     fclose(f);
     if (empty) return SOW_ERROR(err, SOW_E_DATA, "%s: the file is empty", path);
+    snprintf(in_work, sizeof in_work, "%s", path);
     if (H5Fis_hdf5(path) <= 0) return SOW_ERROR(err, SOW_E_DATA, "%s: not an HDF5 file (.h5ad is HDF5)", path);
     *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (*file < 0) return SOW_ERROR(err, SOW_E_DATA, "%s: a damaged or truncated HDF5 file; copy it again", path);

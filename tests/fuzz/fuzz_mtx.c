@@ -54,5 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_file(name, part, n);
     }
     read_cells(fuzz_path("mtx"), labels, how);
+    read_cell_source(fuzz_path("mtx"), labels, how);
     return 0;
 }

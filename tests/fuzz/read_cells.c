@@ -95,8 +95,10 @@ static void check_labels(const sow_cells *c, const sow_screen *screen)
     }
 }
 
-static void read_source(const char *path, const char *labels, const char *cache, unsigned how)
+void read_cell_source(const char *path, const char *labels, unsigned how)
 {
+    char cache[512];
+    strcpy(cache, fuzz_empty_folder("cache"));
     sow_source source = {.file = path, .role = SOW_ROLE_TARGET, .perturbation_column = "perturbation", .control = "ctrl", .separator = "+", .labels = labels,
                          .duplicates_allowed = 1, .values = how & 1 ? SOW_VALUES_LOG1P : SOW_VALUES_COUNTS};
     if (how & 2) source.context_column = "context";
@@ -129,5 +131,4 @@ void read_cells(const char *path, const char *labels, unsigned how)
     read_twice(&good, &s, &options);
     read_cache(good, &s, &options, folder);
     if (good) read_cache(good, &s, &options, folder); /* made a moment ago */
-    read_source(path, labels, folder, how);
 }

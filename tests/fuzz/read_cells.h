@@ -2,7 +2,9 @@
 #ifndef SOWER_TESTS_READ_CELLS_H
 #define SOWER_TESTS_READ_CELLS_H
 
-/** `labels`: a table of labels for an MTX folder, or NULL. `how` chooses among the options of the readers. */
+/** Its matrix: twice as a stream and through the cache. `labels`: a table of labels for an MTX folder, or NULL. `how` chooses among the options. */
 void read_cells(const char *path, const char *labels, unsigned how);
+/** As a source of labelled cells. */
+void read_cell_source(const char *path, const char *labels, unsigned how);
 
 #endif

@@ -1,0 +1,12 @@
+# An HDF5 file with one damaged reference to its text: libhdf5 1.10 reads outside of its memory there. A person sees one line and exit code 2, whatever the
+# library does.
+. "$(dirname "$0")/lib.sh"
+head -c -2 "$source_dir/tests/fuzz/corpus/h5ad-bytes/csr" > whole.h5ad
+expect 0 "$SOWER" inspect whole.h5ad
+for at in 8204 8220 8236; do # obs/_index begins at 8192: length, address and number in the heap, 4 + 8 + 4 bytes a name
+    cp whole.h5ad damaged.h5ad
+    printf '\377\377\377\077' | dd of=damaged.h5ad bs=1 seek=$at conv=notrunc 2> dd.log
+    refused "damaged.h5ad" -- "$SOWER" inspect damaged.h5ad
+    refused "damaged.h5ad" -- "$SOWER" init damaged.h5ad
+done
+exit 0
