@@ -174,6 +174,7 @@ sow_status sow_i_training_build(sow_i_training *t, const sow_campaign *c, sow_er
     t->view.y = t->y;
     t->view.cells = t->cells;
     t->view.priors = &c->model_priors;
+    t->view.relative = c->cells != NULL;
     t->view.detail = c->screen->detail;
     t->view.catalogue = c->screen->perturbations;
 done:

@@ -4,21 +4,17 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "models/cells.h"
 #include "models/evaluate_cells.h"
 #include "planner/cells_internal.h"
 
 enum {
     MOST_CELLS = 4096,     /* of a group, in any comparison: more change nothing that can be seen, and cost memory */
-    LEAST_PREDICTED = 64,  /* predicted cells of one perturbation: as many as fit into ... */
-    PREDICTED_BYTES = 1 << 28 /* ... this, all perturbations together */
+    FEWEST_FOR_PRECISION = 50 /* precision at 25 says nothing of fewer held-out perturbations */
 };
 
 struct sow_i_held_cells {
     sow_index n, d, n_control;
     float *control;            /* [n_control, d] */
-    sow_index n_base;          /* the first of them that predictions are made from */
-    double *offset;            /* [d] mean of all controls - mean of those: predictions keep the mean of all */
     float **cells;             /* [n] each [n_cells, d] */
     sow_cells_item *item;      /* [n] */
     sow_index *own;            /* [n, SOW_I_MAX_OWN] */
@@ -37,7 +33,6 @@ void sow_i_held_cells_destroy(sow_i_held_cells *h)
     free(h->item);
     free(h->own);
     free(h->control);
-    free(h->offset);
     free(h->centre);
     free(h->distance);
     free(h);
@@ -112,63 +107,6 @@ done:
     return st;
 }
 
-/* Distance of each sample from the controls: unbiased MMD with the controls' own bandwidth. */
-static sow_status distances(double *out, const sow_i_held_cells *h, float *const *x, const sow_index *n, const sow_campaign *c, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_mmd_pair *pairs = NULL;
-    sow_mmd_options options = SOW_MMD_INIT;
-    options.unbiased = 1;
-    options.sigma = sow_mean_squared_distance(h->control, h->n_control, h->d);
-    SOW_NEW(pairs, h->n);
-    for (sow_index i = 0; i < h->n; i++)
-        pairs[i] = (sow_mmd_pair){x[i], h->control, n[i], h->n_control};
-    SOW_TRY(sow_mmd_many(out, pairs, h->n, h->d, &options, c->env, err));
-done:
-    free(pairs);
-    return st;
-}
-
-static sow_status true_distances(sow_i_held_cells *h, const sow_campaign *c, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_index *n = NULL;
-    if (h->n < 50) return SOW_OK; /* precision at 25 says nothing of fewer */
-    SOW_NEW(n, h->n);
-    SOW_NEW(h->distance, h->n);
-    for (sow_index i = 0; i < h->n; i++)
-        n[i] = h->item[i].n;
-    SOW_TRY(distances(h->distance, h, h->cells, n, c, err));
-done:
-    free(n);
-    return st;
-}
-
-/* Controls are in file order, which may be in order of anything: the base is every k-th of them, moved to the front. */
-static sow_status choose_base(sow_i_held_cells *h, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_index d = h->d, fit = PREDICTED_BYTES / (sow_index)sizeof(float) / (d * (h->n > 0 ? h->n : 1));
-    float *row = NULL;
-    h->n_base = fit < LEAST_PREDICTED ? LEAST_PREDICTED : fit;
-    if (h->n_base > h->n_control) h->n_base = h->n_control;
-    SOW_NEW(row, d);
-    SOW_NEW(h->offset, d);
-    for (sow_index i = 0; i < h->n_base; i++) {
-        sow_index from = i * h->n_control / h->n_base; /* >= i, and not yet moved */
-        if (from == i) continue;
-        memcpy(row, &h->control[i * d], (size_t)d * sizeof *row);
-        memcpy(&h->control[i * d], &h->control[from * d], (size_t)d * sizeof *row);
-        memcpy(&h->control[from * d], row, (size_t)d * sizeof *row);
-    }
-    for (sow_index i = 0; i < h->n_control; i++)
-        for (sow_index j = 0; j < d; j++)
-            h->offset[j] += (double)h->control[i * d + j] * (1.0 / (double)h->n_control - (i < h->n_base ? 1.0 / (double)h->n_base : 0.0));
-done:
-    free(row);
-    return st;
-}
-
 sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre,
                                    sow_index round, sow_error *err)
 {
@@ -186,7 +124,6 @@ sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c
     memcpy(h->centre, centre, (size_t)c->d * sizeof *centre);
     SOW_TRY(held_control(&list, &count, c, err));
     SOW_TRY(prepared_sample(&h->control, &h->n_control, c, list, count, 0, err));
-    SOW_TRY(choose_base(h, err));
     for (sow_index i = 0; i < n; i++) {
         free(list);
         list = NULL;
@@ -199,7 +136,10 @@ sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c
     sow_evaluate_cells_options options = {.mode = (sow_evaluate_mode)c->config->evaluation.mode, .n_de = c->config->evaluation.de_genes,
                                           .seed = c->config->seed, .round = round};
     SOW_TRY(sow_truth_create(&h->truth, h->item, n, c->d, h->control, h->n_control, h->centre, &options, c->env, err));
-    SOW_TRY(true_distances(h, c, err));
+    if (n >= FEWEST_FOR_PRECISION) {
+        SOW_NEW(h->distance, n);
+        SOW_TRY(sow_cells_distance(h->distance, h->truth, h->item, n, 0, c->env, err));
+    }
     *out = h;
     h = NULL;
 done:
@@ -215,8 +155,7 @@ static void add_row(json_t *rows, const sow_campaign *c, sow_index round, const 
                                           sow_i_real_or_null(low), "high", sow_i_real_or_null(high)));
 }
 
-static sow_status add_precision(json_t *rows, const sow_campaign *c, const sow_i_held_cells *h, float *const *predicted, const char *model, sow_index round,
-                                sow_error *err)
+static sow_status add_precision(json_t *rows, const sow_campaign *c, const sow_i_held_cells *h, const char *model, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
     static const struct {
@@ -224,13 +163,9 @@ static sow_status add_precision(json_t *rows, const sow_campaign *c, const sow_i
         const char *name;
     } at[] = {{25, "precision_at_25"}, {35, "precision_at_35"}};
     double *distance = NULL;
-    sow_index *n = NULL;
     if (!h->distance) return SOW_OK;
     SOW_NEW(distance, h->n);
-    SOW_NEW(n, h->n);
-    for (sow_index i = 0; i < h->n; i++)
-        n[i] = h->n_base;
-    SOW_TRY(distances(distance, h, predicted, n, c, err));
+    SOW_TRY(sow_cells_distance(distance, h->truth, h->item, h->n, 1, c->env, err));
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         double value = NAN;
         SOW_TRY(sow_precision_at(&value, h->distance, distance, h->n, at[i].k, err));
@@ -238,38 +173,25 @@ static sow_status add_precision(json_t *rows, const sow_campaign *c, const sow_i
     }
 done:
     free(distance);
-    free(n);
     return st;
 }
 
 sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, sow_i_held_cells *h, const double *shift, const char *model, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
-    float **predicted = NULL;
     sow_metric metrics[SOW_METRICS_MAX];
     sow_index n = 0;
-    double *move = NULL;
-    SOW_NEW(predicted, h->n);
-    SOW_NEW(move, h->d);
-    for (sow_index i = 0; i < h->n; i++) {
-        SOW_NEW(predicted[i], h->n_base * h->d);
-        for (sow_index j = 0; j < h->d; j++)
-            move[j] = shift[i * h->d + j] + h->offset[j];
-        sow_shift_controls(predicted[i], h->control, h->n_base, h->d, move);
-        h->item[i].predicted = predicted[i];
-        h->item[i].m = h->n_base;
+    for (sow_index i = 0; i < h->n; i++) { /* the controls moved by the shift, without making the cells */
+        h->item[i].predicted = NULL;
+        h->item[i].shift = &shift[i * h->d];
     }
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_BOOTSTRAP, (uint32_t)round, 0);
     SOW_TRY(sow_evaluate_cells(metrics, &n, h->truth, h->item, h->n, &rng, c->env, err));
     for (sow_index i = 0; i < n; i++)
         add_row(rows, c, round, model, metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
-    SOW_TRY(add_precision(rows, c, h, predicted, model, round, err));
+    SOW_TRY(add_precision(rows, c, h, model, round, err));
 done:
-    for (sow_index i = 0; predicted && i < h->n; i++) {
-        free(predicted[i]);
-        h->item[i].predicted = NULL;
-    }
-    free(predicted);
-    free(move);
+    for (sow_index i = 0; i < h->n; i++)
+        h->item[i].shift = NULL;
     return st;
 }

@@ -136,6 +136,7 @@ static char *describe(const sow_model *model)
     const sow_gp *g = (const sow_gp *)model;
     char *text = sow_format("%lld measured, weights as shares of a variance of %.4g", (long long)g->items->n, g->scale * g->scale);
     for (sow_index a = 0; a < g->n_arms; a++) text = describe_arm(text, g, &g->arm[a]);
+    if (g->profile) text = sow_i_gp_profile_describe(text, g->profile);
     return text;
 }
 

@@ -251,6 +251,8 @@ typedef struct {
 enum { SOW_ARMS = 2 };
 
 typedef struct sow_gp_profile sow_gp_profile; /* profile.c */
+/** Adds a line on what was believed, where that was asked; takes `text`, NULL when out of memory. */
+char *sow_i_gp_profile_describe(char *text, const sow_gp_profile *p);
 
 typedef struct {
     sow_model base;

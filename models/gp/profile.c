@@ -5,9 +5,10 @@
  * u_j, are k outputs of one process (one kernel and noise, the sum of their marginal likelihoods). Its kernels look at the priors and, when there
  * are other contexts, at what the perturbation did there. Back in d features, with latent variance v(x) and noise n(x) of the process:
  *
- *   mean_f = a c_f + b (two-way_f - c_f) + sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
+ *   mean_f = a c_f + b (two-way_f - c_f) + g sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
  *
- * c is the mean of the target's measured items, a is 1 (where values are changes from controls: as much of c as predicts items it was not made of) and b a least-squares slope in [0, 1]: how much of what a perturbation does elsewhere it does here.
+ * c is the mean of the target's measured items and b a least-squares slope in [0, 1]: how much of what a perturbation does elsewhere it does here.
+ * a and g are 1; where values are changes from controls they are the shares in [0, 1] that leave-one-out predictions of the measured items bear out.
  * discarded_f is the residuals' variance outside the components. No array is larger than items x features. */
 #include <math.h>
 #include <stdlib.h>
@@ -15,46 +16,20 @@
 
 #include "core/linalg.h"
 #include "core/memory.h"
-#include "core/pca.h"
-#include "models/gp/gp_internal.h"
-#include "models/model_internal.h"
-
-struct sow_gp_profile {
-    sow_model *additive;      /* two-way or train-mean, for the mean */
-    double *centre;           /* [d] mean of the target's measured items */
-    double level;             /* how much of the centre is believed, 0..1 */
-    double slope;             /* of the additive model's deviations from it, 0..1 */
-    sow_index k, d;
-    const double *components; /* [k, d] of the response space */
-    sow_pca own;              /* fitted here when the caller has no response space */
-    double *unit;             /* [k] */
-    double *spread;           /* [d] sum_j u_j^2 w_jf^2 */
-    double *discarded;        /* [d] */
-};
+#include "models/gp/profile_internal.h"
 
 void sow_i_gp_profile_destroy(sow_gp_profile *p)
 {
     if (!p) return;
     sow_model_destroy(p->additive);
+    sow_model_destroy(p->combination);
     sow_pca_clear(&p->own);
+    free(p->is_pair);
     free(p->centre);
     free(p->unit);
     free(p->spread);
     free(p->discarded);
     free(p);
-}
-
-static int has_elsewhere(const sow_training *t)
-{
-    for (sow_index i = 0; i < t->n; i++)
-        if (t->context[i] != t->target) return 1;
-    return 0;
-}
-
-static sow_status fit_additive(sow_gp_profile *p, const sow_training *t, const sow_model_options *o, const sow_env *env, sow_error *err)
-{
-    int transfer = has_elsewhere(t) && strcmp(o->transfer, "none") != 0;
-    return sow_model_fit(&p->additive, transfer ? &sow_i_two_way : &sow_i_train_mean, t, o, env, err);
 }
 
 /* The response space: the caller's, or components of the target's own rows. */
@@ -71,93 +46,6 @@ static sow_status choose_components(sow_gp_profile *p, const sow_training *t, co
     if (p->k > o->components) p->k = o->components;
     p->components = space ? space->components : NULL;
 done:
-    return st;
-}
-
-/* The mean in all features: the additive model, its deviations from the context's mean shrunk. */
-static sow_status shrunk_additive(double *mean, const sow_gp_profile *p, const sow_query *q, const sow_env *env, sow_error *err)
-{
-    sow_status st = sow_model_predict(p->additive, q, mean, NULL, NULL, env, err);
-    if (st != SOW_OK) return st;
-    for (sow_index i = 0; i < q->n; i++)
-        for (sow_index f = 0; f < p->d; f++) mean[i * p->d + f] = p->level * p->centre[f] + p->slope * (mean[i * p->d + f] - p->centre[f]);
-    return SOW_OK;
-}
-
-/* Least-squares slope of the measured deviations from their mean on the additive model's, e [n, d]: how much of what a perturbation does
- * elsewhere it does here. */
-static void fit_slope(sow_gp_profile *p, const double *e, const sow_training *t, const sow_sample *s)
-{
-    sow_index d = p->d;
-    double xy = 0, xx = 0;
-    for (sow_index i = 0; i < s->n; i++)
-        for (sow_index f = 0; f < d; f++) p->centre[f] += t->y[s->row[i] * d + f] / (double)s->n;
-    for (sow_index i = 0; i < s->n; i++) {
-        for (sow_index f = 0; f < d; f++) {
-            double x = e[i * d + f] - p->centre[f];
-            xy += x * (t->y[s->row[i] * d + f] - p->centre[f]);
-            xx += x * x;
-        }
-    }
-    p->slope = xx > 0 ? fmin(fmax(xy / xx, 0), 1) : 1;
-}
-
-
-/* Sum over items of the distance between an item and `level` times the mean of the others. */
-static double distance_left(double level, const sow_gp_profile *p, const sow_training *t, const sow_sample *s)
-{
-    double sum = 0, n = (double)s->n;
-    for (sow_index i = 0; i < s->n; i++) {
-        double squares = 0;
-        for (sow_index f = 0; f < p->d; f++) {
-            double y = t->y[s->row[i] * p->d + f], others = (n * p->centre[f] - y) / (n - 1);
-            squares += (y - level * others) * (y - level * others);
-        }
-        sum += sqrt(squares);
-    }
-    return sum;
-}
-
-/* Most perturbations of a screen do little, and the mean of a few measured ones is their noise and the few strong ones: the centre is shrunk to what
- * brings each item nearest to the mean of the others (golden section on a convex function; distances, not squares, so that a strong one is one of many). */
-static void shrink_centre(sow_gp_profile *p, const sow_training *t, const sow_sample *s)
-{
-    const double golden = 0.6180339887498949;
-    double low = 0, high = 1;
-    p->level = 1;
-    if (!t->relative || s->n < 2) return;
-    double a = high - golden * (high - low), b = low + golden * (high - low);
-    double fa = distance_left(a, p, t, s), fb = distance_left(b, p, t, s);
-    for (int step = 0; step < 24; step++) {
-        if (fa < fb) {
-            high = b, b = a, fb = fa;
-            a = high - golden * (high - low);
-            fa = distance_left(a, p, t, s);
-        } else {
-            low = a, a = b, fa = fb;
-            b = low + golden * (high - low);
-            fb = distance_left(b, p, t, s);
-        }
-    }
-    p->level = 0.5 * (low + high);
-}
-
-/* Residuals e [n, d] of the sample under the shrunk additive model. */
-static sow_status residuals(double *e, sow_gp_profile *p, const sow_training *t, const sow_sample *s, const sow_env *env, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_index d = p->d, *context = NULL;
-    SOW_NEW(context, s->n);
-    for (sow_index i = 0; i < s->n; i++) context[i] = t->context[s->row[i]];
-    sow_query q = {.n = s->n, .perturbation = s->item, .context = context};
-    SOW_TRY(sow_model_predict(p->additive, &q, e, NULL, NULL, env, err));
-    fit_slope(p, e, t, s);
-    shrink_centre(p, t, s);
-    SOW_TRY(shrunk_additive(e, p, &q, env, err));
-    for (sow_index i = 0; i < s->n; i++)
-        for (sow_index f = 0; f < d; f++) e[i * d + f] = t->y[s->row[i] * d + f] - e[i * d + f];
-done:
-    free(context);
     return st;
 }
 
@@ -237,6 +125,59 @@ done:
     return st;
 }
 
+/* Diagonal of the inverse of K = L L'. */
+static sow_status inverse_diagonal(double *out, const sow_conditional *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index n = c->n;
+    double *x = NULL;
+    SOW_NEW(x, n * n);
+    for (sow_index i = 0; i < n; i++) x[i * n + i] = 1;
+    SOW_TRY(sow_trsm_lower(sow_env_threads(env), 0, n, n, c->l, n, x, n, err));
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index j = 0; j < n; j++) out[j] += x[i * n + j] * x[i * n + j];
+done:
+    free(x);
+    return st;
+}
+
+/* A handful of items can make a kernel look certain of what it does not know. What the process says of each measured item when that item is left out
+ * (Rasmussen & Williams 2006, eq. 5.12) is compared with the item, and as much of it is believed as brings it nearest. */
+static sow_status shrink_process(sow_gp_profile *p, const sow_conditional *c, const double *z, const sow_training *t, const sow_sample *s, const sow_env *env,
+                                 sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index n = s->n, k = p->k, d = p->d;
+    double *diagonal = NULL, *left_out = NULL, *said = NULL, *products = NULL, *e = NULL;
+    p->trust = 1;
+    if (!t->relative || n < 3 || k == 0) return SOW_OK;
+    SOW_NEW(diagonal, n);
+    SOW_NEW(left_out, n * k);
+    SOW_NEW(said, n * d);
+    SOW_NEW(products, 3 * n);
+    SOW_NEW(e, n * d);
+    SOW_TRY(inverse_diagonal(diagonal, c, env, err));
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index j = 0; j < k; j++) left_out[i * k + j] = p->unit[j] * (z[i * k + j] - c->alpha[i * k + j] / diagonal[i]);
+    SOW_TRY(sow_gemm(sow_env_threads(env), 0, 0, n, d, k, 1, left_out, k, p->components, d, 0, said, d, err));
+    SOW_TRY(sow_i_profile_residuals(e, p, t, s, env, err));
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index f = 0; f < d; f++) {
+            double x = said[i * d + f], y = e[i * d + f];
+            products[3 * i] += y * y;
+            products[3 * i + 1] += y * x;
+            products[3 * i + 2] += x * x;
+        }
+    p->trust = sow_i_best_share(products, n);
+done:
+    free(diagonal);
+    free(left_out);
+    free(said);
+    free(products);
+    free(e);
+    return st;
+}
+
 sow_status sow_i_gp_fit_profile(sow_gp *g, const sow_training *t, const sow_model_options *o, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -248,18 +189,18 @@ sow_status sow_i_gp_fit_profile(sow_gp *g, const sow_training *t, const sow_mode
     g->scale = 1;
     SOW_TRY(sow_i_sample(&s, g, t, err));
     SOW_TRY(sow_i_gp_priors_create(&g->priors, t->priors, strcmp(o->kernel, "auto") == 0, env, err));
-    SOW_TRY(fit_additive(p, t, o, env, err));
     SOW_TRY(choose_components(p, t, o, env, err));
-    SOW_NEW(p->centre, p->d);
     SOW_NEW(p->unit, p->k);
     SOW_NEW(p->spread, p->d);
     SOW_NEW(p->discarded, p->d);
     SOW_NEW(e, s.n * p->d);
     SOW_NEW(z, s.n * p->k);
-    SOW_TRY(residuals(e, p, t, &s, env, err));
+    SOW_TRY(sow_i_profile_mean_fit(p, t, o, &s, env, err));
+    SOW_TRY(sow_i_profile_residuals(e, p, t, &s, env, err));
     SOW_TRY(project(p, z, e, s.n, env, err));
     SOW_TRY(append_response(g, t, err));
     SOW_TRY(learn(g, &s, z, o, env, err));
+    SOW_TRY(shrink_process(p, &g->arm[0].conditional, z, t, &s, env, err));
 done:
     sow_i_sample_clear(&s);
     free(e);
@@ -276,9 +217,9 @@ sow_status sow_i_gp_predict_profile(const sow_gp *g, const sow_query *q, double 
     double *m = NULL, *v = NULL;
     SOW_NEW(m, q->n * k);
     SOW_NEW(v, q->n);
-    SOW_TRY(shrunk_additive(mean, p, q, env, err));
+    SOW_TRY(sow_i_profile_mean_at(mean, p, q, env, err));
     SOW_TRY(sow_i_conditional_at(&g->arm[0].conditional, q->perturbation, q->n, m, v, NULL, env, err));
-    for (sow_index i = 0; i < q->n * k; i++) m[i] *= p->unit[i % k];
+    for (sow_index i = 0; i < q->n * k; i++) m[i] *= p->trust * p->unit[i % k];
     if (k > 0) SOW_TRY(sow_gemm(sow_env_threads(env), 0, 0, q->n, d, k, 1, m, k, p->components, d, 1, mean, d, err));
     for (sow_index i = 0; i < q->n; i++) {
         double n = sow_i_gp_noise(g, q, i);
