@@ -172,7 +172,8 @@ static sow_status chunked(sow_i_disk *d, hid_t create, int simple, sow_error *er
                          d->where, bytes / 1e6, (double)d->file->memory / 1e6);
     if (!simple || !d->file->plain_addresses || d->rows == 0 || d->width == 0) return SOW_OK;
     sow_index n_chunks[2] = {(d->rows - 1) / chunk[0] + 1, (d->width - 1) / chunk[1] + 1};
-    if (!sow_i_chunks_find(&d->chunk, d->d.id, d->file->fd, d->file->size, d->d.n_dims, n_chunks, chunk, d->file->btree_k)) return SOW_OK;
+    sow_status st = sow_i_chunks_find(&d->chunk, d->d.id, d->file->fd, d->file->size, d->d.n_dims, n_chunks, chunk, d->file->btree_k, err);
+    if (!d->chunk) return st;
     d->chunk_rows = chunk[0];
     d->chunk_width = chunk[1];
     d->chunks_across = n_chunks[1];

@@ -18,7 +18,8 @@ typedef struct {
     sow_index n_chunks[2], chunk[2];
     unsigned btree_k;
     sow_i_chunk *list;
-    sow_index total, found, nodes_left;
+    sow_index total, nodes_left;
+    int out_of_memory;
 } walk;
 
 static uint64_t number_at(const unsigned char *p, int bytes)
@@ -26,6 +27,13 @@ static uint64_t number_at(const unsigned char *p, int bytes)
     uint64_t x = 0;
     for (int i = bytes - 1; i >= 0; i--) x = x << 8 | p[i];
     return x;
+}
+
+static unsigned char *room_for(walk *w, size_t n)
+{
+    unsigned char *bytes = sow_calloc((sow_index)n, 1);
+    if (!bytes) w->out_of_memory = 1;
+    return bytes;
 }
 
 static int read_at(const walk *w, void *out, uint64_t address, size_t n)
@@ -96,7 +104,7 @@ static int first_block(const walk *w, block_list *blocks, uint64_t *head, int *v
     return add_block(blocks, address + (uint64_t)(at + width), number_at(p + at, width));
 }
 
-static int find_tree(const walk *w, uint64_t *tree, uint64_t header)
+static int find_tree(walk *w, uint64_t *tree, uint64_t header)
 {
     block_list blocks = {.n = 0};
     uint64_t head = 0;
@@ -104,7 +112,7 @@ static int find_tree(const walk *w, uint64_t *tree, uint64_t header)
     if (!first_block(w, &blocks, &head, &version, header)) return 0;
     for (int i = 0; i < blocks.n && found == 0; i++) {
         uint64_t size = blocks.size[i];
-        unsigned char *bytes = malloc((size_t)size + 1), *p = bytes;
+        unsigned char *bytes = room_for(w, (size_t)size), *p = bytes;
         if (!bytes || !read_at(w, bytes, blocks.address[i], (size_t)size)) {
             found = -1;
         } else {
@@ -133,7 +141,6 @@ static int take_chunk(walk *w, const unsigned char *key, uint64_t address)
     }
     if (size == 0 || address > w->file_size || size > w->file_size - address || w->list[at].size != 0) return 0;
     w->list[at] = (sow_i_chunk){address, (uint32_t)size, (uint32_t)number_at(key + 4, 4)};
-    w->found++;
     return 1;
 }
 
@@ -144,7 +151,7 @@ static int walk_node(walk *w, uint64_t address, int level)
     if (w->nodes_left-- <= 0 || !read_at(w, head, address, sizeof head)) return 0;
     size_t n = (size_t)number_at(head + 6, 2);
     if (memcmp(head, "TREE", 4) != 0 || head[4] != 1 || (level >= 0 && head[5] != level) || n > 2 * (size_t)w->btree_k) return 0;
-    bytes = malloc(n * entry + 1);
+    bytes = room_for(w, n * entry);
     int good = bytes && read_at(w, bytes, address + sizeof head, n * entry);
     for (size_t i = 0; good && i < n; i++) {
         const unsigned char *p = bytes + i * entry;
@@ -182,25 +189,27 @@ static int header_address(uint64_t *out, hid_t dataset)
     return 1;
 }
 
-int sow_i_chunks_find(sow_i_chunk **out, hid_t dataset, int fd, uint64_t file_size, int rank, const sow_index n_chunks[2], const sow_index chunk[2],
-                      unsigned btree_k)
+sow_status sow_i_chunks_find(sow_i_chunk **out, hid_t dataset, int fd, uint64_t file_size, int rank, const sow_index n_chunks[2], const sow_index chunk[2],
+                             unsigned btree_k, sow_error *err)
 {
+    sow_status st = SOW_OK;
     walk w = {.fd = fd, .file_size = file_size, .rank = rank, .btree_k = btree_k, .total = n_chunks[0] * (rank == 2 ? n_chunks[1] : 1)};
     uint64_t header = 0, tree = 0;
     *out = NULL;
     memcpy(w.n_chunks, n_chunks, sizeof w.n_chunks);
     memcpy(w.chunk, chunk, sizeof w.chunk);
-    if ((uint64_t)w.total > file_size / 16) return 0; /* an entry of the tree takes more: most chunks are not there, and their list would be larger than the file */
-    if (btree_k == 0 || btree_k > 65535 || !header_address(&header, dataset) || !find_tree(&w, &tree, header)) return 0;
+    if ((uint64_t)w.total > file_size / 16) return SOW_OK; /* an entry of the tree takes more: most chunks were never written */
+    if (btree_k == 0 || btree_k > 65535 || !header_address(&header, dataset)) return SOW_OK;
+    int good = find_tree(&w, &tree, header);
     w.nodes_left = w.total + 256;
-    w.list = sow_calloc(w.total, sizeof *w.list);
-    int good = w.list != NULL;
+    if (good) SOW_NEW(w.list, w.total);
     if (good && tree != UINT64_MAX) good = walk_node(&w, tree, -1); /* all ones: nothing was ever written */
-    good = good && (w.total == 0 || (hdf5_agrees(&w, dataset, 0) && hdf5_agrees(&w, dataset, w.total - 1)));
-    if (!good) {
-        free(w.list);
-        return 0;
+    if (w.out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    if (good && hdf5_agrees(&w, dataset, 0) && hdf5_agrees(&w, dataset, w.total - 1)) {
+        *out = w.list;
+        w.list = NULL;
     }
-    *out = w.list;
-    return 1;
+done:
+    free(w.list);
+    return st;
 }

@@ -35,10 +35,11 @@ typedef struct {
     uint64_t address;
     uint32_t size, skipped; /* bit i set: filter i was not applied */
 } sow_i_chunk;
-/** Addresses of all chunks of a dataset of `rank` dimensions (1 or 2), in row-major order of chunks. Reads the version 1 B-tree of HDF5 files itself, since
- *  HDF5 1.10 walks all chunks to find one. Returns 0 when it is not such a file or anything looks odd: then H5Dread must do. *out is freed by the caller. */
-int sow_i_chunks_find(sow_i_chunk **out, hid_t dataset, int fd, uint64_t file_size, int rank, const sow_index n_chunks[2], const sow_index chunk[2],
-                      unsigned btree_k);
+/** Addresses of all chunks of a dataset of `rank` dimensions (1 or 2; at least one chunk), in row-major order of chunks. Reads the version 1 B-tree of HDF5 files
+ *  itself, since HDF5 1.10 walks all chunks to find one. *out (freed by the caller) stays NULL when it is not such a file or anything looks odd: then H5Dread must
+ *  do. Only SOW_E_NOMEM can happen. */
+SOW_MUST_CHECK sow_status sow_i_chunks_find(sow_i_chunk **out, hid_t dataset, int fd, uint64_t file_size, int rank, const sow_index n_chunks[2],
+                                            const sow_index chunk[2], unsigned btree_k, sow_error *err);
 
 /* Buffers that threads borrow to inflate chunks in. */
 typedef struct {

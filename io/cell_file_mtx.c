@@ -111,15 +111,18 @@ static void close_mtx(sow_cell_file *f)
     f->state = NULL;
 }
 
-/* prefix + name, or prefix + name + ".gz", whichever is there; NULL when neither (or out of memory). */
-static char *plain_or_gz(const char *prefix, const char *name)
+/* prefix + name, or prefix + name + ".gz", whichever is there; *out stays as it is when neither is, or when it is set. */
+static sow_status plain_or_gz(char **out, const char *prefix, const char *name, sow_error *err)
 {
-    for (int gz = 0; gz < 2; gz++) {
+    for (int gz = 0; gz < 2 && !*out; gz++) {
         char *path = sow_format("%s%s%s", prefix, name, gz ? ".gz" : "");
-        if (path && sow_file_exists(path)) return path;
-        free(path);
+        if (!path) return SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
+        if (sow_file_exists(path))
+            *out = path;
+        else
+            free(path);
     }
-    return NULL;
+    return SOW_OK;
 }
 
 static sow_status no_such_file(const sow_cell_file *f, const char *what, sow_error *err)
@@ -143,14 +146,19 @@ static sow_status find_files(sow_cell_file *f, sow_error *err)
         prefix = sow_strndup(f->path, (size_t)(name - f->path));
     }
     if (!prefix) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    s->matrix = folder ? plain_or_gz(prefix, "matrix.mtx") : sow_strdup(f->path);
-    s->barcodes = plain_or_gz(prefix, "barcodes.tsv");
-    s->features = plain_or_gz(prefix, "features.tsv");
-    if (!s->features) s->features = plain_or_gz(prefix, "genes.tsv");
-    f->where = s->matrix ? sow_strdup(s->matrix) : NULL;
+    if (folder) {
+        SOW_TRY(plain_or_gz(&s->matrix, prefix, "matrix.mtx", err));
+    } else {
+        s->matrix = sow_strdup(f->path);
+        if (!s->matrix) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    }
+    SOW_TRY(plain_or_gz(&s->barcodes, prefix, "barcodes.tsv", err));
+    SOW_TRY(plain_or_gz(&s->features, prefix, "features.tsv", err));
+    SOW_TRY(plain_or_gz(&s->features, prefix, "genes.tsv", err));
     if (!s->matrix) SOW_TRY(no_such_file(f, "matrix.mtx", err));
     if (!s->barcodes) SOW_TRY(no_such_file(f, "barcodes.tsv", err));
     if (!s->features) SOW_TRY(no_such_file(f, "features.tsv or genes.tsv", err));
+    f->where = sow_strdup(s->matrix);
     if (!f->where) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
 done:
     free(prefix);
