@@ -14,7 +14,7 @@
 
 #include "core/prepare.h"
 #include "core/rng.h"
-#include "io/cell_cache.h"
+#include "io/cell_file.h"
 #include "io/cell_source.h"
 #include "io/h5ad_cells.h"
 
@@ -73,12 +73,12 @@ enum { BLOCK = 1000, PERTURBATIONS = 200 };
 
 static void make_block(int64_t *start, int32_t *gene, float *value, sow_index n, sow_index genes, sow_index per_cell, sow_rng *rng)
 {
-    double step = (double)genes / (double)per_cell;
+    int32_t stretch = (int32_t)(genes / per_cell);
     for (sow_index i = 0, at = 0; i < n; i++) {
         uint64_t bits = 0; /* 16 of them an entry */
         for (sow_index j = 0; j < per_cell; j++, at++) {
             if (j % 4 == 0) bits = (uint64_t)sow_rng_u32(rng) << 32 | sow_rng_u32(rng);
-            gene[at] = (int32_t)(step * ((double)j + (double)(bits & 0xff) / 256)); /* one in each stretch: ascending */
+            gene[at] = (int32_t)j * stretch + ((int32_t)(bits & 0xff) * stretch >> 8); /* one in each stretch: ascending */
             value[at] = (float)(1 + (int)((bits >> 8 & 0x1f) * (bits >> 10 & 0x7)) / 32);
             bits >>= 16;
         }
@@ -185,7 +185,7 @@ static void time_fit(const sow_cells *cells, double bytes, const sow_env *env)
 {
     sow_features features = SOW_FEATURES_INIT;
     sow_preparation p = {0};
-    features.n_highly_variable = 2000;
+    features.n_highly_variable = sow_names_count(cells->genes) < 2000 ? 0 : 2000;
     sow_index *all = malloc((size_t)cells->n * sizeof *all);
     if (!all) exit(1);
     for (sow_index i = 0; i < cells->n; i++) all[i] = i;
