@@ -181,7 +181,9 @@ done:
 
 static sow_status report_unnamed(const reading *r, sow_dropped *dropped, sow_error *err)
 {
-    return sow_i_dropped_add_first(dropped, r->labels.spec->file, "cells without a perturbation name", (const char *const *)r->unnamed, r->n_unnamed, err);
+    const sow_source *s = r->labels.spec;
+    return sow_i_dropped_add_first(dropped, s->file, s->names_only ? "rows without a perturbation name" : "cells without a perturbation name",
+                                   (const char *const *)r->unnamed, r->n_unnamed, err);
 }
 
 /* `matrix` -1: a list of candidates. */
@@ -200,8 +202,8 @@ static sow_status read_labels(builder *b, sow_index source, sow_index matrix, so
     }
     for (sow_index i = 0; i < n; i++) SOW_TRY(read_cell(b, &r, matrix, i, err));
     if (r.n_kept == 0 && b->n_names == names && !spec->may_be_empty)
-        SOW_FAIL(err, SOW_E_DATA, "%s: nothing is left of its %lld cells: %lld have no perturbation name, the others are of other contexts or unlabelled",
-                 spec->file, (long long)n, (long long)r.n_unnamed);
+        SOW_FAIL(err, SOW_E_DATA, "%s: nothing is left of its %lld %s: %lld have no perturbation name, the others are of other contexts, unlabelled or controls",
+                 spec->file, (long long)n, spec->names_only ? "rows" : "cells", (long long)r.n_unnamed);
     SOW_TRY(report_unnamed(&r, dropped, err));
 done:
     sow_i_cell_labels_close(&r.labels);
@@ -243,7 +245,28 @@ done:
     return st;
 }
 
-/* Every context needs controls. A technical batch without its own is only said: its cells are compared with the context's others. */
+/* cells and controls are [n_batches] of one context. */
+static sow_status warn_of_batches(const builder *b, sow_index context, const sow_index *cells, const sow_index *controls, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_names *batches = b->cells->batches;
+    sow_names *bare = NULL;
+    char *list = NULL;
+    SOW_TRY(sow_names_create(&bare, err));
+    for (sow_index k = 0; k < sow_names_count(batches); k++)
+        if (cells[k] > 0 && controls[k] == 0) SOW_TRY(sow_names_add(bare, sow_names_get(batches, k), NULL, err));
+    if (sow_names_count(bare) == 0) goto done;
+    list = sow_i_quoted_names(bare, 5);
+    if (!list) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    sow_log(b->env, SOW_LOG_WARN, "context '%s': no control cells in the technical batch%s %s", sow_names_get(b->catalogue.contexts, context),
+            sow_names_count(bare) > 1 ? "es" : "", list);
+done:
+    free(list);
+    sow_names_destroy(bare);
+    return st;
+}
+
+/* Every context needs controls. A technical batch without its own is only said. */
 static sow_status check_controls(const builder *b, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -261,10 +284,7 @@ static sow_status check_controls(const builder *b, sow_error *err)
     }
     for (sow_index i = 0; i < c->n; i++)
         if (in_context[c->context[i]] == 0) SOW_TRY(say_no_controls(b, c->context[i], c->in_matrix[i], err));
-    for (sow_index at = 0; at < n_contexts * n_batches; at++)
-        if (cells[at] > 0 && controls[at] == 0)
-            sow_log(b->env, SOW_LOG_WARN, "the technical batch '%s' has no control cells in the context '%s'", sow_names_get(c->batches, at % n_batches),
-                    sow_names_get(b->catalogue.contexts, at / n_batches));
+    for (sow_index k = 0; k < n_contexts; k++) SOW_TRY(warn_of_batches(b, k, cells + k * n_batches, controls + k * n_batches, err));
 done:
     free(controls);
     free(cells);

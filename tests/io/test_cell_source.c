@@ -257,7 +257,7 @@ Test(cell_source, puts_sources_behind_each_other_and_shares_their_genes)
     cr_assert_eq(count_of(&r, "A", "RPE1", NULL), 1);
     cr_assert_eq(r.screen->context_role[1], SOW_ROLE_REFERENCE);
     cr_assert_str_eq(sow_names_get(c->batches, c->batch[0]), "(none)");
-    cr_assert(strstr(log_text, "the technical batch 'B' has no control cells in the context 'RPE1'"), "%s", log_text);
+    cr_assert(strstr(log_text, "context 'RPE1': no control cells in the technical batches 'B', 'A'"), "%s", log_text);
     cr_assert_str_neq(r.digest[0], r.digest[1]);
     clear(&r);
 }
@@ -277,7 +277,7 @@ Test(cell_source, pools_the_controls_of_sources_of_one_context)
 Test(cell_source, takes_candidates_from_a_list)
 {
     fixture_h5ad("a.h5ad", "gene\nA\nNT\n", "G", 5, 0);
-    scratch_write("list.csv", "name\nZ\nA\nNT\n");
+    scratch_write("list.csv", "name\nZ\nA\nNT\nNA\n");
     sow_source s[2] = {cells_of("a.h5ad"), cells_of("list.csv")};
     s[1].names_only = 1;
     s[1].perturbation_column = "name";
@@ -288,6 +288,7 @@ Test(cell_source, takes_candidates_from_a_list)
     cr_assert_eq(r.screen->weight[row_of(r.screen, "Z", "K562")], 1);
     cr_assert_eq(r.screen->cells[row_of(r.screen, "A", "K562")], 1, "it is measured");
     cr_assert_eq(r.screen->n_rows, 2);
+    cr_assert(dropped_has(&r.dropped, "list.csv: rows without a perturbation name", "line 5", 1));
     cr_assert_eq(strlen(r.digest[1]), 64);
     clear(&r);
 }
