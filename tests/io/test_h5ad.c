@@ -1,10 +1,13 @@
+#include "io/cell_file.h"
 #include "io/h5ad.h"
+#include "io/h5ad_cells.h"
 
 #include "faults.h"
 #include "scratch.h"
 
 #include <hdf5.h>
 #include <math.h>
+#include <zlib.h>
 
 TestSuite(h5ad, .init = scratch_create, .fini = scratch_remove);
 
@@ -201,6 +204,211 @@ Test(h5ad, passes_over_columns_of_kinds_it_does_not_know)
     sow_h5ad_destroy(a);
 }
 
+/* ---- files of anndata ---- */
+
+static const char *unpack(const char *name)
+{
+    static char bytes[1 << 18];
+    char packed[512];
+    snprintf(packed, sizeof packed, SOWER_SOURCE_DIR "/tests/io/fixtures/anndata-%s.h5ad.gz", name);
+    const char *path = scratch_path("fixture.h5ad");
+    gzFile in = gzopen(packed, "rb");
+    FILE *out = fopen(path, "wb");
+    cr_assert(in && out, "%s", packed);
+    int n = gzread(in, bytes, sizeof bytes);
+    cr_assert(n > 0 && n < (int)sizeof bytes && fwrite(bytes, 1, (size_t)n, out) == (size_t)n);
+    gzclose(in);
+    fclose(out);
+    return path;
+}
+
+static void check_obs_of_fixture(const sow_h5ad *a, int nullable)
+{
+    const sow_h5ad_column *gene = sow_h5ad_obs(a, "gene"), *note = sow_h5ad_obs(a, "note"), *depth = sow_h5ad_obs(a, "depth");
+    const sow_h5ad_column *fine = sow_h5ad_obs(a, "good"), *batch = sow_h5ad_obs(a, "batch"), *lane = sow_h5ad_obs(a, "lane"), *kept = sow_h5ad_obs(a, "kept");
+    cr_assert_str_eq(gene->text[0], "STAT1");
+    cr_assert_null(gene->text[1]);
+    cr_assert_str_eq(gene->text[4], "JAK2");
+    cr_assert_str_eq(note->text[5], "\xc3\xa9");
+    cr_assert(depth->number[3] == 15 && isnan(depth->number[4]));
+    cr_assert(fine->kind == SOW_COLUMN_BOOL && fine->number[1] == 1 && fine->number[2] == 0);
+    cr_assert(batch->number[2] == 0 && batch->number[3] == 1);
+    cr_assert_eq(lane != NULL, nullable);
+    if (!nullable) return;
+    cr_assert(lane->number[0] == 1 && isnan(lane->number[1]) && lane->number[2] == 2);
+    cr_assert(kept->number[0] == 1 && kept->number[1] == 0 && isnan(kept->number[2]));
+}
+
+Test(h5ad, reads_obs_of_three_versions_of_anndata_and_looks_at_the_rest)
+{
+    const char *versions[] = {"0.7.8", "0.8.0", "0.10.9"}, *layouts[][2] = {{"dense", "dense"}, {"csr", "CSR"}, {"csc", "CSC"}};
+    for (int v = 0; v < 3; v++)
+        for (int l = 0; l < 3; l++) {
+            char name[40];
+            sow_h5ad *a = NULL;
+            snprintf(name, sizeof name, "%s-%s", versions[v], layouts[l][0]);
+            cr_assert_eq(sow_h5ad_read(&a, unpack(name), 0, &err), SOW_OK, "%s: %s", name, err.message);
+            cr_assert(a->n_obs == 6 && a->n_vars == 4 && a->has_raw);
+            cr_assert_str_eq(a->x_layout, layouts[l][1]);
+            cr_assert_eq(a->n_stored, l == 0 ? 24 : 9);
+            cr_assert_eq(a->n_layers, 2);
+            cr_assert_str_eq(a->layers[0], "half");
+            cr_assert_str_eq(a->layers[1], "whole");
+            cr_assert_eq(a->n_var_columns, 2);
+            cr_assert_str_eq(a->var_columns[0], "symbol");
+            cr_assert_str_eq(a->var_columns[1], "alias");
+            check_obs_of_fixture(a, v > 0);
+            sow_h5ad_destroy(a);
+        }
+    refuses(unpack("0.10.9-lzf"), SOW_E_DATA, "/obs/_index: compressed with the HDF5 filter 'lzf' (32000), which this HDF5 does not have");
+}
+
+Test(h5ad, says_that_a_plain_file_has_neither_layers_nor_raw)
+{
+    sow_h5ad *a = NULL;
+    cr_assert_eq(sow_h5ad_read(&a, write_example(0), 0, &err), SOW_OK, "%s", err.message);
+    cr_assert(!a->has_raw && a->n_layers == 0 && a->n_var_columns == 0 && a->n_stored == 12);
+    sow_h5ad_destroy(a);
+}
+
+/* ---- cells written block by block ---- */
+
+static const int64_t cell_start[] = {0, 2, 2, 3};
+static const int32_t cell_gene[] = {0, 2, 1};
+static const float cell_value[] = {1, 2, 3.5f};
+static char *cell_names[] = {"c0", "c1", "c2", "c3", "c4"};
+static char *cell_genes_of[] = {"STAT1", NULL, "ctrl", "ctrl", "JAK2"};
+static double cell_depths[] = {3, 0, 3.5, 3.5, NAN};
+
+static sow_status write_cells(const char *path, int gzip, sow_error *e)
+{
+    sow_status st = SOW_OK;
+    sow_names *names = NULL;
+    sow_h5ad_writer *w = NULL;
+    char *symbols[] = {"x", NULL, "z"};
+    double variable[] = {1, 0, 1};
+    const sow_h5ad_column var[] = {{"symbol", SOW_COLUMN_STRING, symbols, NULL}, {"highly_variable", SOW_COLUMN_BOOL, NULL, variable}};
+    const sow_h5ad_column obs[] = {{"gene", SOW_COLUMN_STRING, cell_genes_of, NULL}, {"depth", SOW_COLUMN_NUMBER, NULL, cell_depths}};
+    st = sow_names_create(&names, e);
+    for (int i = 0; i < 3 && st == SOW_OK; i++) st = sow_names_add(names, var_names[i], NULL, e);
+    if (st == SOW_OK) st = sow_h5ad_writer_create(&w, path, names, var, 2, gzip, e);
+    if (st == SOW_OK) st = sow_h5ad_writer_append(w, 3, cell_start, cell_gene, cell_value, e);
+    if (st == SOW_OK) st = sow_h5ad_writer_append(w, 0, cell_start, NULL, NULL, e);
+    if (st == SOW_OK) st = sow_h5ad_writer_append(w, 2, cell_start + 1, cell_gene, cell_value, e); /* starts at entry 2 */
+    if (st == SOW_OK) {
+        cr_assert_eq(sow_h5ad_writer_n_cells(w), 5);
+        st = sow_h5ad_writer_finish(w, cell_names, obs, 2, e);
+    } else {
+        sow_h5ad_writer_abandon(w);
+    }
+    sow_names_destroy(names);
+    return st;
+}
+
+static void check_cells(const char *path)
+{
+    const float want[] = {1, 0, 2, 0, 0, 0, 0, 3.5f, 0, 0, 0, 0, 0, 3.5f, 0};
+    sow_cell_file *f = NULL;
+    sow_cell_file_options o = {.path = path};
+    float x[15] = {0};
+    sow_cell_block b;
+    cr_assert_eq(sow_cell_file_open(&f, &o, NULL, &err), SOW_OK, "%s", err.message);
+    cr_assert_str_eq(sow_cell_file_layout(f), "CSR");
+    cr_assert_eq(sow_cell_file_next(&b, f, NULL, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(b.n, 5);
+    for (int i = 0; i < 5; i++)
+        for (int64_t k = b.start[i]; k < b.start[i + 1]; k++) x[i * 3 + b.gene[k]] = b.value[k];
+    cr_assert_eq(memcmp(x, want, sizeof want), 0);
+    sow_cell_file_close(f);
+}
+
+Test(h5ad, writes_cells_block_by_block)
+{
+    for (int gzip = 0; gzip < 2; gzip++) {
+        sow_h5ad *a = NULL;
+        const char *path = scratch_path("cells.h5ad");
+        cr_assert_eq(write_cells(path, gzip, &err), SOW_OK, "%s", err.message);
+        cr_assert_eq(scratch_count_entries(scratch), 1, "nothing is left beside");
+        check_cells(path);
+        cr_assert_eq(sow_h5ad_read(&a, path, 0, &err), SOW_OK, "%s", err.message);
+        cr_assert(a->n_obs == 5 && a->n_vars == 3 && a->n_stored == 4);
+        cr_assert_str_eq(a->obs_names[4], "c4");
+        cr_assert_str_eq(sow_h5ad_obs(a, "gene")->text[4], "JAK2");
+        cr_assert_null(sow_h5ad_obs(a, "gene")->text[1]);
+        cr_assert(sow_h5ad_obs(a, "depth")->number[2] == 3.5 && isnan(sow_h5ad_obs(a, "depth")->number[4]));
+        cr_assert_eq(a->n_var_columns, 2);
+        sow_h5ad_destroy(a);
+    }
+}
+
+/* More cells than chunks hold, in blocks that do not end where chunks do. */
+Test(h5ad, writes_many_cells_in_odd_blocks)
+{
+    enum { CELLS = 30000, GENES = 7, BLOCK = 777 };
+    sow_names *names = NULL;
+    sow_h5ad_writer *w = NULL;
+    int64_t start[BLOCK + 1] = {0};
+    int32_t gene[BLOCK * GENES];
+    float value[BLOCK * GENES];
+    char **ids = calloc(CELLS, sizeof *ids), name[16];
+    cr_assert_eq(sow_names_create(&names, &err), SOW_OK);
+    for (int j = 0; j < GENES; j++) {
+        snprintf(name, sizeof name, "g%d", j);
+        cr_assert_eq(sow_names_add(names, name, NULL, &err), SOW_OK);
+    }
+    cr_assert_eq(sow_h5ad_writer_create(&w, scratch_path("many.h5ad"), names, NULL, 0, 1, &err), SOW_OK, "%s", err.message);
+    for (int first = 0; first < CELLS; first += BLOCK) {
+        int n = first + BLOCK < CELLS ? BLOCK : CELLS - first;
+        int64_t k = 0;
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j < GENES; j++)
+                if ((first + i + j) % 3) {
+                    gene[k] = j;
+                    value[k++] = (float)(first + i + 100000 * j);
+                }
+            start[i + 1] = k;
+            ids[first + i] = "same";
+        }
+        cr_assert_eq(sow_h5ad_writer_append(w, n, start, gene, value, &err), SOW_OK, "%s", err.message);
+    }
+    cr_assert_eq(sow_h5ad_writer_finish(w, ids, NULL, 0, &err), SOW_OK, "%s", err.message);
+    sow_cell_file *f = NULL;
+    sow_cell_file_options o = {.path = scratch_path("many.h5ad")};
+    sow_cell_block b;
+    sow_index seen = 0;
+    cr_assert_eq(sow_cell_file_open(&f, &o, NULL, &err), SOW_OK, "%s", err.message);
+    for (;;) {
+        cr_assert_eq(sow_cell_file_next(&b, f, NULL, &err), SOW_OK, "%s", err.message);
+        if (b.n == 0) break;
+        for (sow_index i = 0; i < b.n; i++)
+            for (int64_t k = b.start[i], j = 0; j < GENES; j++) {
+                if ((b.first + i + j) % 3 == 0) continue;
+                cr_assert(k < b.start[i + 1] && b.gene[k] == j && b.value[k] == (float)(b.first + i + 100000 * j));
+                k++;
+            }
+        seen += b.n;
+    }
+    cr_assert_eq(seen, CELLS);
+    sow_cell_file_close(f);
+    sow_names_destroy(names);
+    free(ids);
+}
+
+Test(h5ad, gives_cells_up_without_a_trace)
+{
+    sow_names *names = NULL;
+    sow_h5ad_writer *w = NULL;
+    cr_assert_eq(sow_names_create(&names, &err), SOW_OK);
+    cr_assert_eq(sow_h5ad_writer_create(&w, scratch_path("a.h5ad"), names, NULL, 0, 0, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(scratch_count_entries(scratch), 1);
+    sow_h5ad_writer_abandon(w);
+    cr_assert_eq(scratch_count_entries(scratch), 0);
+    cr_assert_eq(sow_h5ad_writer_create(&w, scratch_path("no/such/folder.h5ad"), names, NULL, 0, 0, &err), SOW_E_IO);
+    cr_assert(strstr(err.message, "folder.h5ad: cannot write: No such file or directory"), "%s", err.message);
+    cr_assert_null(w);
+    sow_names_destroy(names);
+}
+
 /* ---- broken files ---- */
 
 Test(h5ad, says_what_is_no_h5ad)
@@ -336,6 +544,26 @@ Test(h5ad, leaves_the_old_file_when_the_disk_is_full)
     cr_assert_eq(scratch_count_entries(scratch), 1, "the temporary file was left behind");
 }
 
+static int write_cells_on_full_disk(void)
+{
+    sow_error e = {0};
+    scratch_limit_file_size(3000);
+    sow_status st = write_cells(scratch_path("a.h5ad"), 0, &e);
+    if (st != SOW_E_IO || !strstr(e.message, "a.h5ad: cannot write: File too large")) {
+        fprintf(stderr, "%d %s\n", st, e.message);
+        _exit(1);
+    }
+    _exit(0);
+}
+
+Test(h5ad, leaves_the_old_cells_when_the_disk_is_full)
+{
+    scratch_write("a.h5ad", "old");
+    cr_assert_eq(scratch_in_child(write_cells_on_full_disk), 0);
+    cr_assert_str_eq(scratch_read(scratch_path("a.h5ad")), "old");
+    cr_assert_eq(scratch_count_entries(scratch), 1, "the temporary file was left behind");
+}
+
 Test(h5ad, says_why_it_cannot_write)
 {
     sow_h5ad_column columns[3];
@@ -359,12 +587,28 @@ static sow_status write_once(sow_error *e)
     return sow_h5ad_write(scratch_path("b.h5ad"), &a, 0, e);
 }
 
+static sow_status write_cells_once(sow_error *e)
+{
+    return write_cells(scratch_path("c.h5ad"), 1, e);
+}
+
+static sow_status read_fixture_once(sow_error *e)
+{
+    sow_h5ad *a = NULL;
+    sow_status st = sow_h5ad_read(&a, scratch_path("fixture.h5ad"), 0, e);
+    sow_h5ad_destroy(a);
+    return st;
+}
+
 Test(h5ad, survives_every_failing_allocation)
 {
     write_example(0);
+    unpack("0.10.9-csr");
     every_allocation_may_fail(read_once, 1);
+    every_allocation_may_fail(read_fixture_once, 1);
     every_allocation_may_fail(write_once, 1);
-    cr_assert_eq(scratch_count_entries(scratch), 2);
+    every_allocation_may_fail(write_cells_once, 1);
+    cr_assert_eq(scratch_count_entries(scratch), 4);
 }
 
 Test(h5ad, reads_real_profiles)
