@@ -20,7 +20,7 @@
 #include "core/memory.h"
 #include "core/stats.h"
 
-enum { TILE = 16, MOST_ENTRIES = 1 << 22, DIGIT = 11, BUCKETS = 1 << DIGIT, DIGITS = 3, FEW = 48 };
+enum { TILE = 16, ROWS = 64, MOST_ENTRIES = 1 << 22, DIGIT = 11, BUCKETS = 1 << DIGIT, DIGITS = 3, FEW = 48 };
 
 typedef struct {
     sow_de_method method;
@@ -128,10 +128,8 @@ typedef uint64_t entry;
 
 static const uint32_t zero_key = UINT32_C(0x80000000);
 
-static uint32_t key_of(float value)
+static uint32_t key_of(uint32_t bits)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
     return bits & zero_key ? ~bits : bits | zero_key;
 }
 
@@ -210,21 +208,49 @@ static void workspace_clear(workspace *s)
     free(s->buckets);
 }
 
-/* Put the values of n rows into the genes' lists; written always and kept when not 0, which costs less than a branch that is often wrong. */
+/* Values of one gene of a block put at the end of its list; written always and kept when not 0, which costs less than a branch that is often wrong. */
+static sow_index append(entry *list, const uint32_t *bits, sow_index n, sow_index label)
+{
+    sow_index kept = 0;
+    for (sow_index i = 0; i < n; i++) {
+        const uint32_t b = bits[i * TILE];
+        list[kept] = (entry)key_of(b) << 32 | (entry)label;
+        kept += b << 1 != 0; /* 0 and -0 are the same */
+    }
+    return kept;
+}
+
+/* All bits of the exponent set: infinite or not a number. */
+static int all_finite(const uint32_t *bits, sow_index n)
+{
+    const uint32_t exponent = UINT32_C(0x7f800000);
+    uint32_t bad = 0;
+    for (sow_index i = 0; i < n; i++) bad |= (uint32_t)((bits[i] & exponent) == exponent);
+    return !bad;
+}
+
+static sow_status find_not_finite(const job *w, const float *x, sow_index n, sow_index label, sow_index first, sow_error *err)
+{
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index j = first; j < first + tile_width(w, first); j++)
+            if (!isfinite(x[i * w->d + j])) return not_finite(label ? "cell of a group" : "control", i, j, x[i * w->d + j], err);
+    return SOW_OK;
+}
+
+/* Put the values of n rows into the genes' lists, by way of a block that turns rows into columns: rows lie a page or more apart, and reading many at once
+ * lets the machine wait for them together (a third of the time of going value by value). */
 static sow_status append_rows(workspace *s, const job *w, sow_index total, const float *x, sow_index n, sow_index label, sow_index first, sow_error *err)
 {
     const sow_index width = tile_width(w, first);
-    sow_index before[TILE];
-    memcpy(before, s->count, sizeof before);
-    for (sow_index i = 0; i < n; i++) {
-        const float *row = x + i * w->d + first;
-        for (sow_index j = 0; j < width; j++) {
-            if (!isfinite(row[j])) return not_finite(label ? "cell of a group" : "control", i, first + j, row[j], err);
-            s->list[j * total + s->count[j]] = (entry)key_of(row[j]) << 32 | (entry)label;
-            s->count[j] += row[j] != 0;
-        }
+    uint32_t block[ROWS * TILE] = {0};
+    for (sow_index j = 0; j < width; j++) s->found[label * TILE + j] = -s->count[j];
+    for (sow_index i = 0; i < n; i += ROWS) {
+        const sow_index rows = n - i < ROWS ? n - i : ROWS;
+        for (sow_index r = 0; r < rows; r++) memcpy(block + r * TILE, x + (i + r) * w->d + first, (size_t)width * sizeof *x);
+        if (!all_finite(block, rows * TILE)) return find_not_finite(w, x, n, label, first, err);
+        for (sow_index j = 0; j < width; j++) s->count[j] += append(s->list + j * total + s->count[j], block + j, rows, label);
     }
-    for (sow_index j = 0; j < width; j++) s->found[label * TILE + j] = s->count[j] - before[j];
+    for (sow_index j = 0; j < width; j++) s->found[label * TILE + j] += s->count[j];
     return SOW_OK;
 }
 
