@@ -37,5 +37,4 @@ refused "kmeans" "priors" -- "$SOWER" run rep.yaml --set 'priors=[]' --set acqui
 refused "knn" "priors" -- "$SOWER" run rep.yaml --set 'priors=[]' --set model.kind=knn --set acquisition.strategy=random
 refused "G010" "include" "exclude" -- "$SOWER" run rep.yaml --set 'constraints.include=[G010]' --set 'constraints.exclude={names: [G010], reason: x}'
 refused "readout.column" -- "$SOWER" run rep.yaml --set 'readout={kind: scalar}'
-refused "cells" -- "$SOWER" run rep.yaml --set readout.kind=cells
 exit 0

@@ -68,6 +68,8 @@ else
 fi
 
 # what a person gets wrong: one line each, exit 2, no campaign
+sleep 3 # a file that has just changed is read again, and said to be, each time
+expect 0 "$SOWER" run c.yaml
 rm -rf ./*.sower
 wrong() { # wrong SED-SCRIPT TEXT...
     sed "$1" c.yaml > wrong.yaml
@@ -79,8 +81,7 @@ wrong 's/column: gene,/column: genes,/' "genes" "gene"
 wrong 's/contexts: \[here\]/contexts: [nowhere]/' "nowhere"
 wrong 's/technical_batch: lane/technical_batch: lanes/' "lanes" "lane"
 wrong 's/labels: screen\/labels.csv, //' "labels"
-wrong 's/min_cells_per_perturbation: 8/min_cells_per_perturbation: 500/' "nothing"
-wrong 's/kind: gp, iterations: 10/kind: two-way/; s/max-variance/ucb/' "hits"
+wrong 's/min_cells_per_perturbation: 8/min_cells_per_perturbation: 500/' "no perturbation has 500 cells" "features.min_cells_per_perturbation"
 wrong 's/features: {/features: {flavour: seurat_v4, /' "seurat_v3"
 wrong 's/readout: {kind: cells}/readout: {kind: cells, column: gene}/' "readout.column"
 wrong 's/batches: \[3\]/batches: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]/' "rounds"
