@@ -84,11 +84,24 @@ static void print_plan(const json_t *j)
     printf("effort    at most about %.0f s of computing and %.0f MB of memory\n", cli_json_number(effort, "seconds_at_most"), cli_json_number(effort, "memory_mb"));
 }
 
+static const char *readout_size(char *text, size_t size, const json_t *j)
+{
+    const json_t *cells = json_object_get(j, "cells");
+    long long batches = cli_json_integer(cells, "technical_batches");
+    if (cells)
+        snprintf(text, size, "%lld of %lld genes, %lld controls of the target, %lld technical batch%s", cli_json_integer(cells, "cells"),
+                 cli_json_integer(cells, "genes"), cli_json_integer(cells, "controls"), batches, batches == 1 ? "" : "es");
+    else
+        snprintf(text, size, "%lld features", cli_json_integer(j, "features"));
+    return text;
+}
+
 static void print_check(const char *source)
 {
+    char size[120];
     json_t *j = json_loads(source, 0, NULL);
     printf("%s: the campaign file and its data are fine\n", cli_json_text(j, "name"));
-    printf("folder    %s\nreadout   %s (%lld features), model %s, oracle %s\n", cli_json_text(j, "folder"), cli_json_text(j, "readout"), cli_json_integer(j, "features"),
+    printf("folder    %s\nreadout   %s (%s), model %s, oracle %s\n", cli_json_text(j, "folder"), cli_json_text(j, "readout"), readout_size(size, sizeof size, j),
            cli_json_text(j, "model"), cli_json_text(j, "oracle"));
     print_data(j);
     printf("pool      %lld to choose from, %lld held out", cli_json_integer(j, "pool_size"), cli_json_integer(j, "held_out"));

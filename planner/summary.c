@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "planner/campaign_internal.h"
+#include "planner/cells_internal.h"
 
 static json_t *contexts_json(const sow_campaign *c)
 {
@@ -18,6 +18,16 @@ static json_t *contexts_json(const sow_campaign *c)
                                               k == c->target ? "target" : "reference", "perturbations", (json_int_t)n));
     }
     return rows;
+}
+
+static json_t *cells_json(const sow_campaign *c)
+{
+    const sow_cells *t = &c->cells->table;
+    sow_index controls = t->n ? sow_cells_of(NULL, t, SOW_CONTROL, c->target) : 0, values = 0;
+    for (sow_index m = 0; m < t->n_matrices; m++)
+        values += t->matrix[m].start[t->matrix[m].n_cells];
+    return json_pack("{s:I,s:I,s:I,s:I,s:I}", "cells", (json_int_t)t->n, "controls", (json_int_t)controls, "genes", (json_int_t)sow_names_count(t->genes),
+                     "technical_batches", (json_int_t)sow_names_count(t->batches), "values", (json_int_t)values);
 }
 
 static json_t *planned_bill_json(const sow_campaign *c)
@@ -37,6 +47,19 @@ static json_t *planned_bill_json(const sow_campaign *c)
     return json_pack("{s:s,s:o,s:f,s:f}", "currency", c->config->costs.currency, "rounds", rows, "total", total, "weeks", weeks);
 }
 
+/* Cells: responses of every group (their values, the model's, the predictions), controls and held-out cells as rows; the matrices are page cache. Reading a
+ * cell costs some 10 ns a value, and a campaign reads each some four times a round. */
+static void add_effort_of_cells(double *seconds, double *memory, const sow_campaign *c)
+{
+    double genes = (double)sow_names_count(c->cells->table.genes), held = 0;
+    if (c->config->features.n_highly_variable) genes = fmin(genes, (double)(c->config->features.n_highly_variable * sow_names_count(c->screen->contexts)));
+    for (sow_index r = 0; r < c->screen->n_rows; r++)
+        if (c->held_out[c->screen->perturbation[r]] && c->screen->context[r] == c->target && isfinite(c->screen->cells[r])) held += c->screen->cells[r];
+    *memory += 8 * 4 * genes * (double)(c->screen->n_rows + c->n) + 4 * genes * (held + 4096);
+    for (sow_index m = 0; m < c->cells->table.n_matrices; m++)
+        *seconds += 4e-8 * (double)c->n_rounds * (double)c->cells->table.matrix[m].start[c->cells->table.matrix[m].n_cells];
+}
+
 /* An upper guess from the flops of the exact GP: fits of n^3 with about 40 evaluations of 2 n^3 each at 10 GFLOP/s, and kernel memory. */
 static json_t *effort_json(const sow_campaign *c)
 {
@@ -49,6 +72,7 @@ static json_t *effort_json(const sow_campaign *c)
         if (strcmp(c->model_class->name, "gp") == 0) seconds += 40 * 2 * m * m * m / 10e9 + 1e-7 * m * (double)c->n;
         memory = fmax(memory, 50e6 + 8 * 12 * m * m + 8 * m * (double)c->n);
     }
+    if (c->cells) add_effort_of_cells(&seconds, &memory, c);
     return json_pack("{s:f,s:f}", "seconds_at_most", ceil(seconds), "memory_mb", ceil(memory / 1e6));
 }
 
@@ -61,6 +85,7 @@ sow_status sow_campaign_check_json(char **out, const sow_campaign *c, sow_error 
     *out = NULL;
     if (!j) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     json_object_set_new(j, "features", json_integer((json_int_t)c->d));
+    if (c->cells) json_object_set_new(j, "cells", cells_json(c));
     json_object_set_new(j, "contexts", contexts_json(c));
     json_object_set_new(j, "priors", sow_i_priors_json(c));
     json_object_set_new(j, "dropped", sow_i_dropped_json(c));
