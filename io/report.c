@@ -16,7 +16,7 @@ static const struct {
     {"metrics", JSON_ARRAY, "a list"},      {"map", JSON_OBJECT, "an object"},         {"hits", JSON_OBJECT, "an object"},
     {"bill", JSON_OBJECT, "an object"},     {"priors", JSON_ARRAY, "a list"},          {"dropped", JSON_ARRAY, "a list"},
     {"constraints", JSON_ARRAY, "a list"},  {"learned", JSON_ARRAY, "a list"},         {"held_out", JSON_OBJECT, "an object"},
-    {"provenance", JSON_ARRAY, "a list"},
+    {"provenance", JSON_ARRAY, "a list"},   {"cells", JSON_OBJECT, "an object"},
 };
 
 static sow_status check_document(const json_t *doc, sow_error *err)
@@ -40,6 +40,8 @@ static void write_body(sow_i_report *r)
     sow_i_report_curves(r);
     sow_i_report_map(r);
     sow_i_report_hits(r);
+    sow_i_report_cells(r);
+    sow_i_report_contexts(r);
     sow_i_report_rounds(r);
     sow_i_report_spend(r);
     sow_i_report_learned(r);

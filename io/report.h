@@ -1,7 +1,7 @@
 /* The report: one self-contained HTML file that opens offline (Vega inlined). Built from one JSON document, so that what it shows can be tested
  * without a browser. The document (all keys optional but name; absent = the section says what is missing):
  *
- *  name, generated_by ("sower 0.1.0"), readout ("scalar"|"profile"), objective ("hits"|"learn"), context, state ("finished"|"waiting for the lab"|"planned"|...)
+ *  name, generated_by ("sower 0.1.0"), readout ("scalar"|"profile"|"cells"), objective ("hits"|"learn"), context, state ("finished"|"waiting for the lab"|"planned"|...)
  *  model      name of the campaign's model among `metrics`; absent = the first model there
  *  next       {round, strategy, picks:[{rank,perturbation,context,score,reason,planned_cells,cost}], command: "sower record results.csv ..."}   what to do next and why;
  *             optional why: a sentence for the whole batch, in place of the one known for the strategy. The bill's rows of this round are its price.
@@ -15,6 +15,17 @@
  *  constraints [{rule, state}]
  *  learned    ["reactome: tanimoto, weight 0.61", ...]   what the model learned
  *  held_out   {count, names}
+ *  cells      of a readout of single cells:
+ *             {space {genes, genes_in_data, target_sum (null: not scaled), log1p, highly_variable ("all" or how they were chosen), fitted_on (a phrase),
+ *              not_counted (genes that did not pass the filters)},
+ *              rounds [{round, controls, cells, batches}],
+ *              perturbations [{perturbation, round, planned, cells, outcome ("measured"|"partial"), reason, effect (length of the mean response),
+ *               own_gene (is its gene in the data), knockdown, knockdown_low, knockdown_high (share of the controls' mean expression that is gone; negative: up),
+ *               de_genes, consistency, replicates, guide_consistency, guides}]   shown strongest effect first; a column without a number is left out,
+ *              de_rule (what counts as a changed gene),
+ *              contexts {target, names, pairs [{a, b, shared, correlation, low, high, different}], effects [{perturbation, values {context: size}, correlation}],
+ *               within [{context, correlation, perturbations}] (halves of its own cells), finding (a sentence), verdict ("help"|"do not help"|"cannot be told")}}
+ *             correlation: of the same perturbation in both contexts; different: of different ones. contexts is absent where there is one.
  *  provenance [{key, value}]   version, git, seed, digests; values that vary from run to run carry "varies": true and go to their own fold,
  *             between lines <!-- varies --> and <!-- /varies -->. So does next.command, which names paths. The rest of the page is the same bytes
  *             for two runs of the same campaign.

@@ -1,11 +1,11 @@
 /* Learning curves: a figure for each metric (and context), the campaign's model beside its baselines, and the last round as a
- * table. */
+ * table. Cells have many metrics: a few are drawn, all stand in the table and are explained below it. */
 #include "io/report_internal.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { CURVES_MOST = 16, SERIES_MOST = 32 };
+enum { CURVES_MOST = 64, DRAWN_MOST = 16, SERIES_MOST = 32 };
 
 typedef struct {
     const char *metric, *context;
@@ -43,6 +43,33 @@ static size_t find_curves(const json_t *metrics, curve *curves)
         if (k == n) curves[n++] = (curve){sow_i_string(row, "metric"), sow_i_string(row, "context")};
     }
     return n;
+}
+
+static int front_of(const curve *c)
+{
+    const sow_i_metric_words *words = sow_i_metric(c->metric);
+    return words ? words->front : 0;
+}
+
+/* Those to be drawn first, in their order; returns how many to draw: all, but for cells. */
+static size_t bring_to_front(const json_t *doc, curve *curves, size_t n)
+{
+    size_t drawn = 0;
+    if (!sow_i_is_cells(doc)) return n < DRAWN_MOST ? n : DRAWN_MOST;
+    for (int place = 1; place <= 4; place++)
+        for (size_t i = drawn; i < n; i++) {
+            if (front_of(&curves[i]) != place) continue;
+            const curve c = curves[i];
+            memmove(&curves[drawn + 1], &curves[drawn], (i - drawn) * sizeof c);
+            curves[drawn++] = c;
+        }
+    size_t wanted = drawn ? drawn : n;
+    return wanted < DRAWN_MOST ? wanted : DRAWN_MOST;
+}
+
+static int is_beat(const char *model)
+{
+    return strcmp(model, SOW_I_BEAT) == 0;
 }
 
 /* Models in the order of the legend: the campaign's first. */
@@ -85,6 +112,7 @@ static void curve_data(sow_i_report *r, const curve *c, const char *const *model
                              or_null(row, "value"), or_null(row, "low"), or_null(row, "high")));
     }
     sow_i_put(r, chart, "series", series);
+    sow_i_put(r, chart, "beat", json_string(SOW_I_BEAT));
     sow_i_put(r, chart, "rows", rows);
 }
 
@@ -103,6 +131,20 @@ static void describe_series(sow_text *t, const json_t *metrics, const curve *c, 
     (void)sow_i_number(first, "value", &a);
     (void)sow_i_number(last, "value", &b);
     sow_text_printf(t, " %s from %.3g to %.3g.", model, a, b);
+}
+
+/* Where the baseline to beat has no line, the reader should know why. */
+static const char *missing_control(const json_t *doc, const curve *c, const char *const *models, size_t n_models)
+{
+    const json_t *metrics = sow_i_array(doc, "metrics");
+    int known = 0, here = 0;
+    for (size_t k = 0; k < n_models; k++)
+        known |= is_beat(models[k]);
+    for (size_t i = 0; i < json_array_size(metrics); i++) {
+        const json_t *row = json_array_get(metrics, i);
+        here |= in_curve(row, c) && is_beat(sow_i_string(row, "model"));
+    }
+    return known && !here ? "Control has no line here: where no change is predicted, there is nothing to correlate. " : "";
 }
 
 static void curve_figure(sow_i_report *r, const curve *c, const char *const *models, size_t n_models, int name_context)
@@ -126,6 +168,7 @@ static void curve_figure(sow_i_report *r, const curve *c, const char *const *mod
     sow_text_append(&r->body, "<figcaption>");
     if (words) sow_text_printf(&r->body, "%s %s ", words->sentence, better[words->better + 1]);
     if (words && !isnan(words->target)) sow_text_printf(&r->body, "The dotted line is %.2g. ", words->target);
+    sow_text_append(&r->body, missing_control(r->doc, c, models, n_models));
     sow_text_append(&r->body, "<code>");
     sow_i_html(&r->body, c->metric);
     sow_text_append(&r->body, "</code></figcaption></figure>\n");
@@ -134,13 +177,19 @@ static void curve_figure(sow_i_report *r, const curve *c, const char *const *mod
 
 static void legend(sow_text *t, const char *const *models, size_t n)
 {
+    sow_index series = 0;
     sow_text_append(t, "<ul class=\"legend\">");
     for (size_t k = 0; k < n; k++) {
+        int beat = is_beat(models[k]);
         sow_text_append(t, "<li>");
-        sow_i_series_key(t, (sow_index)k);
+        if (beat)
+            sow_i_beat_key(t);
+        else
+            sow_i_series_key(t, series++);
         sow_text_append(t, k ? "<span>" : "<span><b>");
         sow_i_html(t, models[k]);
-        sow_text_append(t, k ? "</span></li>" : "</b>, the campaign’s model</span></li>");
+        sow_text_append(t, k ? "" : "</b>, the campaign’s model");
+        sow_text_append(t, beat && k ? ", the line to beat: no change</span></li>" : "</span></li>");
     }
     sow_text_append(t, "</ul>\n");
 }
@@ -155,10 +204,10 @@ static const json_t *row_of_last_round(const json_t *metrics, const curve *c, co
     return last;
 }
 
-static void value_cell(sow_text *t, const json_t *row)
+static void value_cell(sow_text *t, const json_t *row, int is_best)
 {
     double value, low, high;
-    sow_text_append(t, "<td class=\"n\">");
+    sow_text_append(t, is_best ? "<td class=\"n best\">" : "<td class=\"n\">");
     if (row && sow_i_number(row, "value", &value)) {
         sow_i_html_metric(t, value);
         if (sow_i_number(row, "low", &low) && sow_i_number(row, "high", &high)) {
@@ -174,37 +223,76 @@ static void value_cell(sow_text *t, const json_t *row)
     sow_text_append(t, "</td>");
 }
 
+static void metric_head(sow_text *t, const curve *c, const sow_i_metric_words *words, int contexts)
+{
+    sow_text_append(t, "<th scope=\"row\">");
+    sow_i_html(t, words ? words->label : c->metric);
+    if (contexts && c->context) {
+        sow_text_append(t, ", ");
+        sow_i_html(t, c->context);
+    }
+    if (words && words->better)
+        sow_text_append(t, words->better > 0 ? "<span class=\"ci\">↑ higher is better</span>" : "<span class=\"ci\">↓ lower is better</span>");
+    sow_text_append(t, "</th>");
+}
+
+static void metric_row(sow_text *t, const json_t *metrics, const curve *c, const char *const *models, size_t n_models, int contexts)
+{
+    const sow_i_metric_words *words = sow_i_metric(c->metric);
+    const json_t *rows[SERIES_MOST] = {0};
+    double value, best = -INFINITY;
+    int better = words ? words->better : 0;
+    for (size_t k = 0; k < n_models; k++) {
+        rows[k] = row_of_last_round(metrics, c, models[k]);
+        if (rows[k] && sow_i_number(rows[k], "value", &value)) best = fmax(best, better * value);
+    }
+    sow_text_append(t, "<tr>");
+    metric_head(t, c, words, contexts);
+    for (size_t k = 0; k < n_models; k++)
+        value_cell(t, rows[k], better && rows[k] && sow_i_number(rows[k], "value", &value) && better * value >= best);
+    sow_text_append(t, "</tr>\n");
+}
+
 /* Metrics down, models across: every number of the last round. */
 static void last_round_table(sow_i_report *r, const curve *curves, size_t n_curves, const char *const *models, size_t n_models,
                              int contexts)
 {
     sow_text *t = &r->body;
     sow_text_append(t, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics of the last round\"><table "
-                       "class=\"data\"><caption>The "
-                       "last round in numbers, with 95% intervals over held-out perturbations; every round is in "
-                       "<code>metrics.csv</code>.</caption>"
+                       "class=\"data metrics\"><caption>The "
+                       "last round in numbers, with 95% intervals over held-out perturbations; bold is the best of its row, by however little. Every "
+                       "round is in <code>metrics.csv</code>.</caption>"
                        "<thead><tr><th scope=\"col\">Metric</th>");
     for (size_t k = 0; k < n_models; k++) {
         sow_text_append(t, "<th scope=\"col\" class=\"n\">");
         sow_i_html(t, models[k]);
+        if (k && is_beat(models[k])) sow_text_append(t, "<span class=\"ci\">to beat</span>");
         sow_text_append(t, "</th>");
     }
     sow_text_append(t, "</tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < n_curves; i++) {
-        const sow_i_metric_words *words = sow_i_metric(curves[i].metric);
-        sow_text_append(t, "<tr><th scope=\"row\">");
-        sow_i_html(t, words ? words->label : curves[i].metric);
-        if (contexts && curves[i].context) {
-            sow_text_append(t, ", ");
-            sow_i_html(t, curves[i].context);
-        }
-        sow_text_append(t, "</th>");
-        for (size_t k = 0; k < n_models; k++)
-            value_cell(t, row_of_last_round(sow_i_array(r->doc, "metrics"), &curves[i], models[k]));
-        sow_text_append(t, "</tr>\n");
-    }
+    for (size_t i = 0; i < n_curves; i++)
+        metric_row(t, sow_i_array(r->doc, "metrics"), &curves[i], models, n_models, contexts);
     sow_text_append(t, "</tbody>");
     sow_i_table_close(t);
+}
+
+/* A sentence for each metric that has no figure, and for each baseline. */
+static void explanations(sow_i_report *r, const curve *curves, size_t from, size_t n, const char *const *models, size_t n_models)
+{
+    sow_text *t = &r->body;
+    sow_text_append(t, "<details><summary>What the metrics and the models are</summary>\n<dl class=\"terms\">\n");
+    for (size_t i = from; i < n; i++) {
+        const sow_i_metric_words *words = sow_i_metric(curves[i].metric);
+        int again = 0;
+        for (size_t k = from; k < i; k++)
+            again |= strcmp(curves[k].metric, curves[i].metric) == 0;
+        if (words && !again) sow_text_printf(t, "<dt>%s</dt><dd>%s</dd>\n", words->label, words->sentence);
+    }
+    for (size_t k = 0; k < n_models; k++) {
+        const char *sentence = sow_i_baseline(models[k]);
+        if (sentence) sow_text_printf(t, "<dt>%s</dt><dd>%s</dd>\n", models[k], sentence); /* a name of our own table */
+    }
+    sow_text_append(t, "</dl></details>\n");
 }
 
 void sow_i_report_curves(sow_i_report *r)
@@ -212,7 +300,7 @@ void sow_i_report_curves(sow_i_report *r)
     curve curves[CURVES_MOST];
     const char *models[SERIES_MOST];
     const json_t *metrics = sow_i_array(r->doc, "metrics");
-    size_t n_curves = find_curves(metrics, curves);
+    size_t n_curves = find_curves(metrics, curves), drawn = bring_to_front(r->doc, curves, n_curves);
     int contexts = 0;
     sow_i_section_open(&r->body, "curves", "How well the model predicts");
     if (n_curves) {
@@ -225,12 +313,13 @@ void sow_i_report_curves(sow_i_report *r)
             "perturbations; a model that does not beat the plain baselines beside it has learned nothing of use.</p>\n");
         legend(&r->body, models, n_models);
         sow_text_append(&r->body, "<div class=\"grid\">\n");
-        for (size_t i = 0; i < n_curves; i++)
+        for (size_t i = 0; i < drawn; i++)
             curve_figure(r, &curves[i], models, n_models, contexts);
         sow_text_append(&r->body, "</div>\n");
         if (n_curves == CURVES_MOST)
             sow_text_append(&r->body, "<p class=\"note\">More metrics are in <code>metrics.csv</code>.</p>\n");
         last_round_table(r, curves, n_curves, models, n_models, contexts);
+        explanations(r, curves, drawn, n_curves, models, n_models);
     } else {
         sow_text_append(
             &r->body,

@@ -105,6 +105,11 @@ void sow_i_html_money(sow_text *t, double x)
     grouped(t, x, 2);
 }
 
+void sow_i_html_correlation(sow_text *t, double x)
+{
+    grouped(t, x, 2);
+}
+
 void sow_i_html_price(sow_text *t, double x)
 {
     int decimals = 2;
@@ -242,6 +247,12 @@ static const char *const MARKS[] = {
     "<circle cx=\"17\" cy=\"7\" r=\"2.5\"/>",
     "<path d=\"M14.5 4.5h5v5h-5z\"/>",
 };
+
+void sow_i_beat_key(sow_text *t)
+{
+    sow_text_append(t, "<svg width=\"34\" height=\"14\" viewBox=\"0 0 34 14\" aria-hidden=\"true\" style=\"stroke:var(--ink);fill:var(--ink)\">"
+                       "<path d=\"M0 7h34\" fill=\"none\" stroke-width=\"2\" stroke-dasharray=\"12 4\"/><path d=\"M12 5.5h10v3h-10z\"/></svg>");
+}
 
 void sow_i_series_key(sow_text *t, sow_index series)
 {

@@ -36,6 +36,7 @@ void sow_i_html_price(sow_text *t, double x);   /* 15.00, 0.086: two to four dec
 void sow_i_html_percent(sow_text *t, double share); /* 31%, 0.8% */
 /** The same for a value that is no count: 1.00, not 1. */
 void sow_i_html_metric(sow_text *t, double x);
+void sow_i_html_correlation(sow_text *t, double x); /* 0.82: where two decimals say it */
 /** "1 perturbation", "12,000 perturbations". */
 void sow_i_html_count(sow_text *t, double n, const char *one, const char *many);
 /** String, number or yes/no; an n-dash for null, lists and objects. */
@@ -62,6 +63,7 @@ void sow_i_push(sow_i_report *r, json_t *array, json_t *value);
 void sow_i_chart_place(sow_i_report *r, const char *classes, const char *label);
 /** Line, dash and mark of a series, as an inline picture for legends; the same order as page.js. */
 void sow_i_series_key(sow_text *t, sow_index series);
+void sow_i_beat_key(sow_text *t); /* of the baseline to beat */
 
 /* --- what several sections ask --- */
 const char *sow_i_campaign_model(const json_t *doc);               /* NULL when no model has been evaluated */
@@ -70,22 +72,34 @@ double sow_i_pool_size(const json_t *doc);                         /* 0 unknown 
 const char *sow_i_currency(const json_t *doc);
 /** Metric rows of the last round: the campaign's model and the best baseline by the metric that leads this readout. 0 when there is none. */
 int sow_i_leading_metric(const json_t *doc, const json_t **own, const json_t **best_baseline);
+/** The same for one metric. `*control`: the row of the model that predicts no change, NULL when it has none. */
+int sow_i_against_control(const json_t *doc, const char *metric, const json_t **own, const json_t **control);
+#define SOW_I_BEAT "control" /* the baseline that every model has to beat where it is evaluated */
+int sow_i_is_cells(const json_t *doc);             /* readout of single cells */
+double sow_i_cells_measured(const json_t *doc);    /* single cells of perturbations so far; 0 for other readouts */
+int sow_i_has_contexts(const json_t *doc);         /* contexts were compared */
 /** Label and sentence of a metric; the key itself and "" when unknown. `better`: 1 higher, -1 lower, 0 nearer to `target`. */
 typedef struct {
     const char *key, *label, *sentence;
     int better;
     double target; /* NAN = none */
     int campaign;  /* counts of the campaign, not of a model: has no learning curve */
+    int front;     /* cells have many metrics: place among the few that are drawn; 0 = only in the table */
 } sow_i_metric_words;
 const sow_i_metric_words *sow_i_metric(const char *key); /* NULL when unknown */
+const char *sow_i_baseline(const char *name);            /* what it predicts, in a sentence; NULL when unknown */
 
 /* --- sections, in the order of the page --- */
 void sow_i_report_header(sow_i_report *r);
 void sow_i_report_next(sow_i_report *r);
 void sow_i_report_headline(sow_i_report *r);
+void sow_i_report_cells_notes(sow_i_report *r);    /* within the headline */
+void sow_i_report_contexts_note(sow_i_report *r);
 void sow_i_report_curves(sow_i_report *r);
 void sow_i_report_map(sow_i_report *r);
 void sow_i_report_hits(sow_i_report *r);
+void sow_i_report_cells(sow_i_report *r);
+void sow_i_report_contexts(sow_i_report *r);
 void sow_i_report_rounds(sow_i_report *r);
 void sow_i_report_spend(sow_i_report *r);
 void sow_i_report_learned(sow_i_report *r);

@@ -39,13 +39,15 @@ static void contents(sow_i_report *r)
     static const struct {
         const char *id, *title, *key;
     } entries[] = {{"next", "Next", NULL},         {"curves", "Learning", NULL},      {"map", "Map", "map"},
-                   {"hits", "Hits", "hits"},       {"rounds", "Rounds", "rounds"},    {"spend", "Spend", "bill"},
+                   {"hits", "Hits", "hits"},       {"cells", "Cells", "cells"},       {"contexts", "Contexts", NULL},
+                   {"rounds", "Rounds", "rounds"}, {"spend", "Spend", "bill"},
                    {"priors", "Priors", "priors"}, {"dropped", "Dropped", NULL},      {"rules", "Rules", NULL},
                    {"heldout", "Held out", NULL},  {"provenance", "Provenance", NULL}};
     sow_text_append(&r->body, "<nav class=\"contents\" aria-label=\"Contents\">");
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
         const json_t *value = entries[i].key ? json_object_get(r->doc, entries[i].key) : NULL;
         if (entries[i].key && (!value || json_is_null(value))) continue;
+        if (strcmp(entries[i].id, "contexts") == 0 && !sow_i_has_contexts(r->doc)) continue;
         sow_text_printf(&r->body, "<a href=\"#%s\">%s</a> ", entries[i].id, entries[i].title);
     }
     sow_text_append(&r->body, "</nav>\n");
@@ -293,8 +295,8 @@ static void metric_sentence(sow_i_report *r, const json_t *own, const json_t *ba
     sow_text_append(t, "On held-out perturbations the ");
     sow_i_html(t, sow_i_string(own, "model"));
     int name = strncmp(words->label, "Spearman", 8) == 0 || strncmp(words->label, "Pearson", 7) == 0;
-    sow_text_printf(t, " model reaches a %c%s of ", name ? words->label[0] : (char)tolower((unsigned char)words->label[0]),
-                    words->label + 1);
+    sow_text_printf(t, " model reaches a %c%s%s of ", name ? words->label[0] : (char)tolower((unsigned char)words->label[0]), words->label + 1,
+                    strncmp(words->key, "mmd", 3) == 0 ? " (lower is better)" : "");
     value_with_interval(t, own);
     if (sow_i_number(own, "measured", &measured)) {
         sow_text_append(t, " after ");
@@ -302,6 +304,38 @@ static void metric_sentence(sow_i_report *r, const json_t *own, const json_t *ba
     }
     if (baseline) baseline_clause(t, own, baseline);
     sow_text_append(t, ".");
+}
+
+/* Where another baseline is better than predicting no change, that is said too. */
+static void control_sentence(sow_i_report *r, const json_t *own, const json_t *baseline)
+{
+    const json_t *row, *control;
+    const char *best = sow_i_string(baseline, "model");
+    if (!sow_i_against_control(r->doc, sow_i_string(own, "metric"), &row, &control) || !control || (best && strcmp(best, SOW_I_BEAT) == 0)) return;
+    sow_text_append(&r->body, "Predicting no change at all (control), the line to beat, reaches ");
+    value_with_interval(&r->body, control);
+    sow_text_append(&r->body, ". ");
+}
+
+/* Cells are judged in two ways: whether predicted cells lie nearer to the measured ones than unchanged controls do, and whether the change has the right
+ * shape. The first is the sentence of the leading metric. */
+static void shape_sentence(sow_i_report *r)
+{
+    sow_text *t = &r->body;
+    const json_t *own, *control;
+    if (!sow_i_against_control(r->doc, "pearson_delta_de", &own, &control)) return;
+    sow_text_append(t, "The shape of the changes it predicts agrees with the measured ones at a Pearson correlation of ");
+    value_with_interval(t, own);
+    sow_text_append(t, " over the genes that change most clearly.");
+}
+
+static void cells_sentences(sow_i_report *r, const json_t *own, const json_t *baseline)
+{
+    if (!sow_i_is_cells(r->doc)) return;
+    sow_text_append(&r->body, "<p>");
+    control_sentence(r, own, baseline);
+    shape_sentence(r);
+    sow_text_append(&r->body, "</p>\n");
 }
 
 static void tile_open(sow_text *t, const char *label)
@@ -347,6 +381,7 @@ static void tiles(sow_i_report *r, const json_t *hits, const json_t *last, const
     double found, total, held_out, value;
     sow_text_append(&r->body, "<dl class=\"tiles\">\n");
     tile_of(&r->body, sow_i_measured(r->doc), sow_i_pool_size(r->doc), "candidates measured");
+    if (sow_i_cells_measured(r->doc) > 0) tile_of(&r->body, sow_i_cells_measured(r->doc), 0, "cells measured, controls aside");
     if (last) {
         (void)sow_i_number(last, "found", &found);
         (void)sow_i_number(hits, "total", &total);
@@ -377,11 +412,13 @@ void sow_i_report_headline(sow_i_report *r)
         sow_text_printf(&r->body, "<p%s>", last ? "" : " class=\"lede\"");
         metric_sentence(r, own, baseline);
         sow_text_append(&r->body, "</p>\n");
+        cells_sentences(r, own, baseline);
     }
     if (!last && !metric)
         sow_text_append(&r->body, sow_i_measured(r->doc) > 0
                                       ? "<p class=\"lede\">Results are in; nothing was held out to judge the model by.</p>\n"
                                       : "<p class=\"lede\">Nothing has been measured yet.</p>\n");
+    sow_i_report_cells_notes(r);
     tiles(r, hits, last, own);
     sow_i_section_close(&r->body);
 }

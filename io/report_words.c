@@ -8,55 +8,60 @@ static const sow_i_metric_words METRICS[] = {
     {"spearman", "Spearman correlation",
      "Rank agreement between predicted and measured values of held-out perturbations: 1 is the right order, 0 no better than a "
      "guess.",
-     1, NAN, 0},
+     1, NAN, 0, 0},
     {"rmse", "Root mean squared error",
-     "Typical size of the difference between predicted and measured value, in the units of the readout.", -1, NAN, 0},
+     "Typical size of the difference between predicted and measured value, in the units of the readout.", -1, NAN, 0, 0},
     {"nll", "Negative log likelihood",
-     "How surprised the model is by the held-out values given its own uncertainty: being wrong and sure costs most.", -1, NAN, 0},
+     "How surprised the model is by the held-out values given its own uncertainty: being wrong and sure costs most.", -1, NAN, 0, 0},
     {"coverage90", "Coverage of 90% intervals",
      "Share of held-out values inside the model's 90% predictive interval: below 0.9 the model is too sure, above 0.9 too "
      "cautious.",
-     0, 0.9, 0},
-    {"hits_recall", "Recall of hits", "Hits found so far as a share of all hits in the pool.", 1, NAN, 1},
-    {"hits_found", "Hits found", "Hits among what has been measured.", 1, NAN, 1},
-    {"chance", "Chance", "Recall expected when the same number of perturbations is drawn at random.", 1, NAN, 1},
-    {"pool_size", "Pool size", "Perturbations that could be chosen when the campaign began.", 0, NAN, 1},
-    {"cost", "Cost", "Spent so far.", -1, NAN, 1},
-    {"weeks", "Weeks", "Time the rounds so far take.", -1, NAN, 1},
+     0, 0.9, 0, 0},
+    {"hits_recall", "Recall of hits", "Hits found so far as a share of all hits in the pool.", 1, NAN, 1, 0},
+    {"hits_found", "Hits found", "Hits among what has been measured.", 1, NAN, 1, 0},
+    {"chance", "Chance", "Recall expected when the same number of perturbations is drawn at random.", 1, NAN, 1, 0},
+    {"pool_size", "Pool size", "Perturbations that could be chosen when the campaign began.", 0, NAN, 1, 0},
+    {"cost", "Cost", "Spent so far.", -1, NAN, 1, 0},
+    {"weeks", "Weeks", "Time the rounds so far take.", -1, NAN, 1, 0},
     {"pearson_delta_all", "Pearson correlation of responses",
      "Agreement in shape between predicted and measured change against control over all genes. Predicting the average response for "
      "everything "
      "already scores well, so read it beside the centred one.",
-     1, NAN, 0},
+     1, NAN, 0, 0},
     {"pearson_delta_centred", "Centred Pearson correlation",
      "Agreement in shape after subtracting the context's average response from both sides: what is left is specific to the "
-     "perturbation, and predicting the average scores 0.",
-     1, NAN, 0},
-    {"pearson_delta_de", "Pearson correlation, changed genes", "Agreement in shape over the genes that change significantly.", 1,
-     NAN, 0},
-    {"rmse_all", "Root mean squared error, all genes",
-     "Typical size of the difference between predicted and measured change over all genes.", -1, NAN, 0},
-    {"rmse_de", "Root mean squared error, changed genes", "The same over the genes that change significantly.", -1, NAN, 0},
+     "perturbation. Predicting the average for everything scores about 0; where most perturbations do little, predicting no change "
+     "scores high.",
+     1, NAN, 0, 3},
+    {"pearson_delta_de", "Pearson correlation on changed genes",
+     "Agreement in shape between predicted and measured change over the genes that each perturbation changes most clearly.", 1, NAN, 0, 2},
+    {"rmse_all", "Root mean squared error on all genes",
+     "Typical size of the difference between predicted and measured change over all genes.", -1, NAN, 0, 0},
+    {"rmse_de", "Root mean squared error on changed genes",
+     "Typical size of the difference between predicted and measured change over the genes that each perturbation changes most clearly.", -1, NAN, 0, 4},
     {"direction_all", "Direction of change",
-     "Share of genes whose predicted change has the sign of the measured one; 0.5 is a guess.", 1, 0.5, 0},
-    {"direction_de", "Direction of change, changed genes",
-     "Share of significantly changed genes whose predicted change has the right sign; 0.5 is a guess.", 1, 0.5, 0},
+     "Share of genes whose predicted change has the sign of the measured one; 0.5 is a guess.", 1, 0.5, 0, 0},
+    {"direction_de", "Direction of change on changed genes",
+     "Share of the most clearly changed genes whose predicted change has the right sign; 0.5 is a guess.", 1, 0.5, 0, 0},
     {"pearson_top20_abs", "Pearson correlation, 20 strongest genes",
-     "Agreement over the 20 genes with the largest measured change of each perturbation, up or down.", 1, NAN, 0},
+     "Agreement over the 20 genes with the largest measured change of each perturbation, up or down.", 1, NAN, 0, 0},
     {"pearson_top20_wilcoxon", "Pearson correlation, top 20 by Wilcoxon",
-     "Agreement over the 20 genes that a rank-sum test puts first for each perturbation.", 1, NAN, 0},
+     "Agreement over the 20 genes that a rank-sum test puts first for each perturbation.", 1, NAN, 0, 0},
     {"recall_top20", "Recall of the 20 strongest genes",
-     "Share of the 20 most changed genes that the prediction also puts among its 20.", 1, NAN, 0},
-    {"mse_top20", "Mean squared error, top 20 genes", "Squared difference over the 20 most changed genes.", -1, NAN, 0},
-    {"mae_top20", "Mean absolute error, top 20 genes", "Absolute difference over the 20 most changed genes.", -1, NAN, 0},
-    {"r2_all", "R squared, all genes",
-     "Share of the variance over genes that the prediction explains; below 0 it is worse than a constant.", 1, NAN, 0},
-    {"r2_de", "R squared, changed genes", "The same over the genes that change significantly.", 1, NAN, 0},
-    {"mmd_all", "Maximum mean discrepancy",
-     "Distance between predicted and measured cell populations; 0 when they cannot be told apart.", -1, NAN, 0},
-    {"mmd_de", "Maximum mean discrepancy, changed genes", "The same over the genes that change significantly.", -1, NAN, 0},
-    {"precision_at_25", "Precision at 25", "Share of the 25 perturbations predicted strongest that are so.", 1, NAN, 0},
-    {"precision_at_35", "Precision at 35", "Share of the 35 perturbations predicted strongest that are so.", 1, NAN, 0},
+     "Share of the 20 most changed genes that the prediction also puts among its 20.", 1, NAN, 0, 0},
+    {"mse_top20", "Mean squared error, top 20 genes", "Squared difference over the 20 most changed genes.", -1, NAN, 0, 0},
+    {"mae_top20", "Mean absolute error, top 20 genes", "Absolute difference over the 20 most changed genes.", -1, NAN, 0, 0},
+    {"r2_all", "R squared on all genes",
+     "Share of the variance over genes that the prediction explains; below 0 it is worse than a constant.", 1, NAN, 0, 0},
+    {"r2_de", "R squared on changed genes", "Share of the variance that the prediction explains over the genes changed most clearly.", 1, NAN, 0, 0},
+    {"mmd_all", "Maximum mean discrepancy on all genes",
+     "Distance between predicted and measured cells as whole populations, over all genes; about 0 when they cannot be told apart.", -1, NAN, 0, 0},
+    {"mmd_de", "Maximum mean discrepancy on changed genes",
+     "Distance between predicted and measured cells as whole populations, over the genes that each perturbation changes most clearly; about 0 "
+     "when they cannot be told apart.",
+     -1, NAN, 0, 1},
+    {"precision_at_25", "Precision at 25", "Share of the 25 perturbations predicted to change cells most that are among the 25 that do.", 1, NAN, 0, 0},
+    {"precision_at_35", "Precision at 35", "Share of the 35 perturbations predicted to change cells most that are among the 35 that do.", 1, NAN, 0, 0},
 };
 
 const sow_i_metric_words *sow_i_metric(const char *key)
@@ -64,6 +69,34 @@ const sow_i_metric_words *sow_i_metric(const char *key)
     for (size_t i = 0; key && i < sizeof METRICS / sizeof *METRICS; i++)
         if (strcmp(METRICS[i].key, key) == 0) return &METRICS[i];
     return NULL;
+}
+
+/* As the models' own tables say it, for somebody who knows none of them. */
+static const struct {
+    const char *name, *sentence;
+} BASELINES[] = {
+    {"control", "Predicts no change: perturbed cells are like the controls."},
+    {"train-mean", "Predicts the mean response of what was measured in the context, the same for every perturbation."},
+    {"source-shift", "Puts the response that the perturbation had in other contexts on this one’s controls."},
+    {"two-way", "The perturbation’s mean response over other contexts, plus what sets this context apart."},
+    {"seed-mean", "Predicts the mean response of the context’s first perturbations."},
+    {"additive", "A combination is the sum of its parts; a single perturbation gets the mean response."},
+    {"linear", "Ridge regression on the priors."},
+    {"knn", "Mean response of the nearest measured perturbations in prior space, the nearest counting most."},
+    {"gp", "Gaussian process over the priors."},
+};
+
+const char *sow_i_baseline(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof BASELINES / sizeof *BASELINES; i++)
+        if (strcmp(BASELINES[i].name, name) == 0) return BASELINES[i].sentence;
+    return NULL;
+}
+
+int sow_i_is_cells(const json_t *doc)
+{
+    const char *readout = sow_i_string(doc, "readout");
+    return readout && strcmp(readout, "cells") == 0;
 }
 
 const char *sow_i_campaign_model(const json_t *doc)
@@ -143,14 +176,33 @@ static const json_t *best_of_the_others(const json_t *doc, const json_t *own, in
     return best;
 }
 
+/* Cells are led by the distance between populations: the one measure of them for which predicting no change is a fair opponent. */
 int sow_i_leading_metric(const json_t *doc, const json_t **own, const json_t **best_baseline)
 {
-    static const char *const order[] = {"spearman", "pearson_delta_centred", "pearson_delta_all", "rmse", "rmse_all"};
-    const char *model = sow_i_campaign_model(doc);
+    static const char *const of_values[] = {"spearman", "pearson_delta_centred", "pearson_delta_all", "rmse", "rmse_all", NULL};
+    static const char *const of_cells[] = {"mmd_de", "mmd_all", "pearson_delta_de", "pearson_delta_centred", "rmse_all", NULL};
+    const char *model = sow_i_campaign_model(doc), *const *order = sow_i_is_cells(doc) ? of_cells : of_values;
     *own = *best_baseline = NULL;
-    for (size_t i = 0; model && !*own && i < sizeof order / sizeof *order; i++)
-        *own = last_row(doc, order[i], model);
+    for (; model && !*own && *order; order++)
+        *own = last_row(doc, *order, model);
     if (!*own) return 0;
     *best_baseline = best_of_the_others(doc, *own, sow_i_metric(sow_i_string(*own, "metric"))->better);
     return 1;
+}
+
+int sow_i_against_control(const json_t *doc, const char *metric, const json_t **own, const json_t **control)
+{
+    const json_t *metrics = sow_i_array(doc, "metrics");
+    const char *model = sow_i_campaign_model(doc);
+    double value;
+    *control = NULL;
+    *own = model ? last_row(doc, metric, model) : NULL;
+    for (size_t i = 0; *own && i < json_array_size(metrics); i++) {
+        const json_t *row = json_array_get(metrics, i);
+        const char *name = sow_i_string(row, "model");
+        if (name && strcmp(name, SOW_I_BEAT) == 0 && same(row, *own, "metric") && same(row, *own, "context") && same(row, *own, "round") &&
+            sow_i_number(row, "value", &value))
+            *control = row;
+    }
+    return *own != NULL;
 }

@@ -31,10 +31,12 @@
   function curve(chart) {
     const names = chart.series;
     const values = chart.rows.map(([measured, round, model, value, low, high]) => ({ measured, round, model, value, low, high, own: model === names[0] }));
-    const scale = (list) => ({ domain: names, range: names.map((_, i) => nth(list, i)) });
-    const colours = { field: "model", type: "nominal", legend: null, scale: scale(DASHES.map((_, i) => colour("s" + i))) };
-    const dash = { field: "model", type: "nominal", legend: null, scale: scale(DASHES) };
-    const mark = { field: "model", type: "nominal", legend: null, scale: scale(MARKS) };
+    const plain = names.filter((name) => name !== chart.beat); // the baseline to beat has a look of its own
+    const scale = (list, beat) => ({ domain: names, range: names.map((name) => (name === chart.beat ? beat : nth(list, plain.indexOf(name)))) });
+    const colours = { field: "model", type: "nominal", legend: null, scale: scale(DASHES.map((_, i) => colour("s" + i)), colour("ink")) };
+    const dash = { field: "model", type: "nominal", legend: null, scale: scale(DASHES, [12, 4]) };
+    const mark = { field: "model", type: "nominal", legend: null, scale: scale(MARKS, "M-1.4-.4H1.4V.4H-1.4Z") };
+    const beat = "datum.model === " + JSON.stringify(chart.beat);
     const y = { field: "value", type: "quantitative", title: null, scale: { zero: false, nice: true } };
     const known = (d) => d.low !== null && d.high !== null;
     const banded = [{ filter: "datum.low != null && datum.high != null" }];
@@ -46,7 +48,7 @@
     if (values.some(known))
       layer.push({ transform: banded, mark: { type: "rule", strokeWidth: 1 }, encoding: Object.assign({ opacity: { condition: { test: "datum.own", value: 0.8 }, value: 0.4 } }, range) });
     layer.push(
-      { mark: { type: "line" }, encoding: { y, color: colours, strokeDash: dash, strokeWidth: { condition: { test: "datum.own", value: 2.6 }, value: 1.5 } } },
+      { mark: { type: "line" }, encoding: { y, color: colours, strokeDash: dash, strokeWidth: { condition: [{ test: "datum.own", value: 2.6 }, { test: beat, value: 2 }], value: 1.5 } } },
       { mark: { type: "point", filled: true, opacity: 1 }, encoding: { y, color: colours, shape: mark, size: { condition: { test: "datum.own", value: 60 }, value: 40 }, tooltip } }
     );
     if (chart.target !== undefined)
@@ -82,6 +84,58 @@
         tooltip: [{ field: "round", type: "ordinal" }, { field: "item", type: "nominal" }, { field: "cost", aggregate: "sum", type: "quantitative", title: "cost", format: ",.2f" }],
       },
     };
+  }
+
+  // --- a measure of each perturbation against its cells ---
+  function scatter(chart) {
+    const values = chart.rows.map(([cells, value, name, round, partial]) => ({ cells, value, name, round, outcome: partial ? "partial" : "measured" }));
+    const most = window.innerWidth < 640 ? 4 : 8;
+    const span = (field) => Math.max(...values.map((d) => d[field]), 1e-9);
+    const close = (a, b) => Math.abs(a.value - b.value) < 0.07 * span("value") && Math.abs(a.cells - b.cells) < 0.35 * span("cells");
+    const isLeft = (d) => d.cells < 0.4 * span("cells"), named = [];
+    for (const d of values.slice().sort((a, b) => b.value - a.value))
+      if (named.length < most && d.value > 0 && !named.some((other) => close(d, other)) && !values.some((other) => other.cells !== d.cells && close(d, other))) named.push(d);
+    const names = (left) => ({
+      data: { values: named.filter((d) => isLeft(d) === left) },
+      mark: { type: "text", dx: left ? 8 : -8, align: left ? "left" : "right", baseline: "middle", fontSize: 11, color: colour("ink") },
+      encoding: { text: { field: "name", type: "nominal" } },
+    });
+    const x = { field: "cells", type: "quantitative", title: "cells", scale: { zero: true, nice: true }, axis: { format: ",d", labelOverlap: "greedy" } };
+    const y = { field: "value", type: "quantitative", title: null, scale: { zero: true, nice: true } };
+    const by = (a, b) => ({ field: "outcome", type: "nominal", legend: null, scale: { domain: ["measured", "partial"], range: [a, b] } });
+    const tooltip = [["name", "perturbation"], ["round", "round"], ["outcome", "outcome"]].map(([field, title]) => ({ field, title, type: "nominal" }))
+      .concat([{ field: "cells", type: "quantitative", format: ",d" }, { field: "value", title: chart.title, type: "quantitative", format: ".3~r" }]);
+    return {
+      width: "container", height: 230, data: { values }, encoding: { x, y },
+      layer: [
+        { mark: { type: "point", size: 62, strokeWidth: 1.6, opacity: 0.9 },
+          encoding: { shape: by("circle", "triangle-up"), fill: by(colour("measured"), "transparent"), stroke: by(colour("card"), colour("planned")), tooltip } },
+      ].concat([true, false].filter((left) => named.some((d) => isLeft(d) === left)).map(names)),
+    };
+  }
+
+  // --- agreement of responses within and between contexts ---
+  function pairs(chart) {
+    const values = chart.rows.map(([a, b, value, low, high, shared, different], i) => ({
+      label: b === null ? a + ", own halves" : a + " – " + b, order: i, value, low, high, shared, different, kind: b === null ? "within" : "between" }));
+    const y = { field: "label", type: "nominal", title: null, sort: { field: "order" }, axis: { domain: false, ticks: false, labelLimit: window.innerWidth < 640 ? 130 : 240 } };
+    const seen = values.flatMap((d) => [d.value, d.low, d.high, d.different]).filter((v) => v !== null);
+    const x = { field: "value", type: "quantitative", title: "correlation of responses", scale: { domain: [Math.min(-0.1, ...seen), Math.max(0.3, ...seen)], nice: true, zero: false }, axis: { grid: true, tickCount: 6 } };
+    const only = (kind) => [{ filter: "datum.kind === '" + kind + "'" }];
+    const tooltip = [{ field: "label", title: "contexts", type: "nominal" }, { field: "shared", title: "perturbations", type: "quantitative", format: ",d" }]
+      .concat(["value", "low", "high", "different"].map((field) => ({ field, title: field === "value" ? "correlation" : field === "different" ? "different perturbations" : field, type: "quantitative", format: ".3~f" })));
+    const layer = [{ data: { values: [{ at: 0 }] }, mark: { type: "rule", color: colour("soft"), strokeDash: [3, 3] }, encoding: { x: { field: "at", type: "quantitative" } } }];
+    const known = (test) => values.some(test);
+    if (known((d) => d.low !== null && d.high !== null))
+      layer.push({ transform: [{ filter: "datum.low != null && datum.high != null" }], mark: { type: "rule", strokeWidth: 2, color: colour("measured") },
+                   encoding: { y, x: Object.assign({}, x, { field: "low" }), x2: { field: "high" } } });
+    if (known((d) => d.different !== null))
+      layer.push({ transform: [{ filter: "datum.different != null" }], mark: { type: "tick", thickness: 2, size: 15, color: colour("ink") }, encoding: { y, x: Object.assign({}, x, { field: "different" }), tooltip } });
+    if (known((d) => d.kind === "between"))
+      layer.push({ transform: only("between"), mark: { type: "point", filled: true, opacity: 1, size: 75, color: colour("measured") }, encoding: { y, x, tooltip } });
+    if (known((d) => d.kind === "within"))
+      layer.push({ transform: only("within"), mark: { type: "point", filled: false, opacity: 1, size: 75, shape: "square", strokeWidth: 2, color: colour("s1") }, encoding: { y, x, tooltip } });
+    return { width: "container", height: 26 * values.length + 10, data: { values }, layer };
   }
 
   // --- the map ---
@@ -140,7 +194,7 @@
     if (input.value) input.oninput();
   }
 
-  const BUILDERS = { curve, hits, spend, map };
+  const BUILDERS = { curve, hits, spend, scatter, pairs, map };
   const views = new Map();
 
   function draw(place) {

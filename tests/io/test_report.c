@@ -368,6 +368,199 @@ Test(report, counts_the_points_that_have_no_place)
     free(page);
 }
 
+Test(report, shows_cells_with_their_space_and_rounds)
+{
+    char *json = sample("cells"), *page = own_part(json);
+    HAS(page, "<h2 id=\"cells-title\">Cells</h2>");
+    HAS(page, "<a href=\"#cells\">Cells</a>");
+    HAS(page, "A response is a change of mean expression in 298 genes of the 299 in the data. Each cell’s counts are scaled to a total of 201 and then "
+              "log1p is taken. 1 gene did not pass the filters and counts nowhere. All this was fitted on 1425 cells: 143 controls");
+    HAS(page, "<tr><td>3</td><td class=\"n\">938</td><td class=\"n\">105</td><td class=\"n\">1</td></tr>");
+    HAS(page, "4,620 cells of 17 perturbations, against 516 control cells. Fewer cells than planned came for MYC, SPI1.");
+    LACKS(page, "id=\"contexts\"");
+    cr_assert_eq(count(page, "<details>"), count(page, "</details>"));
+    cr_assert_eq(count(page, "<figure>"), count(page, "</figure>"));
+    free(json);
+    free(page);
+}
+
+Test(report, shows_what_each_perturbation_did_strongest_first)
+{
+    char *json = sample("cells"), *page = own_part(json);
+    const char *table = strstr(page, "<table class=\"measured\">"), *end = table ? strstr(table, "</table>") : NULL;
+    cr_assert(table && end);
+    const char *first = strstr(table, "<th scope=\"row\">STAT1"), *second = strstr(table, "<th scope=\"row\">JAK2"),
+               *last = strstr(table, "<th scope=\"row\">ETV7");
+    cr_assert(first && second && last && first < second && second < last && last < end);
+    HAS(first, "<span>76%<span class=\"ci\">71% to 80%</span></span></td><td class=\"n\">3.00</td><td class=\"n\">44</td>"
+               "<td class=\"n\">0.82<span class=\"ci\">3 replicates</span></td><td class=\"n\">0.68<span class=\"ci\">4 guides</span></td>");
+    HAS(table, "<td class=\"n\">38 of 300<span class=\"ci\"><b>partial</b></span><span class=\"ci reason\">38 of 300 planned cells are in the screen</span></td>"
+               "<td class=\"soft\">not measured</td>");
+    HAS(page, "<b>Changed genes</b>: Wilcoxon rank sum with tie correction, Benjamini-Hochberg q &lt; 0.05");
+    HAS(page, "compare counts only between perturbations with like numbers of cells");
+    cr_assert_eq(count(page, "{\"kind\":\"scatter\""), 2);
+    free(json);
+    free(page);
+}
+
+Test(report, says_of_a_gene_that_goes_up_how_many_times_and_of_a_doubtful_one_that_it_is)
+{
+    char *page = own_part(
+        "{\"name\":\"x\",\"readout\":\"cells\",\"cells\":{\"perturbations\":["
+        "{\"perturbation\":\"UP\",\"effect\":3,\"own_gene\":true,\"knockdown\":-2.5,\"knockdown_low\":-3.25,\"knockdown_high\":-1.75},"
+        "{\"perturbation\":\"DOUBT\",\"effect\":2,\"own_gene\":true,\"knockdown\":0.25,\"knockdown_low\":-0.125,\"knockdown_high\":0.5},"
+        "{\"perturbation\":\"BARE\",\"effect\":1,\"own_gene\":true,\"knockdown\":0.5,\"knockdown_low\":null,\"knockdown_high\":null}]}}");
+    HAS(page, "<path class=\"dot\" d=\"M1 7l7-4v8z\"/></svg><span>up 3.50×<span class=\"ci\">2.75× to 4.25×</span></span>");
+    HAS(page, "<span>25%<span class=\"ci\">-12% to 50%, unclear</span></span>");
+    HAS(page, "<span>50%</span></td>");
+    LACKS(page, "Replicates agree");
+    LACKS(page, "Guides agree");
+    free(page);
+}
+
+Test(report, leaves_out_what_cells_lack)
+{
+    char *page = own_part("{\"name\":\"x\",\"readout\":\"cells\"}");
+    HAS(page, "No perturbation’s cells have been measured yet.");
+    LACKS(page, "data-chart");
+    free(page);
+    page = own_part("{\"name\":\"x\",\"cells\":{\"space\":{\"genes\":405,\"genes_in_data\":405,\"target_sum\":null,\"log1p\":false,\"highly_variable\":\"100 by "
+                    "<seurat>\",\"not_counted\":0},\"rounds\":null,\"perturbations\":[{\"perturbation\":\"A\",\"cells\":null,\"planned\":100,\"effect\":null,"
+                    "\"own_gene\":false,\"knockdown\":null,\"de_genes\":null,\"consistency\":null,\"guide_consistency\":null}],\"de_rule\":null}}");
+    HAS(page, "in 405 genes, all that are in the data: the most variable ones (100 by &lt;seurat&gt;). Values are used as the data have them. </p>");
+    HAS(page, "<th scope=\"row\">A</th><td class=\"n\">–</td><td class=\"n\">–</td><td class=\"n\">–</td></tr>");
+    HAS(page, "No targeted gene is in the data, so knockdown was not measured.");
+    LACKS(page, "Changed genes");
+    LACKS(page, "data-chart");
+    free(page);
+}
+
+Test(report, folds_the_weaker_of_many_perturbations)
+{
+    sow_text json = {0};
+    sow_text_append(&json, "{\"name\":\"many\",\"cells\":{\"perturbations\":[");
+    for (int i = 0; i < 100; i++)
+        sow_text_printf(&json, "%s{\"perturbation\":\"GENE%02d\",\"cells\":50,\"planned\":80,\"outcome\":\"partial\",\"effect\":%d}", i ? "," : "", i, i % 50);
+    sow_text_append(&json, "]}}");
+    cr_assert(!json.failed);
+    char *page = own_part(json.text);
+    HAS(page, "The other 75, weaker ones</summary>");
+    HAS(page, "GENE11 and 88 more.");
+    const char *a = strstr(page, "<th scope=\"row\">GENE49"), *b = strstr(page, "<th scope=\"row\">GENE99"), *c = strstr(page, "<th scope=\"row\">GENE48");
+    cr_assert(a && b && c && a < b && b < c); /* ties keep their order */
+    cr_assert_eq(count(page, "<td class=\"n\">50 of 80<span class=\"ci\"><b>partial</b></span></td>"), 100);
+    sow_text_clear(&json);
+    free(page);
+}
+
+Test(report, puts_contexts_side_by_side_and_the_finding_on_top)
+{
+    static const char finding[] = "The other contexts do not help: responses to the same perturbation correlate at -0.04 to 0.04 between k562 and the others";
+    char *json = sample("contexts"), *page = own_part(json);
+    const char *note = strstr(page, "<p class=\"warn\">The other contexts do not help"), *curves = strstr(page, "id=\"curves\"");
+    const char *section = strstr(page, "<h2 id=\"contexts-title\">Contexts side by side</h2>\n<p class=\"lede\">The other contexts do not help");
+    cr_assert(note && curves && section && note < curves && curves < section);
+    cr_assert_geq(count(page, finding), 2);
+    HAS(section, "says next to nothing about it here");
+    HAS(section, "-0.04<span class=\"ci\">-0.10 to 0.00</span><span class=\"ci\">4 perturbations</span></td>");
+    HAS(section, "0.61<span class=\"ci\">own halves</span><span class=\"ci\">18 perturbations</span></td>");
+    HAS(section, "<th scope=\"col\" class=\"n\">k562<span class=\"ci\">planned in</span></th>");
+    HAS(section, "<th scope=\"row\">MAP2K6</th><td class=\"n soft\">–</td>");
+    cr_assert_eq(count(page, "{\"kind\":\"pairs\""), 1);
+    HAS(page, "<a href=\"#contexts\">Contexts</a>");
+    free(json);
+    free(page);
+}
+
+Test(report, survives_contexts_without_numbers)
+{
+    char *page = own_part("{\"name\":\"x\",\"cells\":{\"contexts\":{\"target\":\"<a>\",\"names\":[\"<a>\",\"b\",7],\"pairs\":[{\"a\":\"<a>\",\"b\":\"b\",\"shared\":0,"
+                          "\"correlation\":null,\"low\":null,\"high\":null},3],\"effects\":[{\"perturbation\":\"P\",\"values\":{\"<a>\":1.5,\"b\":null},\"correlation\":0.126}],"
+                          "\"within\":[{\"context\":\"b\",\"correlation\":null}],\"finding\":\"Whether <they> help cannot be told yet.\",\"verdict\":\"cannot be told\"}}}");
+    HAS(page, "<p class=\"note\">Whether &lt;they&gt; help cannot be told yet. <a href=\"#contexts\">");
+    HAS(page, "More perturbations measured both here and elsewhere");
+    HAS(page, "1.50</td><td class=\"n soft\">–</td><td class=\"n\">0.13</td>");
+    LACKS(page, "<a>");
+    LACKS(page, "data-chart");
+    cr_assert_eq(count(page, "<table "), count(page, "</table>"));
+    free(page);
+    page = own_part("{\"name\":\"x\",\"cells\":{\"contexts\":{}}}");
+    HAS(page, "id=\"contexts\"");
+    free(page);
+}
+
+Test(report, lists_pairs_of_many_contexts)
+{
+    char *page = own_part("{\"name\":\"x\",\"cells\":{\"contexts\":{\"names\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"],\"pairs\":[{\"a\":\"a\",\"b\":\"i\","
+                          "\"shared\":1,\"correlation\":0.5}],\"verdict\":\"help\"}}}");
+    HAS(page, "All pairs of contexts");
+    HAS(page, "<td>a</td><td>i</td>");
+    HAS(page, "1 perturbation</span>");
+    HAS(page, "have a head start");
+    free(page);
+}
+
+Test(report, draws_a_few_metrics_of_cells_and_tables_all)
+{
+    char *json = sample("contexts"), *page = own_part(json);
+    static const char *const drawn[] = {"mmd_de", "pearson_delta_de", "pearson_delta_centred", "rmse_de"};
+    const char *at = page;
+    char code[64];
+    for (size_t i = 0; i < sizeof drawn / sizeof *drawn; i++) {
+        snprintf(code, sizeof code, "<code>%s</code></figcaption>", drawn[i]);
+        at = strstr(at, code);
+        cr_assert(at, "%s is not drawn in its place", drawn[i]);
+    }
+    cr_assert_eq(count(page, "{\"beat\":\"control\",\"kind\":\"curve\"") + count(page, "{\"kind\":\"curve\""), 4);
+    HAS(page, "<span>control, the line to beat: no change</span>");
+    HAS(page, "Control has no line here");
+    HAS(page, "R squared on all genes<span class=\"ci\">↑ higher is better</span>");
+    HAS(page, "Mean squared error, top 20 genes<span class=\"ci\">↓ lower is better</span>");
+    HAS(page, "<td class=\"n best\">0.433<span class=\"ci\">0.259 to 0.599</span></td>");
+    HAS(page, "<dt>Recall of the 20 strongest genes</dt><dd>Share of the 20 most changed genes");
+    HAS(page, "<dt>two-way</dt><dd>The perturbation’s mean response over other contexts");
+    free(json);
+    free(page);
+}
+
+Test(report, leads_cells_by_the_distance_of_populations_and_names_the_control)
+{
+    char *json = sample("contexts"), *page = own_part(json);
+    HAS(page, "reaches a maximum mean discrepancy on changed genes (lower is better) of 0.522 (0.247 to 0.815) after 18 measured perturbations; "
+              "that is no better than the best baseline, additive, which reaches 0.433 (0.259 to 0.599).");
+    HAS(page, "Predicting no change at all (control), the line to beat, reaches 0.586");
+    HAS(page, "agrees with the measured ones at a Pearson correlation of 0.215");
+    free(json);
+    free(page);
+    json = sample("cells");
+    page = own_part(json);
+    HAS(page, "no better than the best baseline, control, which reaches 0.022");
+    LACKS(page, "Predicting no change at all");
+    free(json);
+    free(page);
+}
+
+Test(report, writes_no_word_of_a_missing_number)
+{
+    static const char *const names[] = {"cells", "contexts", "profile", "waiting"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *json = sample(names[i]), *page = own_part(json), *scripts = strstr(page, "<script type=\"application/json\"");
+        cr_assert(scripts);
+        *scripts = '\0';
+        const char *body = strstr(page, "<body>");
+        cr_assert(body);
+        LACKS(body, ">nan");
+        LACKS(body, " nan");
+        LACKS(body, "-nan");
+        LACKS(body, "NaN");
+        LACKS(body, "inf ");
+        LACKS(body, "undefined");
+        LACKS(body, "null");
+        free(json);
+        free(page);
+    }
+}
+
 Test(report, draws_a_curve_for_each_context)
 {
     char *page =
@@ -406,6 +599,7 @@ Test(report, refuses_what_is_no_document)
     refuses("{\"name\": 3}", "'name' must be a string");
     refuses("{\"name\": \"x\", \"rounds\": {}}", "'rounds' must be a list");
     refuses("{\"name\": \"x\", \"next\": []}", "'next' must be an object");
+    refuses("{\"name\": \"x\", \"cells\": []}", "'cells' must be an object");
 }
 
 Test(report, survives_values_of_the_wrong_type_inside)
@@ -416,6 +610,8 @@ Test(report, survives_values_of_the_wrong_type_inside)
         "\"map\":{\"points\":[1,{\"x\":\"a\"}]},\"hits\":{\"found\":[0],\"list\":[[]]},\"bill\":{\"rows\":[\"a\",{\"cost\":\"b\"}],"
         "\"total\":\"c\"},"
         "\"priors\":[null,{\"covered\":5,\"pool_size\":0}],\"dropped\":[1,{\"names\":[1,{}]}],\"constraints\":[2],\"learned\":[{}],"
+        "\"cells\":{\"space\":3,\"rounds\":[1,null],\"perturbations\":[4,{\"cells\":\"a\",\"knockdown\":[],\"reason\":7},null],\"contexts\":{\"names\":[1],"
+        "\"pairs\":[null,{\"a\":1,\"correlation\":2}],\"effects\":[5,{\"values\":[]}],\"within\":[0]}},"
         "\"held_out\":{\"count\":-3,\"names\":[null]},\"provenance\":[3,{\"key\":{},\"value\":true}]}");
     cr_assert_eq(count(page, "<table "), count(page, "</table>"));
     free(page);
@@ -437,7 +633,7 @@ Test(report, leaves_the_old_report_when_it_cannot_write)
 
 Test(report, says_so_when_memory_runs_out)
 {
-    char *json = sample("waiting"), path[128];
+    char *json = sample("contexts"), path[128];
     int failures = 0;
     sow_status st = SOW_E_NOMEM;
     snprintf(path, sizeof path, "%s/report.html", folder);
