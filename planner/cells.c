@@ -162,6 +162,7 @@ void sow_i_cells_clear(sow_campaign *c)
     free(x->too_few);
     if (x->frozen) sow_preparation_clear(&x->space);
     json_decref(x->frozen_event);
+    sow_i_held_cells_destroy(x->held);
     sow_i_control_means_clear(&x->control_means);
     sow_cells_clear(&x->table);
     free(x);

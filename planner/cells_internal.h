@@ -16,8 +16,11 @@ typedef struct {
     double *mean;          /* [n_batches + 1, d] */
 } sow_i_control_means;
 
+typedef struct sow_i_held_cells sow_i_held_cells; /* score_cells.c */
+
 struct sow_i_cells {
     sow_cells table;
+    sow_i_held_cells *held; /* what held-out cells say does not change from round to round; NULL before the first evaluation */
     sow_index n_sources;   /* of the configuration; recorded files follow as further matrices */
     char (*digest)[65];    /* [n_sources + n_recorded] */
     sow_index *too_few;    /* [n_contexts * n_perturbations] cells of groups that were left out */
@@ -73,12 +76,11 @@ SOW_MUST_CHECK sow_status sow_i_record_cells(sow_campaign *c, const char *file, 
                                              sow_error *err);
 
 /* score_cells.c */
-typedef struct sow_i_held_cells sow_i_held_cells;
-SOW_MUST_CHECK sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre,
-                                                  sow_index round, sow_error *err);
+/** Truth of the held-out perturbations at `perturbation` [n], kept in c->cells->held; `centre` [d], the mean response measured so far, is taken anew each time. */
+SOW_MUST_CHECK sow_status sow_i_held_cells_ready(const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre, sow_error *err);
 void sow_i_held_cells_destroy(sow_i_held_cells *h);
 /** Rows of metrics.csv for one model's predicted mean shifts [n, d]. */
-SOW_MUST_CHECK sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, sow_i_held_cells *h, const double *shift, const char *model, sow_index round,
+SOW_MUST_CHECK sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const double *shift, const char *model, sow_index round,
                                             sow_error *err);
 
 /* transfer.c */

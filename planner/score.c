@@ -12,7 +12,6 @@ typedef struct {
     sow_index n;
     sow_index *perturbation, *context, *own;
     double *cells, *truth;
-    sow_i_held_cells *held_cells; /* readout cells */
 } held_items;
 
 static void held_clear(held_items *h)
@@ -22,7 +21,6 @@ static void held_clear(held_items *h)
     free(h->own);
     free(h->cells);
     free(h->truth);
-    sow_i_held_cells_destroy(h->held_cells);
 }
 
 static int finite_row(const double *x, sow_index n)
@@ -149,8 +147,8 @@ static sow_status score_model(json_t *rows, const sow_campaign *c, const sow_mod
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_BOOTSTRAP, (uint32_t)round, 0);
     int has_var = (model->class_->caps & SOW_CAP_VARIANCE) != 0;
     mean_response(centre, c);
-    if (h->held_cells) {
-        st = sow_i_score_cells(rows, c, h->held_cells, mean, name, round, err);
+    if (c->cells) {
+        st = sow_i_score_cells(rows, c, mean, name, round, err);
         goto done;
     }
     if (c->d == 1) SOW_TRY(sow_evaluate_scalar(metrics, &n, h->truth, mean, has_var ? var : NULL, has_var ? noise : NULL, h->n, &rng, err));
@@ -184,13 +182,13 @@ static int baseline_applies(const sow_campaign *c, const sow_model_class *m)
     return c->model_priors.fused_dim > 0;
 }
 
-static sow_status held_cells_build(held_items *h, const sow_campaign *c, sow_index round, sow_error *err)
+static sow_status held_cells_build(const held_items *h, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *centre = NULL;
     SOW_NEW(centre, c->d);
     mean_response(centre, c);
-    SOW_TRY(sow_i_held_cells_create(&h->held_cells, c, h->perturbation, h->n, centre, round, err));
+    SOW_TRY(sow_i_held_cells_ready(c, h->perturbation, h->n, centre, err));
 done:
     free(centre);
     return st;
@@ -205,7 +203,7 @@ static sow_status score_models(json_t *rows, sow_campaign *c, sow_index round, c
     const sow_model_class *const *table = sow_model_classes(&n);
     SOW_TRY(held_build(&h, c, err));
     if (h.n < 2) goto done;
-    if (c->cells) SOW_TRY(held_cells_build(&h, c, round, err));
+    if (c->cells) SOW_TRY(held_cells_build(&h, c, err));
     SOW_TRY(score_model(rows, c, c->model, c->model_class->name, &h, round, env, err));
     sow_model_options options = sow_i_model_options(c);
     for (sow_index i = 0; i < n; i++) {

@@ -18,7 +18,8 @@ struct sow_i_held_cells {
     float **cells;             /* [n] each [n_cells, d] */
     sow_cells_item *item;      /* [n] */
     sow_index *own;            /* [n, SOW_I_MAX_OWN] */
-    double *centre;            /* [d] */
+    sow_index *perturbation;   /* [n] */
+    double *centre;            /* [d] the truth looks at it; filled anew each round */
     double *distance;          /* [n] true distance from the controls; NULL when there are too few for precision */
     sow_truth *truth;
 };
@@ -34,6 +35,7 @@ void sow_i_held_cells_destroy(sow_i_held_cells *h)
     free(h->own);
     free(h->control);
     free(h->centre);
+    free(h->perturbation);
     free(h->distance);
     free(h);
 }
@@ -107,8 +109,12 @@ done:
     return st;
 }
 
-sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre,
-                                   sow_index round, sow_error *err)
+static int is_for(const sow_i_held_cells *h, const sow_index *perturbation, sow_index n)
+{
+    return h && h->n == n && memcmp(h->perturbation, perturbation, (size_t)n * sizeof *perturbation) == 0;
+}
+
+static sow_status held_cells_create(sow_i_held_cells **out, const sow_campaign *c, const sow_index *perturbation, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_i_held_cells *h = NULL;
@@ -121,7 +127,8 @@ sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c
     SOW_NEW(h->item, n);
     SOW_NEW(h->own, n * SOW_I_MAX_OWN);
     SOW_NEW(h->centre, c->d);
-    memcpy(h->centre, centre, (size_t)c->d * sizeof *centre);
+    SOW_NEW(h->perturbation, n);
+    memcpy(h->perturbation, perturbation, (size_t)n * sizeof *perturbation);
     SOW_TRY(held_control(&list, &count, c, err));
     SOW_TRY(prepared_sample(&h->control, &h->n_control, c, list, count, 0, err));
     for (sow_index i = 0; i < n; i++) {
@@ -134,7 +141,7 @@ sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c
         h->item[i].n_own = sow_i_own_genes(&h->own[i * SOW_I_MAX_OWN], c, perturbation[i]);
     }
     sow_evaluate_cells_options options = {.mode = (sow_evaluate_mode)c->config->evaluation.mode, .n_de = c->config->evaluation.de_genes,
-                                          .seed = c->config->seed, .round = round};
+                                          .seed = c->config->seed};
     SOW_TRY(sow_truth_create(&h->truth, h->item, n, c->d, h->control, h->n_control, h->centre, &options, c->env, err));
     if (n >= FEWEST_FOR_PRECISION) {
         SOW_NEW(h->distance, n);
@@ -145,6 +152,19 @@ sow_status sow_i_held_cells_create(sow_i_held_cells **out, const sow_campaign *c
 done:
     free(list);
     sow_i_held_cells_destroy(h);
+    return st;
+}
+
+sow_status sow_i_held_cells_ready(const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (!is_for(c->cells->held, perturbation, n)) {
+        sow_i_held_cells_destroy(c->cells->held);
+        c->cells->held = NULL;
+        SOW_TRY(held_cells_create(&c->cells->held, c, perturbation, n, err));
+    }
+    memcpy(c->cells->held->centre, centre, (size_t)c->d * sizeof *centre);
+done:
     return st;
 }
 
@@ -176,9 +196,10 @@ done:
     return st;
 }
 
-sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, sow_i_held_cells *h, const double *shift, const char *model, sow_index round, sow_error *err)
+sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const double *shift, const char *model, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
+    sow_i_held_cells *h = c->cells->held;
     sow_metric metrics[SOW_METRICS_MAX];
     sow_index n = 0;
     for (sow_index i = 0; i < h->n; i++) { /* the controls moved by the shift, without making the cells */
