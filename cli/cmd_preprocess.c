@@ -16,7 +16,7 @@
 enum { OWN_SETS = 16 };
 
 typedef struct {
-    char *set[OWN_SETS];
+    char *set[OWN_SETS + MAX_SETS];
     int n, failed;
 } settings;
 
@@ -31,6 +31,14 @@ static void add_text(settings *s, const char *key, const char *text)
     else s->failed = 1;
     free(quoted);
     json_decref(j);
+}
+
+/* The same for a file, whose path a campaign would read from its own folder. One that is not there keeps its name, for the message. */
+static void add_file(settings *s, const char *key, const char *path)
+{
+    char *whole = path ? realpath(path, NULL) : NULL;
+    add_text(s, key, whole ? whole : path);
+    free(whole);
 }
 
 static void settings_clear(settings *s)
@@ -63,16 +71,13 @@ static sow_status choose_labels(sow_config_guess *g, int *labelled, const cli_ar
     return SOW_OK;
 }
 
-static sow_status describe_source(settings *s, const sow_config_guess *g, const char *file, int labelled, sow_error *err)
+static void describe_source(settings *s, const sow_config_guess *g, const char *file, int labelled)
 {
-    sow_status st = SOW_OK;
-    char *whole = realpath(file, NULL);
-    if (!whole) SOW_FAIL(err, SOW_E_IO, "%s: %s", file, strerror(errno));
-    add_text(s, "data.sources[0].file", whole);
+    add_file(s, "data.sources[0].file", file);
     add_text(s, "data.sources[0].values", g->values);
     add_text(s, "data.sources[0].layer", g->layer);
     add_text(s, "data.sources[0].gene_names", g->gene_column);
-    add_text(s, "data.sources[0].labels", g->labels);
+    add_file(s, "data.sources[0].labels", g->labels);
     add_text(s, "data.sources[0].perturbation.column", labelled ? g->perturbation_column : "-");
     add_text(s, "data.sources[0].perturbation.control", labelled ? g->control : "-");
     if (labelled) {
@@ -83,28 +88,37 @@ static sow_status describe_source(settings *s, const sow_config_guess *g, const 
         add_text(s, "data.sources[0].technical_batch.column", g->batch_column);
     }
     add_text(s, "readout.kind", "cells");
-    if (s->failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-done:
-    free(whole);
-    return st;
+}
+
+/* --set of the command line, in its order. */
+static void add_given(settings *s, const cli_args *args)
+{
+    static const char labels[] = "data.sources[0].labels";
+    const size_t n = sizeof labels - 1;
+    for (int i = 0; i < args->n_sets; i++) {
+        if (strncmp(args->sets[i], labels, n) == 0 && args->sets[i][n] == '=') {
+            add_file(s, labels, args->sets[i] + n + 1);
+            continue;
+        }
+        s->set[s->n] = s->failed ? NULL : sow_strdup(args->sets[i]);
+        if (s->set[s->n]) s->n++;
+        else s->failed = 1;
+    }
 }
 
 /* A campaign file of what every campaign must say, somewhere temporary, under everything that is set. */
-static sow_status read_settings(sow_config **out, char **problems, settings *s, const cli_args *args, sow_error *err)
+static sow_status read_settings(sow_config **out, char **problems, const settings *s, sow_error *err)
 {
     static const char text[] = "sower: 1\nname: preprocess\nrounds: {initial: {size: 1}, batches: []}\noracle: {kind: replay}\n";
     sow_status st = SOW_OK;
-    const char *folder = getenv("TMPDIR"), *set[OWN_SETS + MAX_SETS];
-    sow_index n = 0;
+    const char *folder = getenv("TMPDIR");
     int fd = -1;
     char *path = sow_format("%s/sower-preprocess-XXXXXX", folder && *folder ? folder : "/tmp");
     if (!path) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     fd = mkstemp(path);
     if (fd < 0 || write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1)
         SOW_FAIL(err, SOW_E_IO, "%s cannot be written: %s (TMPDIR chooses another folder)", path, strerror(errno));
-    for (int i = 0; i < s->n; i++) set[n++] = s->set[i];
-    for (int i = 0; i < args->n_sets; i++) set[n++] = args->sets[i];
-    SOW_TRY(sow_config_read(out, problems, path, set, n, err));
+    SOW_TRY(sow_config_read(out, problems, path, (const char *const *)s->set, s->n, err));
 done:
     if (fd >= 0) {
         close(fd);
@@ -112,6 +126,20 @@ done:
     }
     free(path);
     return st;
+}
+
+/* A file that no campaign can be made from, for want of controls, may still be prepared. */
+static void complete_guess(sow_config_guess *g, const sow_inspection *in)
+{
+    if (g->values || in->chosen < 0) return;
+    const sow_inspect_matrix *x = &in->matrix[in->chosen];
+    g->values = x->numbers == SOW_NUMBERS_COUNTS ? "counts" : "log1p";
+    g->layer = same(x->name, "X") ? NULL : x->name;
+    g->gene_column = in->gene_column;
+    g->labels = in->labels;
+    g->guide_column = in->guide_column;
+    g->replicate_column = in->replicate_column;
+    g->batch_column = in->batch_column;
 }
 
 static sow_status check_kind(const sow_inspection *in, const sow_config_guess *g, const cli_args *args, sow_error *err)
@@ -273,10 +301,13 @@ int cmd_preprocess(const cli_args *args, const sow_env *env)
     SOW_TRY(check_out(out, file, args->force, err));
     SOW_TRY(sow_inspect_file(&found, file, err));
     sow_inspection_guess(&guess, found);
+    complete_guess(&guess, found);
     SOW_TRY(check_kind(found, &guess, args, err));
     SOW_TRY(choose_labels(&guess, &labelled, args, err));
-    SOW_TRY(describe_source(&own, &guess, file, labelled, err));
-    SOW_TRY(read_settings(&config, &problems, &own, args, err));
+    describe_source(&own, &guess, file, labelled);
+    add_given(&own, args);
+    if (own.failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_TRY(read_settings(&config, &problems, &own, err));
     SOW_TRY(read_prepare_write(args, config, out, labelled, &code, env, err));
 done:
     if (st != SOW_OK) code = say_failure(err, problems);

@@ -167,11 +167,14 @@ done:
     return st;
 }
 
-/* A label of the table as text: NULL where a cell has none. */
+/* A label of the table as text: NULL where a cell has none. A column that serves two purposes is written once. */
 static sow_status label_column(obs *o, const char *name, const sow_names *names, const int32_t *label, const char *control, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
+    if (!name) return SOW_OK;
     sow_h5ad_column *c = &o->column[o->n_columns];
+    for (sow_index k = 0; k < o->n_columns; k++)
+        if (strcmp(o->column[k].name, name) == 0) goto done;
     SOW_NEW(c->text, n);
     o->n_columns++;
     c->name = (char *)(uintptr_t)name;
@@ -193,10 +196,10 @@ static sow_status obs_of_folder(obs *o, const cli_cells *c, const sow_source *so
     SOW_NEW(o->column, 5);
     if (!c->labelled) goto done;
     SOW_TRY(label_column(o, source->perturbation_column, c->perturbations, cells->perturbation, source->control, cells->n, err));
-    if (source->context_column) SOW_TRY(label_column(o, source->context_column, c->contexts, cells->context, NULL, cells->n, err));
-    if (source->guide_column) SOW_TRY(label_column(o, source->guide_column, cells->guides, cells->guide, NULL, cells->n, err));
-    if (source->replicate_column) SOW_TRY(label_column(o, source->replicate_column, cells->replicates, cells->replicate, NULL, cells->n, err));
-    if (source->batch_column) SOW_TRY(label_column(o, source->batch_column, cells->batches, cells->batch, NULL, cells->n, err));
+    SOW_TRY(label_column(o, source->context_column, c->contexts, cells->context, NULL, cells->n, err));
+    SOW_TRY(label_column(o, source->guide_column, cells->guides, cells->guide, NULL, cells->n, err));
+    SOW_TRY(label_column(o, source->replicate_column, cells->replicates, cells->replicate, NULL, cells->n, err));
+    SOW_TRY(label_column(o, source->batch_column, cells->batches, cells->batch, NULL, cells->n, err));
 done:
     return st;
 }

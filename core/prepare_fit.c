@@ -115,7 +115,7 @@ static sow_status count_genes(fit_job *job, sow_error *err)
                  (long long)least, (long long)job->n_fit);
     if (n_values == 0) SOW_FAIL(err, SOW_E_DATA, "every value of the %lld cells of the fit is 0", (long long)job->n_fit);
     if (job->features->n_highly_variable > n)
-        SOW_FAIL(err, SOW_E_DATA, "%lld highly variable genes are asked for and %lld are there after the filters; give a smaller number, or all",
+        SOW_FAIL(err, SOW_E_DATA, "features.highly_variable asks for %lld genes and %lld are there after the filters; give a smaller number, or all",
                  (long long)job->features->n_highly_variable, (long long)n);
     snprintf(text, sizeof text, "genes in fewer than %lld cells of the fit", (long long)least);
     SOW_TRY(name_genes(job, job->counted, NULL, err, text));

@@ -314,7 +314,7 @@ Test(prepare_fit, of_more_genes_than_there_are_is_refused)
 {
     sow_cells cells = two_contexts();
     sow_features features = features_with(D + 1);
-    refused(&cells, N, &features, SOW_E_DATA, "41 highly variable genes are asked for and 40 are there");
+    refused(&cells, N, &features, SOW_E_DATA, "highly_variable asks for 41 genes and 40 are there");
     features.n_highly_variable = -1;
     refused(&cells, N, &features, SOW_E_ARG, "highly_variable -1");
     sow_cells_clear(&cells);
