@@ -145,6 +145,23 @@ Test(cell_file, reads_chunks_that_were_never_written_as_zeros)
     free(a.x);
 }
 
+/* A writer may leave filters out for a chunk and say so in its mask. */
+Test(cell_file, reads_chunks_for_which_filters_were_skipped)
+{
+    matrix a = matrix_of(8, 4, NULL);
+    const char *path = scratch_path("a.h5ad");
+    hid_t f = create_h5ad(path, 8, 4);
+    hsize_t dims[2] = {8, 4}, at[2] = {4, 0};
+    for (int i = 0; i < 32; i++) a.x[i] = (float)(i + 1);
+    put_as(f, "X", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, 2, dims, a.x, &(how){.chunk = {4, 4}, .gzip = 1, .shuffle = 1});
+    hid_t d = H5Dopen2(f, "X", H5P_DEFAULT);
+    cr_assert_geq(H5Dwrite_chunk(d, H5P_DEFAULT, 3, at, 16 * sizeof(float), a.x + 16), 0);
+    H5Dclose(d);
+    H5Fclose(f);
+    in_every_way(path, &a, "dense");
+    free(a.x);
+}
+
 Test(cell_file, reads_one_cell_and_one_gene_also_as_vectors)
 {
     const float x[] = {0, 5, 0, 7, 1};
@@ -190,16 +207,23 @@ Test(cell_file, reads_the_attributes_of_files_older_than_anndata_0_7)
 
 Test(cell_file, sorts_cells_and_drops_stored_zeros)
 {
-    const double value[] = {3, 0, 1, 5, -0.0, 2};
-    const int index[] = {2, 1, 0, 3, 0, 1};
-    const long long start[] = {0, 3, 3, 6};
-    const float want[] = {1, 0, 3, 0, 0, 0, 0, 0, 0, 2, 0, 5};
-    matrix a = matrix_of(3, 4, want);
+    const double value[] = {3, 0, 1, 5, -0.0, 2, 0, 7, 8, 9};
+    const int index[] = {2, 1, 0, 3, 0, 1, 0, 2, 1, 3};
+    const long long start[] = {0, 3, 3, 6, 8, 10};
+    const float want[] = {1, 0, 3, 0, 0, 0, 0, 0, 0, 2, 0, 5, 0, 0, 7, 0, 0, 8, 0, 9};
+    matrix a = matrix_of(5, 4, want);
     const char *path = scratch_path("a.h5ad");
-    hid_t f = create_h5ad(path, 3, 4);
-    put_sparse(f, "X", "csr_matrix", 3, 4, 6, value, index, start, 3, &(how){0});
+    hid_t f = create_h5ad(path, 5, 4);
+    put_sparse(f, "X", "csr_matrix", 5, 4, 10, value, index, start, 5, &(how){0});
     H5Fclose(f);
     in_every_way(path, &a, "CSR");
+    f = create_h5ad(path, 2, 4); /* sorted already: the zero alone must be seen */
+    put_sparse(f, "X", "csr_matrix", 2, 4, 4, value + 6, index + 6, (const long long[]){0, 2, 4}, 2, &(how){0});
+    H5Fclose(f);
+    memcpy(a.x, want + 12, sizeof(float) * 8);
+    a.n = 2;
+    in_every_way(path, &a, "CSR");
+    must_read_as(&(sow_cell_file_options){.path = path}, 1, &a, "CSR");
     free(a.x);
 }
 
@@ -264,6 +288,26 @@ Test(cell_file, reads_entries_in_any_order_and_cells_by_genes)
     reads_mtx(write_mtx("b", "", BANNER "4 3 6\n1 1 1\n1 3 2\n3 2 3\n4 1 4\n4 2 5\n4 3 6\n", BARCODES, "features.tsv", FEATURES, 1));
     reads_mtx(write_mtx("c", "", "%%MatrixMarket matrix coordinate real general\n3 4 6\n1 1 1.0\n3 1 2e0\n2 3 +3\n1 4 0.4E1\n2 4 5.\n3 4 6.000\n", BARCODES,
                         "features.tsv", FEATURES, 0));
+}
+
+/* More entries than fit into memory at once, backwards. */
+Test(cell_file, turns_entries_in_no_order_through_a_file)
+{
+    matrix a = matrix_random(400, 90, 0.8);
+    char *text = calloc(1 << 20, 1), *barcodes = calloc(1 << 14, 1), *features = calloc(1 << 14, 1);
+    int n = 0;
+    size_t k = 0;
+    for (int i = 0; i < a.n * a.m; i++) n += a.x[i] != 0;
+    k += (size_t)sprintf(text, "%s%d %d %d\n", BANNER, a.m, a.n, n);
+    for (int i = a.n * a.m - 1; i >= 0; i--)
+        if (a.x[i] != 0) k += (size_t)sprintf(text + k, "%d %d %g\n", i % a.m + 1, i / a.m + 1, (double)a.x[i]);
+    for (int i = 0; i < a.n; i++) sprintf(barcodes + strlen(barcodes), "c%d\n", i);
+    for (int j = 0; j < a.m; j++) sprintf(features + strlen(features), "E%d\tg%d\n", j, j);
+    in_every_way(write_mtx("a", "", text, barcodes, "genes.tsv", features, 0), &a, "MatrixMarket");
+    free(text);
+    free(barcodes);
+    free(features);
+    free(a.x);
 }
 
 Test(cell_file, reads_patterns_as_ones)
