@@ -468,12 +468,21 @@ static int child_dies(void)
     return open_in(&m, "c", &env);
 }
 
+static int child_dies_with_threads(void)
+{
+    sow_env env = two_threads();
+    sow_cell_matrix m;
+    env.progress = die;
+    return open_in(&m, "c", &env);
+}
+
 Test(cell_cache, survives_a_kill_in_the_middle_and_removes_what_it_left)
 {
     make_source();
     cr_assert_eq(scratch_in_child(child_dies), 256 + SIGKILL);
-    cr_assert_eq(count_files("c", ".making-", NULL), 1);
     cr_assert_eq(count_files("c", ".cells.making-", NULL), 1);
+    cr_assert_eq(scratch_in_child(child_dies_with_threads), 256 + SIGKILL);
+    cr_assert_eq(count_files("c", ".cells.making-", NULL), 1, "the second removed what the first left");
     opens_well("c", NULL);
     cr_assert_eq(count_files("c", ".making-", NULL), 0);
     cr_assert_eq(count_files("c", ".cells", NULL), 1);
