@@ -292,9 +292,11 @@ static void say_round(const sow_campaign *c, sow_index round, const sow_env *env
     const sow_i_round *r = &c->round[round];
     sow_text line = {0};
     sow_text_printf(&line, "round %lld of %lld: %lld by %s", (long long)round, (long long)(c->n_rounds - 1), (long long)r->n, r->strategy);
-    double fit = metric_of(r, c->model_class->name, c->d == 1 ? "spearman" : c->cells ? "pearson_delta_de" : "pearson_delta_all");
+    double fit = metric_of(r, c->model_class->name, c->d == 1 ? "spearman" : c->cells ? "mmd_de" : "pearson_delta_all");
+    double control = c->cells ? metric_of(r, "control", "mmd_de") : (double)NAN;
     double hits = metric_of(r, "", "hits_found");
-    if (isfinite(fit)) sow_text_printf(&line, ", held-out %s %.3f", c->d == 1 ? "Spearman" : c->cells ? "Pearson delta of DE genes" : "Pearson delta", fit);
+    if (isfinite(fit)) sow_text_printf(&line, ", held-out %s %.3f", c->d == 1 ? "Spearman" : c->cells ? "MMD on changed genes" : "Pearson delta", fit);
+    if (isfinite(control)) sow_text_printf(&line, " (no change: %.3f)", control);
     if (isfinite(hits) && c->true_hit) sow_text_printf(&line, ", %.0f of %lld hits found", hits, (long long)c->n_hits);
     else if (isfinite(hits)) sow_text_printf(&line, ", %.0f hits found", hits);
     if (!line.failed) sow_log(env, SOW_LOG_INFO, "%s", line.text);

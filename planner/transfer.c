@@ -142,7 +142,7 @@ done:
 typedef struct {
     json_t *pairs, *within;
     double lowest, highest, best_low, most_high; /* over pairs with the target: correlations; same minus different: best lower bound, highest upper */
-    double different, inside;
+    double different, inside, others_low, others_high; /* halves: of the target, range over the others */
     sow_index shared, judged;
 } findings;
 
@@ -206,8 +206,12 @@ static char *finding_of(const findings *f, const char *verdict, const char *targ
     if (f->judged == 0)
         return sow_format("Whether other contexts help cannot be told yet: %lld perturbation%s measured in %s and elsewhere, %d are needed.",
                           (long long)f->shared, f->shared == 1 ? " is" : "s are", target, FEWEST_SHARED);
-    char noise[120] = "";
-    if (isfinite(f->inside)) snprintf(noise, sizeof noise, "; halves of the cells of %s agree at %.2f", target, f->inside);
+    char noise[260] = "";
+    int others = f->others_high >= f->others_low;
+    if (isfinite(f->inside)) snprintf(noise, sizeof noise, "; halves of the cells of %.60s agree at %.2f", target, f->inside);
+    if (isfinite(f->inside) && others)
+        snprintf(noise + strlen(noise), sizeof noise - strlen(noise), ", of the others at %.2f to %.2f%s", f->others_low, f->others_high,
+                 f->others_high < 0.2 ? ", so that what they show is mostly noise" : "");
     return sow_format("%s: responses to the same perturbation correlate at %.2f to %.2f between %s and the others, those to different ones at %.2f%s.",
                       strcmp(verdict, "help") == 0          ? "Other contexts help"
                       : strcmp(verdict, "do not help") == 0 ? "The other contexts do not help"
@@ -218,7 +222,7 @@ static char *finding_of(const findings *f, const char *verdict, const char *targ
 sow_status sow_i_contexts_json(json_t **out, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    findings f = {.pairs = json_array(), .within = json_array(), .inside = NAN};
+    findings f = {.pairs = json_array(), .within = json_array(), .inside = NAN, .others_low = INFINITY, .others_high = -INFINITY};
     sow_index contexts = sow_names_count(c->screen->contexts);
     *out = NULL;
     if (contexts < 2 || !c->cells || !c->cells->frozen) goto done;
@@ -227,6 +231,10 @@ sow_status sow_i_contexts_json(json_t **out, const sow_campaign *c, sow_error *e
         sow_index count = 0;
         SOW_TRY(within_context(&mean, &count, c, a, err));
         if (a == c->target) f.inside = mean;
+        else if (isfinite(mean)) {
+            f.others_low = fmin(f.others_low, mean);
+            f.others_high = fmax(f.others_high, mean);
+        }
         json_array_append_new(f.within, json_pack("{s:s,s:o,s:I}", "context", sow_names_get(c->screen->contexts, a), "correlation", sow_i_real_or_null(mean),
                                                   "perturbations", (json_int_t)count));
         for (sow_index b = a + 1; b < contexts; b++)
