@@ -12,10 +12,20 @@
 static volatile sig_atomic_t interrupted = 0;
 static int bar_shown = 0;
 
+enum { SECONDS_TO_STOP = 5 };
+
+/* libhdf5 loops for ever on some damaged files: what is asked to stop and does not is stopped. A campaign survives that at any instant. */
 static void on_signal(int number)
 {
     (void)number;
     interrupted = 1;
+    if (sow_h5ad_in_work()) alarm(SECONDS_TO_STOP);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+    if (sow_h5ad_in_work()) _exit(EXIT_INTERRUPTED);
 }
 
 /* ---- a crash while an HDF5 file is read */
@@ -67,6 +77,8 @@ void cli_catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = on_alarm;
+    sigaction(SIGALRM, &action, NULL);
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is a write error like any other */
     signal(SIGPIPE, SIG_IGN);
 }

@@ -11,7 +11,7 @@ enum { MOST = 256, LZF = 32000 };
 typedef struct {
     const uint8_t *at, *end;
     hid_t file;
-    int old_layout, fixed_text;
+    int old_layout, fixed_text, chunked; /* chunked: 1 plain, 2 gzip, 3 shuffled gzip */
     int n_obs, n_vars;
 } program;
 
@@ -210,6 +210,11 @@ static void put(program *p, hid_t parent, const char *name, const content *given
     const char *text[MOST];
     unsigned fault = take(p) % 12;
     hid_t create = H5Pcreate(H5P_DATASET_CREATE), type = c.text ? text_type(p->fixed_text ? 8 : 0) : H5Tcopy(c.type);
+    if (p->chunked && c.number && c.rank > 0 && fault != 5 && fault != 6) {
+        H5Pset_chunk(create, c.rank, (hsize_t[]){3, 2, 1});
+        if (p->chunked > 2) H5Pset_shuffle(create);
+        if (p->chunked > 1) H5Pset_deflate(create, 1);
+    }
     switch (fault) {
     case 1: goto done; /* missing */
     case 2:            /* other values */
@@ -543,6 +548,7 @@ int h5_program_write(const char *path, const uint8_t *data, size_t size)
     if (var) p.n_vars = (int)(var % 16);
     p.old_layout = how & 1;
     p.fixed_text = how >> 1 & 1;
+    p.chunked = (int)(how >> 3 & 3);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, 1 << 16, 1);
     if (how & 4) H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
