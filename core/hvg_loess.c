@@ -83,10 +83,10 @@ done:
     return st;
 }
 
-/* First of the k points nearest to q. */
+/* First of the k points nearest to q, at or behind `from`. Of equally near ones the later: a run of ties must not hold the window back. */
 static sow_index neighbourhood(const loess *l, double q, sow_index from)
 {
-    while (from + l->k < l->n && fabs(l->p[from + l->k].x - q) < fabs(l->p[from].x - q)) from++;
+    while (from + l->k < l->n && fabs(l->p[from + l->k].x - q) <= fabs(l->p[from].x - q)) from++;
     return from;
 }
 
@@ -113,13 +113,27 @@ static int make_orthogonal(double **column, sow_index k, double r[4][4])
     return used;
 }
 
+/* Tricube weights' square roots and places u of the points around v. Points that are all equally far away count alike. */
+static void weigh(double *w, double *u, double at, double *h, const point *p, sow_index k)
+{
+    double sum = 0;
+    *h = fmax(fabs(p[0].x - at), fabs(p[k - 1].x - at));
+    if (!(*h > 0)) *h = 1; /* all points are at the vertex */
+    for (sow_index i = 0; i < k; i++) {
+        u[i] = (p[i].x - at) / *h;
+        const double a = fabs(u[i]), t = 1 - a * a * a;
+        w[i] = sqrt(t > 0 ? t * t * t : 0);
+        sum += w[i];
+    }
+    for (sow_index i = 0; !(sum > 0) && i < k; i++) w[i] = 1;
+}
+
 static void fit_vertex(vertex *v, const point *p, sow_index k, double **column)
 {
-    double r[4][4] = {{0}}, b[3] = {0}, h = fmax(fabs(p[0].x - v->at), fabs(p[k - 1].x - v->at));
-    if (!(h > 0)) h = 1; /* all points are at the vertex */
+    double r[4][4] = {{0}}, b[3] = {0}, h;
+    weigh(column[0], column[1], v->at, &h, p, k);
     for (sow_index i = 0; i < k; i++) {
-        const double u = (p[i].x - v->at) / h, a = fabs(u), t = 1 - a * a * a, w = sqrt(t > 0 ? t * t * t : 0);
-        column[0][i] = w;
+        const double w = column[0][i], u = column[1][i];
         column[1][i] = w * u;
         column[2][i] = w * u * u;
         column[3][i] = w * p[i].y;

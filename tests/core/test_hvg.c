@@ -236,3 +236,106 @@ Test(hvg, genes_of_log_values_of_four_lines_are_those_of_scanpy)
     check_real(&cells, "hvg_fourlines.txt", "seurat k562", SOW_HVG_SEURAT, 3, 1e-5);
     sow_cells_clear(&cells);
 }
+
+/* ---- local regression ---- */
+
+static void check_loess(sow_index n, double span, double (*f)(double), double tolerance)
+{
+    double *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y), *fitted = calloc((size_t)n, sizeof *fitted);
+    sow_rng rng = sow_rng_make(2, SOW_RNG_TEST, 0, (uint32_t)n);
+    for (sow_index i = 0; i < n; i++) {
+        x[i] = i % 20 ? sow_rng_normal(&rng) : 0.25; /* some ties */
+        y[i] = f(x[i]);
+    }
+    sow_error err = {0};
+    cr_assert_eq(sow_loess(fitted, x, y, n, span, &err), SOW_OK, "%s", err.message);
+    for (sow_index i = 0; i < n; i++)
+        cr_assert(fabs(fitted[i] - y[i]) <= tolerance, "%lld of %lld: %.17g, expected %.17g", (long long)i, (long long)n, fitted[i], y[i]);
+    free(x);
+    free(y);
+    free(fitted);
+}
+
+static double parabola(double x)
+{
+    return 2 - x + 3 * x * x;
+}
+
+static double wave(double x)
+{
+    return sin(x);
+}
+
+/* Quadratics are fitted exactly, and cubics between two of their points with their slopes are the same quadratics. */
+Test(hvg, a_local_regression_follows_quadratics_exactly_and_waves_nearly)
+{
+    check_loess(400, 0.3, parabola, 1e-11);
+    check_loess(2000, 0.1, parabola, 1e-11);
+    check_loess(37, 0.75, parabola, 1e-11);
+    check_loess(2000, 0.1, wave, 0.1);
+}
+
+Test(hvg, a_local_regression_of_few_points_or_few_places_is_defined)
+{
+    const double x[6] = {1, 1, 1, 1, 2, 2}, y[6] = {1, 2, 3, 2, 5, 7};
+    double fitted[6];
+    cr_assert_eq(sow_loess(fitted, x, y, 1, 0.3, NULL), SOW_OK);
+    cr_assert(fabs(fitted[0] - 1) <= 1e-12);
+    cr_assert_eq(sow_loess(fitted, x, y, 4, 0.3, NULL), SOW_OK);
+    for (int i = 0; i < 4; i++) cr_assert(fabs(fitted[i] - 2) <= 1e-9, "%g", fitted[i]);
+    cr_assert_eq(sow_loess(fitted, x, y, 6, 1, NULL), SOW_OK);
+    for (int i = 0; i < 6; i++) cr_assert(isfinite(fitted[i]));
+    double many[600], values[600], smooth[600]; /* more ties than a neighbourhood holds */
+    for (int i = 0; i < 600; i++) {
+        many[i] = i < 400 ? 0.5 : i / 600.0;
+        values[i] = 1 + many[i];
+    }
+    cr_assert_eq(sow_loess(smooth, many, values, 600, 0.3, NULL), SOW_OK);
+    for (int i = 0; i < 600; i++) cr_assert(fabs(smooth[i] - values[i]) <= 0.1, "%d: %g, expected %g", i, smooth[i], values[i]);
+}
+
+Test(hvg, a_local_regression_refuses_what_it_cannot_follow)
+{
+    double fitted[2];
+    cr_assert_eq(sow_loess(fitted, (double[]){1, NAN}, (double[]){1, 2}, 2, 0.3, NULL), SOW_E_NONFINITE);
+    cr_assert_eq(sow_loess(fitted, (double[]){1, 2}, (double[]){1, INFINITY}, 2, 0.3, NULL), SOW_E_NONFINITE);
+    cr_assert_eq(sow_loess(fitted, (double[]){1, 2}, (double[]){1, 2}, 0, 0.3, NULL), SOW_E_ARG);
+    cr_assert_eq(sow_loess(fitted, (double[]){1, 2}, (double[]){1, 2}, 2, 0, NULL), SOW_E_ARG);
+    cr_assert_eq(sow_loess(fitted, (double[]){1, 2}, (double[]){1, 2}, 2, 1.5, NULL), SOW_E_ARG);
+}
+
+/* ---- the choice ---- */
+
+Test(hvg, scores_that_tie_with_the_last_are_all_taken_by_dispersion_and_not_by_variance)
+{
+    const double score[6] = {0.7071067811865475, 3, NAN, 0.7071067811865476, -1, 0.5};
+    unsigned char chosen[6];
+    sow_index n = 0;
+    cr_assert_eq(sow_hvg_choose(chosen, &n, score, 6, 2, SOW_HVG_SEURAT, NULL), SOW_OK);
+    cr_assert(n == 3 && chosen[0] && chosen[1] && chosen[3] && !chosen[2]);
+    cr_assert_eq(sow_hvg_choose(chosen, &n, score, 6, 2, SOW_HVG_SEURAT_V3, NULL), SOW_OK);
+    cr_assert(n == 2 && chosen[1] && chosen[3] && !chosen[0]);
+    cr_assert_eq(sow_hvg_choose(chosen, &n, score, 6, 100, SOW_HVG_SEURAT, NULL), SOW_OK);
+    cr_assert(n == 5 && !chosen[2]);
+    cr_assert_eq(sow_hvg_choose(chosen, &n, score, 6, 0, SOW_HVG_SEURAT, NULL), SOW_OK);
+    cr_assert_eq(n, 0);
+}
+
+Test(hvg, scores_need_two_cells_a_target_sum_and_counts)
+{
+    const float dense[3 * 2] = {1, 0, 2, 3, 0, 1};
+    sow_cells cells = made_cells(dense, 3, 2);
+    const sow_index all[3] = {0, 1, 2};
+    double score[2], mean[2], variance[2];
+    sow_hvg_input in = {&cells, all, 1, NULL, SOW_HVG_SEURAT, 1e4, 0};
+    cr_assert_eq(sow_hvg_scores(score, mean, variance, &in, NULL, NULL), SOW_E_ARG);
+    in.n = 3;
+    in.target_sum = 0;
+    cr_assert_eq(sow_hvg_scores(score, mean, variance, &in, NULL, NULL), SOW_E_ARG);
+    in.flavour = SOW_HVG_SEURAT_V3;
+    cr_assert_eq(sow_hvg_scores(score, mean, variance, &in, NULL, NULL), SOW_OK);
+    cr_assert(mean[0] == 1 && variance[0] == 1);
+    cells.is_log[0] = 1;
+    cr_assert_eq(sow_hvg_scores(score, mean, variance, &in, NULL, NULL), SOW_E_DATA);
+    sow_cells_clear(&cells);
+}

@@ -261,3 +261,99 @@ Test(prepare, making_and_averaging_survive_every_failing_allocation)
     every_allocation_may_fail(make_and_mean, 1);
     clear_case(&faulty);
 }
+
+/* ---- several matrices ---- */
+
+/* A second matrix with the genes of the first in another order, one of its own and one missing. */
+static sow_cells two_matrices(void)
+{
+    const float first[2 * 4] = {1, 2, 0, 5, 0, 3, 1, 4}, second[2 * 4] = {7, 4, 1, 2, 9, 0, 3, 1};
+    static const char *const own[4] = {"g3", "other", "g0", "g1"};
+    static const float empty[4 * 4];
+    sow_cells c = made_cells(empty, 4, 4);
+    sow_cell_matrix_clear(&c.matrix[0]);
+    c.matrix = realloc(c.matrix, 2 * sizeof *c.matrix);
+    c.gene_of = realloc(c.gene_of, 2 * sizeof *c.gene_of);
+    c.is_log = realloc(c.is_log, 2);
+    c.n_matrices = 2;
+    c.is_log[1] = 0;
+    c.matrix[0] = made_matrix(first, 2, 4, "g");
+    c.matrix[1] = made_matrix(second, 2, 4, "g");
+    sow_names_destroy(c.genes);
+    sow_names_destroy(c.matrix[1].genes);
+    cr_assert_eq(sow_names_create(&c.genes, NULL), SOW_OK);
+    cr_assert_eq(sow_names_create(&c.matrix[1].genes, NULL), SOW_OK);
+    for (int i = 0; i < 4; i++) cr_assert_eq(sow_names_add(c.matrix[1].genes, own[i], NULL, NULL), SOW_OK);
+    static const char *const shared[3] = {"g0", "g1", "g3"};
+    for (int i = 0; i < 3; i++) cr_assert_eq(sow_names_add(c.genes, shared[i], NULL, NULL), SOW_OK);
+    c.gene_of[1] = calloc(4, sizeof **c.gene_of);
+    for (int m = 0; m < 2; m++)
+        for (int i = 0; i < 4; i++) c.gene_of[m][i] = (int32_t)sow_names_find(c.genes, sow_names_get(c.matrix[m].genes, i));
+    for (int i = 0; i < 4; i++) {
+        c.in_matrix[i] = i / 2;
+        c.row[i] = i % 2;
+    }
+    return c;
+}
+
+Test(prepare, genes_of_several_matrices_meet_by_name)
+{
+    /* of g0, g1, g3; genes that are not shared are not in the totals */
+    const double counts[4][3] = {{1, 2, 5}, {0, 3, 4}, {1, 2, 7}, {3, 1, 9}}, total[4] = {8, 7, 10, 13};
+    sow_cells c = two_matrices();
+    sow_preparation p;
+    float rows[4 * 3];
+    double mean[3];
+    cr_assert_eq(sow_preparation_make(&p, &c, c.genes, NULL, 100, 0, NULL), SOW_OK);
+    cr_assert_eq(sow_prepared_rows(rows, &p, &c, (sow_index[]){0, 1, 2, 3}, 4, NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_prepared_mean(mean, NULL, &p, &c, (sow_index[]){0, 1, 2, 3}, 4, NULL, NULL), SOW_OK);
+    for (int g = 0; g < 3; g++) {
+        double sum = 0;
+        for (int i = 0; i < 4; i++) {
+            const double want = 100 * counts[i][g] / total[i];
+            cr_assert(fabs((double)rows[3 * i + g] - want) <= 1e-5, "cell %d gene %d: %g, expected %g", i, g, (double)rows[3 * i + g], want);
+            sum += want;
+        }
+        cr_assert(fabs(mean[g] - sum / 4) <= 1e-5);
+    }
+    sow_preparation_clear(&p);
+    sow_cells_clear(&c);
+}
+
+static void check_values(const sow_preparation *p, const sow_cells *cells, const sow_index *list, sow_index n)
+{
+    const sow_index bound = sow_prepared_values_bound(cells, list, n);
+    int64_t *start = calloc((size_t)n + 1, sizeof *start);
+    int32_t *column = calloc((size_t)bound + 1, sizeof *column);
+    float *value = calloc((size_t)bound + 1, sizeof *value), *rows = calloc((size_t)(n * p->d), sizeof *rows);
+    cr_assert_eq(sow_prepared_values(start, column, value, p, cells, list, n, NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_prepared_rows(rows, p, cells, list, n, NULL, NULL), SOW_OK);
+    cr_assert(start[0] == 0 && start[n] <= bound);
+    for (sow_index i = 0; i < n; i++) {
+        for (int64_t k = start[i]; k < start[i + 1]; k++) {
+            cr_assert(value[k] != 0 && (k == start[i] || column[k] > column[k - 1]));
+            cr_assert_eq(rows[i * p->d + column[k]], value[k]);
+            rows[i * p->d + column[k]] = 0;
+        }
+    }
+    for (sow_index k = 0; k < n * p->d; k++) cr_assert_eq(rows[k], 0);
+    free(start);
+    free(column);
+    free(value);
+    free(rows);
+}
+
+Test(prepare, values_are_those_of_the_rows_without_zeros)
+{
+    prepared_case c = make_case(1e4, 1);
+    sow_cells two = two_matrices();
+    sow_preparation p;
+    check_values(&c.p, &c.cells, c.all, N);
+    cr_assert_eq(sow_prepared_values((int64_t[]){7}, NULL, NULL, &c.p, &c.cells, NULL, 0, NULL, NULL), SOW_OK);
+    cr_assert_eq(sow_prepared_values((int64_t[2]){7}, NULL, NULL, &c.p, &c.cells, (sow_index[]){N}, 1, NULL, NULL), SOW_E_ARG);
+    cr_assert_eq(sow_preparation_make(&p, &two, two.genes, NULL, 1e4, 1, NULL), SOW_OK);
+    check_values(&p, &two, (sow_index[]){3, 0, 2}, 3);
+    sow_preparation_clear(&p);
+    sow_cells_clear(&two);
+    clear_case(&c);
+}
