@@ -284,6 +284,13 @@ static int say_failure(const sow_error *err, char *problems)
     return EXIT_INTERRUPTED;
 }
 
+/* libhdf5 keeps a file that it could not close for want of disk, and crashes over it in what it does at exit: leave without. */
+static void leave_without_hdf5(int code)
+{
+    fflush(NULL);
+    _exit(code);
+}
+
 int cmd_preprocess(const cli_args *args, const sow_env *env)
 {
     sow_status st = SOW_OK;
@@ -311,6 +318,7 @@ int cmd_preprocess(const cli_args *args, const sow_env *env)
     SOW_TRY(read_prepare_write(args, config, out, labelled, &code, env, err));
 done:
     if (st != SOW_OK) code = say_failure(err, problems);
+    if (st == SOW_E_IO) leave_without_hdf5(code);
     free(problems);
     free(chosen);
     settings_clear(&own);

@@ -132,10 +132,44 @@ static int totals_changed(const fit_job *job)
 
 /* ---- target sum ---- */
 
-static int by_value(const void *pa, const void *pb)
+static void swap(double *a, double *b)
 {
-    const double a = *(const double *)pa, b = *(const double *)pb;
-    return a < b ? -1 : a > b;
+    const double kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* The value that would be at k were a [n] sorted; nothing in front of it is larger then. Hoare 1961, the middle of three as pivot. */
+static double select_kth(double *a, sow_index n, sow_index k)
+{
+    sow_index low = 0, high = n - 1;
+    while (low < high) {
+        const sow_index middle = low + (high - low) / 2;
+        if (a[middle] < a[low]) swap(&a[middle], &a[low]);
+        if (a[high] < a[low]) swap(&a[high], &a[low]);
+        if (a[high] < a[middle]) swap(&a[high], &a[middle]);
+        const double pivot = a[middle];
+        sow_index i = low, j = high;
+        while (i <= j) {
+            while (a[i] < pivot) i++;
+            while (pivot < a[j]) j--;
+            if (i <= j) swap(&a[i++], &a[j--]);
+        }
+        if (k <= j) high = j;
+        else if (k >= i) low = i;
+        else break;
+    }
+    return a[k];
+}
+
+/* Reorders a [n], n >= 1. */
+static double median_of(double *a, sow_index n)
+{
+    const double upper = select_kth(a, n, n / 2);
+    double lower = a[0];
+    if (n % 2) return upper;
+    for (sow_index i = 1; i < n / 2; i++) lower = fmax(lower, a[i]);
+    return (lower + upper) / 2;
 }
 
 /* Of the cells that have any count, as scanpy's normalize_total takes it. Reorders the totals. */
@@ -147,8 +181,7 @@ static sow_status set_target(fit_job *job, sow_error *err)
     for (sow_index i = 0; i < job->n_fit; i++)
         if (job->total[i] > 0) job->total[n++] = job->total[i];
     if (n == 0) return SOW_ERROR(err, SOW_E_DATA, "no cell of the fit has a total above 0");
-    qsort(job->total, (size_t)n, sizeof *job->total, by_value);
-    job->target_sum = n % 2 ? job->total[n / 2] : (job->total[n / 2 - 1] + job->total[n / 2]) / 2;
+    job->target_sum = median_of(job->total, n);
     return SOW_OK;
 }
 

@@ -60,6 +60,38 @@ Test(prepare_fit, keeps_the_median_total_of_the_cells_with_counts)
     sow_cells_clear(&cells);
 }
 
+static int by_value(const void *pa, const void *pb)
+{
+    const double a = *(const double *)pa, b = *(const double *)pb;
+    return a < b ? -1 : a > b;
+}
+
+/* Against sorting, with ties, runs and all lengths. */
+Test(prepare_fit, takes_the_median_of_any_totals)
+{
+    sow_rng rng = sow_rng_make(8, SOW_RNG_TEST, 0, 0);
+    for (sow_index n = 1; n < 400; n += n < 20 ? 1 : 29) {
+        for (int kind = 0; kind < 4; kind++) {
+            float *x = calloc((size_t)n, sizeof *x);
+            double *sorted = calloc((size_t)n, sizeof *sorted);
+            for (sow_index i = 0; i < n; i++) {
+                x[i] = kind == 0 ? (float)(i + 1) : kind == 1 ? (float)(n - i) : (float)(1 + sow_rng_below(&rng, kind == 2 ? 3 : 1000));
+                sorted[i] = (double)x[i];
+            }
+            qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+            sow_cells cells = made_cells(x, n, 1);
+            sow_preparation p;
+            const sow_features features = features_with(0);
+            cr_assert_eq(fit_all(&p, NULL, &cells, &features, NULL, NULL), SOW_OK);
+            cr_assert_eq(p.target_sum, (sorted[(n - 1) / 2] + sorted[n / 2]) / 2, "%lld values of kind %d", (long long)n, kind);
+            sow_preparation_clear(&p);
+            sow_cells_clear(&cells);
+            free(sorted);
+            free(x);
+        }
+    }
+}
+
 Test(prepare_fit, no_cell_outside_the_fit_enters_it)
 {
     const float dense[4 * 3] = {1, 2, 0, 900, 900, 900, 3, 1, 0, 2, 2, 0};
