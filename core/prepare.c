@@ -129,7 +129,7 @@ sow_status sow_prepared_rows(float *out, const sow_preparation *p, const sow_cel
     rows_job job = {.p = p, .cells = cells, .cell = cell, .n = n, .out = out};
     sow_status st = SOW_OK;
     SOW_TRY(check_positions(cells, cell, n, err));
-    SOW_TRY(sow_i_lookup_make(&job.lookup, cells, p->counted, p->column, err));
+    SOW_TRY(sow_i_lookup_make(&job.lookup, cells, cell, n, p->counted, p->column, err));
     SOW_TRY(sow_parallel_for(sow_env_threads(env), (n + ROWS_TILE - 1) / ROWS_TILE, prepare_rows, &job, err));
 done:
     sow_i_lookup_clear(&job.lookup);
@@ -203,7 +203,7 @@ sow_status sow_prepared_values(int64_t *start, int32_t *column, float *value, co
     const sow_index n_tiles = (n + ROWS_TILE - 1) / ROWS_TILE;
     sow_status st = SOW_OK;
     SOW_TRY(check_positions(cells, cell, n, err));
-    SOW_TRY(sow_i_lookup_make(&job.lookup, cells, p->counted, p->column, err));
+    SOW_TRY(sow_i_lookup_make(&job.lookup, cells, cell, n, p->counted, p->column, err));
     start[0] = 0;
     SOW_TRY(sow_parallel_for(sow_env_threads(env), n_tiles, count_values, &job, err));
     for (sow_index i = 0; i < n; i++) start[i + 1] += start[i];

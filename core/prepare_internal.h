@@ -18,8 +18,9 @@ typedef struct {
     int32_t **column;        /* [n matrices][its genes] where a gene's value goes, or -1; NULL: gene g goes to g, and every gene does */
     unsigned char **counted; /* [n matrices][its genes] 1: it is in a cell's total; NULL: all are */
 } sow_i_lookup;
-/** `counted` and `column` [genes of the table]: NULL = all count, and gene g goes to g when it counts. */
-SOW_MUST_CHECK sow_status sow_i_lookup_make(sow_i_lookup *out, const sow_cells *cells, const unsigned char *counted, const int32_t *column, sow_error *err);
+/** For the matrices that the cells at `cell` [n] lie in. `counted` and `column` [genes of the table]: NULL = all count, and gene g goes to g when it counts. */
+SOW_MUST_CHECK sow_status sow_i_lookup_make(sow_i_lookup *out, const sow_cells *cells, const sow_index *cell, sow_index n, const unsigned char *counted,
+                                            const int32_t *column, sow_error *err);
 void sow_i_lookup_clear(sow_i_lookup *l);
 
 /** One cell as it lies in its matrix. */

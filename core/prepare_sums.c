@@ -37,15 +37,21 @@ done:
     return st;
 }
 
-sow_status sow_i_lookup_make(sow_i_lookup *out, const sow_cells *cells, const unsigned char *counted, const int32_t *column, sow_error *err)
+sow_status sow_i_lookup_make(sow_i_lookup *out, const sow_cells *cells, const sow_index *cell, sow_index n, const unsigned char *counted, const int32_t *column,
+                             sow_error *err)
 {
     sow_status st = SOW_OK;
+    unsigned char *met = NULL;
     memset(out, 0, sizeof *out);
+    SOW_NEW(met, cells->n_matrices);
     SOW_NEW(out->column, cells->n_matrices);
     SOW_NEW(out->counted, cells->n_matrices);
     out->n = cells->n_matrices;
-    for (sow_index m = 0; m < out->n; m++) SOW_TRY(look_up_matrix(out, cells, m, counted, column, err));
+    for (sow_index i = 0; i < n; i++) met[cells->in_matrix[cell[i]]] = 1;
+    for (sow_index m = 0; m < out->n; m++)
+        if (met[m]) SOW_TRY(look_up_matrix(out, cells, m, counted, column, err));
 done:
+    free(met);
     return st;
 }
 
@@ -184,7 +190,7 @@ static sow_status make_job(sums_job *job, sow_index n_tiles, sow_error *err)
     sow_status st = SOW_OK;
     const sow_i_sums *what = job->what;
     const sow_preparation *p = what->space;
-    SOW_TRY(sow_i_lookup_make(&job->lookup, what->cells, p ? p->counted : what->counted, p ? p->column : NULL, err));
+    SOW_TRY(sow_i_lookup_make(&job->lookup, what->cells, what->cell, what->n, p ? p->counted : what->counted, p ? p->column : NULL, err));
     for (sow_index k = 0; k < SLOTS && k < n_tiles; k++) {
         if (job->kind == SOW_I_SUM_CELLS) SOW_NEW(job->slot[k].present, job->n_columns);
         else SOW_NEW(job->slot[k].sum, 2 * job->n_columns);

@@ -249,8 +249,13 @@ static sow_status make_and_mean(sow_error *err)
 {
     sow_preparation p;
     double mean[D], variance[D];
+    static float row[D], value[D];
+    int64_t start[2];
+    int32_t column[D];
     sow_status st = sow_preparation_make(&p, &faulty.cells, faulty.p.genes, NULL, 1e4, 1, err);
     if (st == SOW_OK) st = sow_prepared_mean(mean, variance, &p, &faulty.cells, faulty.all, N, NULL, err);
+    if (st == SOW_OK) st = sow_prepared_rows(row, &p, &faulty.cells, faulty.all, 1, NULL, err);
+    if (st == SOW_OK) st = sow_prepared_values(start, column, value, &p, &faulty.cells, faulty.all, 1, NULL, err);
     sow_preparation_clear(&p);
     return st;
 }
