@@ -150,7 +150,7 @@ static sow_status check_kind(const sow_inspection *in, const sow_config_guess *g
     for (int i = 0; i < args->n_sets; i++)
         if (strncmp(args->sets[i], "data.sources[0].values=", 23) == 0) return SOW_OK;
     if (!g->values)
-        return SOW_ERROR(err, SOW_E_DATA, "%s: it cannot be told whether its values are counts or log1p: say --set data.sources[0].values=counts (or log1p)",
+        return SOW_ERROR(err, SOW_E_DATA, "%s: it cannot be told whether its values are counts or log1p: say --set data.sources[0].values=counts (or log1p); sower inspect shows the file",
                          in->path);
     return SOW_OK;
 }
