@@ -337,7 +337,8 @@ static sow_status read_chunk(const sow_i_disk_read *r, sow_index down, sow_index
     sow_index width = left + d->chunk_width < d->width ? d->chunk_width : d->width - left;
     int whole_rows = width == d->width && width == d->chunk_width; /* then the rows of a chunk are one run */
     sow_index runs = whole_rows ? 1 : to - from, length = whole_rows ? (to - from) * width : width;
-    int direct = d->n_filters == 0 && c->size == d->chunk_bytes;
+    int direct = d->n_filters == 0;
+    if (direct && c->size != 0 && c->size != d->chunk_bytes) SOW_TRY(damaged(d, "a chunk has the wrong size", err));
     if (c->size != 0 && !direct) {
         slot = slot_take(&d->file->slots);
         SOW_TRY(decode(&plain, d, slot, c, err));

@@ -297,7 +297,7 @@ static inline void refuse_file(const char *path, const char *message)
 
 static inline void write_packed(const char *path, const char *text, int packed)
 {
-    char name[400];
+    char name[512];
     snprintf(name, sizeof name, "%s%s", path, packed ? ".gz" : "");
     gzFile f = gzopen(name, packed ? "wb" : "wbT");
     cr_assert(f && (size_t)gzwrite(f, text, (unsigned)strlen(text)) == strlen(text));

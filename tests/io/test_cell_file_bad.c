@@ -386,6 +386,24 @@ Test(cell_file_bad, says_which_dataset_has_a_damaged_chunk)
     free(a.x);
 }
 
+/* The B-tree says how large a chunk is; without filters there is only one right answer. */
+Test(cell_file_bad, says_which_dataset_has_a_chunk_of_the_wrong_size)
+{
+    static unsigned char bytes[1 << 16];
+    matrix a = matrix_random(60, 50, 0.5);
+    const char *path = write_cells("a.h5ad", &a, &(how){.format = "dense", .chunk = {20, 50}});
+    FILE *f = fopen(path, "r+b");
+    size_t n = fread(bytes, 1, sizeof bytes, f), at = 0;
+    while (at + 32 < n && (memcmp(bytes + at, "TREE", 4) != 0 || bytes[at + 4] != 1)) at++;
+    cr_assert_lt(at + 32, n);
+    cr_assert(bytes[at + 24] == 0xa0 && bytes[at + 25] == 0x0f, "20 x 50 x 4 bytes");
+    fseek(f, (long)at + 24, SEEK_SET);
+    fputc(0x9c, f);
+    fclose(f);
+    refuse_file(path, "/X: damaged, a chunk has the wrong size; copy the file again");
+    free(a.x);
+}
+
 static const char *cut_to;
 
 /* A file that is cut may be refused or, where only unused room at its end is missing, be read; nothing else may happen. */
