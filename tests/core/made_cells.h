@@ -60,13 +60,13 @@ static inline sow_cell_matrix made_matrix(const float *dense, sow_index n, sow_i
 static inline sow_cells made_cells(const float *dense, sow_index n, sow_index d)
 {
     sow_cells c = {.n_matrices = 1, .n = n};
-    const size_t rows = (size_t)(n > 0 ? n : 1);
+    const size_t rows = (size_t)(n > 0 ? n : 1), columns = (size_t)(d > 0 ? d : 1);
     c.matrix = calloc(1, sizeof *c.matrix);
     c.matrix[0] = made_matrix(dense, n, d, "g");
     c.is_log = calloc(1, 1);
     c.genes = made_names("g", d);
     c.gene_of = calloc(1, sizeof *c.gene_of);
-    c.gene_of[0] = calloc((size_t)d, sizeof **c.gene_of);
+    c.gene_of[0] = calloc(columns, sizeof **c.gene_of);
     for (sow_index g = 0; g < d; g++) c.gene_of[0][g] = (int32_t)g;
     c.in_matrix = calloc(rows, sizeof *c.in_matrix);
     c.row = calloc(rows, sizeof *c.row);
