@@ -42,11 +42,15 @@ const char *fuzz_folder(void)
 
 const char *fuzz_path(const char *name)
 {
-    static char path[8][512];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", fuzz_folder(), name);
-    return path[turn];
+    enum { MOST = 16 };
+    static char path[MOST][512], *named[MOST];
+    int i = 0;
+    while (i < MOST && named[i] && strcmp(named[i], name) != 0) i++;
+    fuzz_must(i < MOST, "room for another name");
+    if (named[i]) return path[i];
+    snprintf(path[i], sizeof path[i], "%s/%s", fuzz_folder(), name);
+    named[i] = path[i] + strlen(fuzz_folder()) + 1;
+    return path[i];
 }
 
 const char *fuzz_file(const char *name, const void *bytes, size_t n)

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /** This process's own folder, in memory where there is /dev/shm; removed at exit. */
 const char *fuzz_folder(void);
-/** Path of a file of that name in the folder; a few at a time (static storage, used in turn). */
+/** Path of a file of that name in the folder; static storage, one a name, a dozen names at most. */
 const char *fuzz_path(const char *name);
 /** Write the file whole. */
 const char *fuzz_file(const char *name, const void *bytes, size_t n);
