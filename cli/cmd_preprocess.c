@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/preprocess.h"
 #include "core/memory.h"
+#include "io/cell_file.h"
 #include "io/file.h"
 
 /* ---- settings: the source as keys of a campaign, so that --set, its checks and its messages are the campaign's ---- */
@@ -251,6 +252,25 @@ done:
     return st;
 }
 
+/* A file that is read once needs no cache, when it is small enough to be held: 8 bytes a value. */
+enum { HELD_BYTES = 320 << 20 };
+
+static sow_status choose_cache(const char **out, const cli_args *args, const sow_source *source, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_cell_file *file = NULL;
+    const sow_cell_file_options options = {.path = source->file, .layer = source->layer, .gene_column = source->gene_column,
+                                           .counts = source->values == SOW_VALUES_COUNTS, .memory = args->memory};
+    const sow_index most = args->memory ? args->memory : HELD_BYTES;
+    *out = cli_cache_folder(args);
+    if (*out) return SOW_OK;
+    SOW_TRY(sow_cell_file_open(&file, &options, env, err));
+    if (sow_cell_file_n_values(file) > most / 8) *out = "sower-cache";
+done:
+    sow_cell_file_close(file);
+    return st;
+}
+
 static sow_status read_prepare_write(const cli_args *args, const sow_config *config, const char *out, int labelled, int *code, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -258,8 +278,9 @@ static sow_status read_prepare_write(const cli_args *args, const sow_config *con
     sow_dropped dropped = {0};
     sow_filtered filtered = {0};
     sow_preparation p = {0};
-    const char *cache = cli_cache_folder(args);
-    SOW_TRY(cli_cells_read(&cells, &dropped, config, labelled, cache ? cache : "sower-cache", args->memory, env, err));
+    const char *cache = NULL;
+    SOW_TRY(choose_cache(&cache, args, &config->sources[0], env, err));
+    SOW_TRY(cli_cells_read(&cells, &dropped, config, labelled, cache, args->memory, env, err));
     SOW_TRY(prepare(&cells, &p, &filtered, &config->features, env, err));
     SOW_TRY(cli_cells_write(out, &cells, &p, &config->sources[0], env, err));
     const outcome o = {args->positional[0], out, config, &cells, &p, &dropped, &filtered};

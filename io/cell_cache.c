@@ -185,6 +185,7 @@ sow_status sow_cell_matrix_open(sow_cell_matrix *out, char digest[65], const sow
     int whole = 0;
     memset(out, 0, sizeof *out);
     if (digest) digest[0] = '\0';
+    if (!folder) return sow_i_cell_matrix_load(out, options, env, err);
     SOW_TRY(say_cache(sow_make_directories(folder, err), err));
     SOW_TRY(start_naming(&n, err));
     while (!whole) {

@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/** The matrix of a file, from its cache or, when there is none, through it. `folder` is created when absent. `digest` (65 bytes, may be NULL) receives the SHA-256 of
+/** The matrix of a file, from its cache or, when there is none, through it. `folder` is created when absent; NULL = no cache: the matrix is read
+ *  into memory (8 bytes a value) and `digest` stays "". `digest` (65 bytes, may be NULL) receives the SHA-256 of
  *  the source (of an MTX folder that of the names and digests of its .mtx and .tsv files); it is remembered in `folder` and trusted as long as size, times, device and
  *  inode stay. Any number of processes may do this at once. Peak anonymous memory: options->memory plus names; the matrix itself is page cache. A cache that is torn or
  *  altered is said (SOW_LOG_WARN) and made again; what killed processes left is removed when one is made. Caller clears `out` (sow_cell_matrix_clear).

@@ -37,6 +37,11 @@ uint64_t sow_i_cache_sum_header(const sow_i_cache_header *h);
 SOW_MUST_CHECK sow_status sow_i_cache_map(sow_cell_matrix *out, int *whole, const char **why, int fd, int check, const char *path, const char *key,
                                           const sow_env *env, sow_error *err);
 
+/* ---- cell_memory.c ---- */
+
+/** The matrix read into memory of its own: 8 bytes a value. */
+SOW_MUST_CHECK sow_status sow_i_cell_matrix_load(sow_cell_matrix *out, const sow_cell_file_options *options, const sow_env *env, sow_error *err);
+
 /* ---- cell_cache_write.c ---- */
 
 /** A new file beside `path` that nobody else writes to and that no sweep takes while it is open: rename it or unlink it. Caller closes *fd, frees *name. */

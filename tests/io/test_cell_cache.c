@@ -122,6 +122,32 @@ Test(cell_cache, keeps_the_matrix_and_opens_it_again_without_the_source_being_st
     cr_assert_str_eq(log_text, "");
 }
 
+Test(cell_cache, without_a_folder_is_memory)
+{
+    sow_cell_matrix m;
+    char digest[65] = "x";
+    const sow_cell_file_options o = {.path = make_source(), .counts = 1, .memory = 1 << 20};
+    sow_env two = two_threads();
+    for (int k = 0; k < 2; k++) {
+        cr_assert_eq(sow_cell_matrix_open(&m, digest, &o, NULL, k ? &two : NULL, &err), SOW_OK, "%s", err.message);
+        check_matrix(&m);
+        cr_assert_str_eq(digest, "");
+        sow_cell_matrix_clear(&m);
+    }
+    for (int n = 0; n < 400; n++) { /* a failure at every allocation */
+        sow_memory_fail_after(n);
+        sow_status st = sow_cell_matrix_open(&m, NULL, &o, NULL, NULL, &err);
+        sow_memory_fail_after(-1);
+        if (st == SOW_OK) {
+            check_matrix(&m);
+            sow_cell_matrix_clear(&m);
+            break;
+        }
+        cr_assert_eq(st, SOW_E_NOMEM);
+    }
+    sow_threads_destroy(two.threads);
+}
+
 Test(cell_cache, has_the_same_bytes_for_one_and_two_threads)
 {
     sow_env env = two_threads();
