@@ -17,7 +17,7 @@ typedef struct {
     const char *file; /* path as to be opened (already resolved against the YAML's folder) */
     sow_source_role role;
     const char *context;        /* a fixed name ... */
-    const char *context_column; /* ... or a column */
+    const char *context_column; /* ... or a column; with both, the name serves where the file lacks the column */
     const char *perturbation_column, *separator, *control, *dose_column;
     const char *replicate_column; /* reported, rows are replicates anyway */
     const char *cells_column;     /* number of cells behind a row */

@@ -32,7 +32,9 @@ static sow_status find_columns(sow_i_loaded *s, const sow_readout_spec *readout,
     const sow_i_frame *f = &s->frame;
     s->perturbation = f->h5ad ? SOW_I_INDEX : 0;
     if (spec->perturbation_column) SOW_TRY(sow_i_frame_column(&s->perturbation, f, spec->perturbation_column, "perturbation", err));
-    SOW_TRY(optional_column(&s->context, f, spec->context_column, "context", err));
+    s->context = -1;
+    if (!spec->context || !spec->context_column || sow_i_frame_find(f, spec->context_column) != -1)
+        SOW_TRY(optional_column(&s->context, f, spec->context_column, "context", err));
     SOW_TRY(optional_column(&s->dose, f, spec->dose_column, "dose", err));
     s->cells = s->variance = s->hit = s->or_hit = s->readout = -1;
     s->hit_is_above = readout->hit_is_above;

@@ -20,13 +20,18 @@ static sow_status list_recorded(sow_campaign *c, sow_error *err)
     if (st != SOW_OK) goto done;
     events = sow_store_events(past ? past : c->store, &n);
     SOW_NEW(c->cells->recorded, n);
+    SOW_NEW(c->cells->said, n);
     for (sow_index i = 0; i < n; i++) {
         if (strcmp(events[i].kind, "measured") != 0) continue;
         json_t *payload = json_loads(events[i].payload, 0, NULL);
         const char *file = json_string_value(json_object_get(payload, "cells_file"));
-        if (file) c->cells->recorded[c->cells->n_recorded++] = sow_path_join(c->dir, file);
-        json_decref(payload);
-        if (file && !c->cells->recorded[c->cells->n_recorded - 1]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        if (!file) {
+            json_decref(payload);
+            continue;
+        }
+        c->cells->said[c->cells->n_recorded] = payload;
+        c->cells->recorded[c->cells->n_recorded] = sow_path_join(c->dir, file);
+        if (!c->cells->recorded[c->cells->n_recorded++]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     }
 done:
     sow_store_abandon(past);
@@ -45,9 +50,7 @@ sow_status sow_i_recorded_source(sow_source *out, sow_campaign *c, const char *f
     sow_status st = SOW_OK;
     *out = *target_source(c->config);
     if (!out->context && out->context_column && out->n_keep_contexts == 1) {
-        out->context = out->keep_contexts[0];
-        out->context_column = NULL;
-        out->n_keep_contexts = 0;
+        out->context = out->keep_contexts[0]; /* a file of this context alone need not have the column */
     } else if (!out->context && !out->context_column) { /* as the list of candidates is named */
         const char *slash = strrchr(out->file, '/'), *base = slash ? slash + 1 : out->file;
         if (!c->cells->own_context) c->cells->own_context = sow_strndup(base, strcspn(base, "."));
@@ -99,15 +102,80 @@ done:
     return st;
 }
 
-/* After the filters a row is a group with cells left, or a name of the lab's list. Values come when the space is frozen. */
+/* ---- filters ---- */
+
+/* Marks the recorded cells (from `first` on) that an event says count; the table is as it was read. */
+static sow_status mark_said(unsigned char *counts, sow_index first, const sow_campaign *c, const json_t *lists, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *at = NULL, n = 0;
+    if (!lists) return SOW_OK;
+    SOW_TRY(sow_i_cells_positions(&at, &n, c, lists, err));
+    for (sow_index i = 0; i < n; i++)
+        if (at[i] >= first) counts[at[i] - first] = 1;
+done:
+    free(at);
+    return st;
+}
+
+static sow_status mark_recorded(unsigned char *counts, sow_index first, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    for (sow_index k = 0; k < c->cells->n_recorded; k++) {
+        const json_t *results = json_object_get(c->cells->said[k], "results");
+        SOW_TRY(mark_said(counts, first, c, json_object_get(c->cells->said[k], "controls"), err));
+        for (size_t i = 0; i < json_array_size(results); i++)
+            SOW_TRY(mark_said(counts, first, c, json_object_get(json_array_get(results, i), "handed_out"), err));
+    }
+done:
+    return st;
+}
+
+static void move_cell(sow_cells *t, sow_index to, sow_index from)
+{
+    t->in_matrix[to] = t->in_matrix[from];
+    t->row[to] = t->row[from];
+    t->perturbation[to] = t->perturbation[from];
+    t->context[to] = t->context[from];
+    t->batch[to] = t->batch[from];
+    t->guide[to] = t->guide[from];
+    t->replicate[to] = t->replicate[from];
+}
+
+/* The filters were put to a recorded file by itself, and its event says which cells count. To ask again of all together would let what other files
+ * hold take away cells that were measured. */
+static sow_status filter_cells(sow_campaign *c, sow_filtered *filtered, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_cells *t = &c->cells->table;
+    const sow_index all = t->n, own = t->n_matrices - c->cells->n_recorded, perturbations = t->n_perturbations, contexts = t->n_contexts;
+    sow_index first = all;
+    unsigned char *counts = NULL;
+    while (first > 0 && t->in_matrix[first - 1] >= own)
+        first--;
+    SOW_NEW(counts, all - first);
+    SOW_TRY(mark_recorded(counts, first, c, err));
+    t->n = first;
+    if (first < all) SOW_TRY(sow_cells_index(t, perturbations, contexts, err));
+    SOW_TRY(sow_cells_filter(t, filtered, c->cells->too_few, &c->config->features, c->screen->perturbations, c->screen->contexts, env, err));
+    for (sow_index i = first; i < all; i++)
+        if (counts[i - first]) move_cell(t, t->n++, i);
+    if (first < all) SOW_TRY(sow_cells_index(t, perturbations, contexts, err));
+done:
+    free(counts);
+    return st;
+}
+
+/* After the filters a row is a group with cells left, or a name of the lab's list, whatever came of it. Values come when the space is frozen. */
 static sow_status refresh_rows(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_screen *s = c->screen;
     sow_index kept = 0;
+    int lab = strcmp(c->config->oracle.kind, "lab") == 0;
     for (sow_index r = 0; r < s->n_rows; r++) {
         sow_index count = sow_cells_of(NULL, &c->cells->table, s->perturbation[r], s->context[r]);
-        int only_name = isnan(s->cells[r]) && count == 0;
+        int listed = isnan(s->cells[r]) || (lab && s->context_role[s->context[r]] == SOW_ROLE_TARGET), only_name = listed && count == 0;
         if (count == 0 && !only_name) continue;
         s->perturbation[kept] = s->perturbation[r];
         s->context[kept] = s->context[r];
@@ -141,7 +209,7 @@ sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_NEW(c->cells->digest, n);
     SOW_TRY(sow_cells_read(&c->cells->table, &c->screen, c->cells->digest, &c->dropped, sources, n, c->cache, env ? env->memory : 0, env, err));
     SOW_NEW(c->cells->too_few, sow_names_count(c->screen->contexts) * sow_screen_n_perturbations(c->screen));
-    SOW_TRY(sow_cells_filter(&c->cells->table, &filtered, c->cells->too_few, &c->config->features, c->screen->perturbations, c->screen->contexts, env, err));
+    SOW_TRY(filter_cells(c, &filtered, env, err));
     SOW_TRY(note_filtered(c, &filtered, err));
     SOW_TRY(refresh_rows(c, err));
 done:
@@ -156,7 +224,10 @@ void sow_i_cells_clear(sow_campaign *c)
     if (!x) return;
     for (sow_index i = 0; x->recorded && i < x->n_recorded; i++)
         free(x->recorded[i]);
+    for (sow_index i = 0; x->said && i < x->n_recorded; i++)
+        json_decref(x->said[i]);
     free(x->recorded);
+    free(x->said);
     free(x->own_context);
     free(x->digest);
     free(x->too_few);

@@ -31,6 +31,7 @@ struct sow_i_cells {
     sow_index n_recorded;
     char *own_context;     /* name of the target context when the campaign names none */
     char **recorded;       /* files of the campaign's own folder, in the order of their events */
+    json_t **said;         /* [n_recorded] payloads of those events: which cells count */
 };
 
 /* cells.c */

@@ -1,0 +1,98 @@
+/* What a lab records of cells: what was said to count stays so when later files are read with it, and what fell short can be planned again. */
+#include "planner/cells_internal.h"
+
+#include "cells_fixture.h"
+
+TestSuite(cells_lab, .init = scratch_create, .fini = scratch_remove);
+
+static sow_error err;
+
+/* A campaign at the bench with a list of candidates and a reference; round 0 is planned. `features` stands in braces in the file. */
+static sow_campaign *at_the_bench(sow_config **config, const char *features, const cell_recipe *reference)
+{
+    char list[400] = "gene,line\n", wanted[120];
+    for (int i = 0; i < C_PERTURBATIONS; i++)
+        sprintf(list + strlen(list), "P%02d,here\n", i);
+    scratch_write("list.csv", list);
+    snprintf(wanted, sizeof wanted, "features: {%s}", features);
+    char *listed = replaced(cells_yaml, "file: cells.h5ad", "file: list.csv");
+    char *asked = replaced(listed, "oracle: {kind: replay, held_out: {count: 4}}", "oracle: {kind: lab}");
+    char *filtered = replaced(asked, "features: {min_cells_per_perturbation: 4}", wanted);
+    write_cells("cells.h5ad", reference);
+    *config = read_config(filtered);
+    sow_campaign *c = open_campaign(*config, SOW_CAMPAIGN_WRITE, "lab");
+    MUST(sow_campaign_plan(c, NULL, &err));
+    free(listed);
+    free(asked);
+    free(filtered);
+    return c;
+}
+
+static sow_index cells_of(const sow_campaign *c, const char *name)
+{
+    sow_index q = sow_names_find(c->screen->perturbations, name), n = 0;
+    cr_assert(q >= 0);
+    for (sow_index k = 0; k < c->item[q].n_draws; k++)
+        n += c->item[q].draw[k].n;
+    return n;
+}
+
+Test(cells_lab, count_the_genes_of_their_own_file_whatever_others_lack)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    reference.drop_gene = 20; /* of 24; what all share is one fewer, and cells of just 21 genes are then of 20 */
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4, min_genes_per_cell: 21", &reference);
+    write_cells("bench.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    sow_index before = cells_of(c, "P04"), controls = c->round[0].n_control;
+    cr_expect(before > 4);
+    close_campaign(c);
+    c = open_campaign(config, SOW_CAMPAIGN_WRITE, "lab");
+    cr_expect_eq(cells_of(c, "P04"), before);
+    cr_expect_eq(c->round[0].n_control, controls);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
+
+Test(cells_lab, too_few_of_a_perturbation_leave_it_in_the_pool)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    reference.first = 3; /* the reference does not know P02 */
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 20", &reference);
+    sow_index pool = c->pool_size;
+    write_cells("bench.h5ad", &bench); /* 18 cells of P02 */
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    sow_index q = sow_names_find(c->screen->perturbations, "P02");
+    cr_expect_eq(c->item[q].status, SOW_LOST);
+    cr_expect_eq(cells_of(c, "P02"), 0);
+    cr_expect_eq(c->pool_size, pool);
+    cr_expect(c->in_pool[q], "%s", c->why_not[q]);
+    cr_expect_eq(sow_cells_of(NULL, &c->cells->table, q, c->target), 0);
+    bench = (cell_recipe){.seed = 9, .contexts = 1, .first = 2, .last = 4, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    MUST(sow_campaign_plan(c, NULL, &err));
+    write_cells("again.h5ad", &bench); /* 18 more: by itself too few again */
+    MUST(sow_campaign_record(c, scratch_path("again.h5ad"), 0, &summary, NULL, &err));
+    cr_expect_eq(cells_of(c, "P02"), 0);
+    cr_expect_eq(sow_cells_of(NULL, &c->cells->table, q, c->target), 0);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
+
+/* The bench's file may hold other lines too: they are not the target. */
+Test(cells_lab, of_another_context_are_not_taken_for_the_target)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 2, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4", &reference);
+    write_cells("bench.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    cr_expect_eq(cells_of(c, "P04"), 32);
+    cr_expect_eq(c->round[0].n_control, 40);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
