@@ -234,7 +234,8 @@ void sow_i_cells_clear(sow_campaign *c)
     if (x->frozen) sow_preparation_clear(&x->space);
     json_decref(x->frozen_event);
     sow_i_held_cells_destroy(x->held);
-    sow_i_control_means_clear(&x->control_means);
+    for (int k = 0; k < SOW_I_CONTROL_LISTS; k++)
+        sow_i_control_means_clear(&x->control_means[k]);
     sow_cells_clear(&x->table);
     free(x);
     c->cells = NULL;

@@ -9,6 +9,8 @@
 #include "io/cell_source.h"
 #include "planner/campaign_internal.h"
 
+enum { SOW_I_CONTROL_LISTS = 2 };
+
 /** Means of one list of controls, kept from call to call. */
 typedef struct {
     sow_index n, *control; /* the list */
@@ -27,7 +29,8 @@ struct sow_i_cells {
     int frozen;
     sow_preparation space; /* when frozen */
     json_t *frozen_event;  /* its payload; owned */
-    sow_i_control_means control_means; /* of the last list asked for */
+    sow_i_control_means control_means[SOW_I_CONTROL_LISTS]; /* of the last lists asked for */
+    int oldest_means;                                       /* the one that gives way */
     sow_index n_recorded;
     char *own_context;     /* name of the target context when the campaign names none */
     char **recorded;       /* files of the campaign's own folder, in the order of their events */

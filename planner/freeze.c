@@ -143,16 +143,13 @@ done:
     return st;
 }
 
-/* What the finished screen says of every group, against all controls of its context. */
-static sow_status fill_screen(sow_campaign *c, sow_error *err)
+static sow_status fill_context(sow_campaign *c, sow_index context, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_screen *s = c->screen;
-    free(s->values);
-    s->values = NULL;
-    SOW_NEW(s->values, s->n_rows * c->d);
     for (sow_index r = 0; r < s->n_rows; r++) {
         const sow_index *cell, *control;
+        if (s->context[r] != context) continue;
         sow_index n = sow_cells_of(&cell, &c->cells->table, s->perturbation[r], s->context[r]);
         sow_index m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, s->context[r]);
         if (n > 0 && m > 0) SOW_TRY(sow_i_response(&s->values[r * c->d], c, cell, n, control, m, err));
@@ -160,6 +157,20 @@ static sow_status fill_screen(sow_campaign *c, sow_error *err)
             for (sow_index j = 0; j < c->d; j++)
                 s->values[r * c->d + j] = NAN;
     }
+done:
+    return st;
+}
+
+/* What the finished screen says of every group, against all controls of its context: context by context, so that the means of controls are taken once. */
+static sow_status fill_screen(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_screen *s = c->screen;
+    free(s->values);
+    s->values = NULL;
+    SOW_NEW(s->values, s->n_rows * c->d);
+    for (sow_index k = 0; k < sow_names_count(s->contexts); k++)
+        SOW_TRY(fill_context(c, k, err));
 done:
     return st;
 }

@@ -34,13 +34,20 @@ void sow_i_control_means_clear(sow_i_control_means *m)
     *m = (sow_i_control_means){0};
 }
 
-/* Mean of the controls of each batch, and (last) of all: many perturbations ask for the same controls one after another, so the last answer is kept. */
-static sow_status control_means(const sow_campaign *c, const sow_index *control, sow_index n, sow_error *err)
+/* Mean of the controls of each batch, and (last) of all: many perturbations ask for the same controls one after another, or for two halves of them in
+ * turn, so the last answers are kept. *out is valid until the list asked for after the next. */
+static sow_status control_means(const sow_i_control_means **out, const sow_campaign *c, const sow_index *control, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_control_means *m = &c->cells->control_means;
+    sow_i_cells *x = c->cells;
     sow_index batches = n_batches(c), *here = NULL;
-    if (is_known(m, control, n)) return SOW_OK;
+    for (int k = 0; k < SOW_I_CONTROL_LISTS; k++) {
+        *out = &x->control_means[k];
+        if (is_known(*out, control, n)) return SOW_OK;
+    }
+    sow_i_control_means *m = &x->control_means[x->oldest_means];
+    x->oldest_means = (x->oldest_means + 1) % SOW_I_CONTROL_LISTS;
+    *out = m;
     sow_i_control_means_clear(m);
     SOW_NEW(here, n);
     SOW_NEW(m->control, n);
@@ -59,11 +66,10 @@ done:
     return st;
 }
 
-/* Adds n * (mean of the cells - mean of the controls of `batch`) to sum [d]; a [d] is room to work. */
-static sow_status add_difference(double *sum, double *a, const sow_campaign *c, const sow_index *cell, sow_index n, sow_index batch, sow_error *err)
+/* Adds n * (mean of the cells - mean b [d] of controls) to sum [d]; a [d] is room to work. */
+static sow_status add_difference(double *sum, double *a, const double *b, const sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const double *b = &c->cells->control_means.mean[batch * c->d];
     SOW_TRY(sow_prepared_mean(a, NULL, &c->cells->space, &c->cells->table, cell, n, c->env, err));
     for (sow_index j = 0; j < c->d; j++)
         sum[j] += (double)n * (a[j] - b[j]);
@@ -76,19 +82,20 @@ sow_status sow_i_response(double *out, const sow_campaign *c, const sow_index *c
 {
     sow_status st = SOW_OK;
     sow_index *here = NULL, counted = 0, batches = n_batches(c);
+    const sow_i_control_means *m = NULL;
     double *a = NULL;
     SOW_NEW(here, n);
     SOW_NEW(a, c->d);
     memset(out, 0, (size_t)c->d * sizeof *out);
-    SOW_TRY(control_means(c, control, n_control, err));
+    SOW_TRY(control_means(&m, c, control, n_control, err));
     for (sow_index k = 0; k < batches; k++) {
         sow_index x = of_batch(here, &c->cells->table, cell, n, (int32_t)k);
-        if (x == 0 || c->cells->control_means.count[k] == 0) continue;
-        SOW_TRY(add_difference(out, a, c, here, x, k, err));
+        if (x == 0 || m->count[k] == 0) continue;
+        SOW_TRY(add_difference(out, a, &m->mean[k * c->d], c, here, x, err));
         counted += x;
     }
     if (counted == 0) {
-        SOW_TRY(add_difference(out, a, c, cell, n, batches, err));
+        SOW_TRY(add_difference(out, a, &m->mean[batches * c->d], c, cell, n, err));
         counted = n;
     }
     for (sow_index j = 0; j < c->d; j++)

@@ -9,7 +9,10 @@
 #include "models/evaluate.h"
 #include "planner/cells_internal.h"
 
-enum { FEWEST_SHARED = 4 }; /* shared perturbations below which nothing is concluded */
+enum {
+    FEWEST_SHARED = 4,   /* shared perturbations below which nothing is concluded */
+    MOST_PAIRS = 1 << 16 /* of different perturbations that are compared: more do not change their mean */
+};
 
 /* Response of a perturbation in a context as far as it is known, or NULL. */
 static const double *response_of(const sow_campaign *c, sow_index q, sow_index context)
@@ -50,29 +53,38 @@ typedef struct {
     double different; /* mean over pairs of different ones; NaN for fewer than 2 */
 } pair_stats;
 
+static sow_index list_shared(sow_index *shared, const sow_campaign *c, sow_index a, sow_index b)
+{
+    sow_index n = 0;
+    for (sow_index q = 0; q < c->n; q++)
+        if (response_of(c, q, a) && response_of(c, q, b)) shared[n++] = q;
+    return n;
+}
+
+/* All pairs, or every so many where they are too many. */
 static sow_status compare_contexts(pair_stats *out, const sow_campaign *c, sow_index a, sow_index b, sow_error *err)
 {
     sow_status st = SOW_OK;
     double sum = 0, r = NAN;
-    sow_index count = 0;
+    sow_index count = 0, *shared = NULL;
     SOW_NEW(out->same, c->n);
-    for (sow_index p = 0; p < c->n; p++) {
-        const double *x = response_of(c, p, a);
-        if (!x || !response_of(c, p, b)) continue;
-        for (sow_index q = 0; q < c->n; q++) {
-            const double *y = response_of(c, q, b);
-            if (!y || !response_of(c, q, a)) continue;
-            SOW_TRY(correlate(&r, c, x, p, y, q, err));
+    SOW_NEW(shared, c->n);
+    sow_index n = list_shared(shared, c, a, b), stride = 1 + n * n / MOST_PAIRS;
+    for (sow_index i = 0; i < n; i++) {
+        const double *x = response_of(c, shared[i], a);
+        SOW_TRY(correlate(&r, c, x, shared[i], response_of(c, shared[i], b), shared[i], err));
+        if (isfinite(r)) out->same[out->n++] = r;
+        for (sow_index j = (stride - i % stride) % stride; j < n; j += stride) {
+            if (j == i) continue;
+            SOW_TRY(correlate(&r, c, x, shared[i], response_of(c, shared[j], b), shared[j], err));
             if (!isfinite(r)) continue;
-            if (p == q) out->same[out->n++] = r;
-            else {
-                sum += r;
-                count++;
-            }
+            sum += r;
+            count++;
         }
     }
     out->different = count ? sum / (double)count : (double)NAN;
 done:
+    free(shared);
     return st;
 }
 
