@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char in_work[1024]; /* the file opened last, while `depth` says that somebody reads */
 static volatile sig_atomic_t depth;
@@ -62,6 +63,21 @@ H5I_type_t sow_i_h5_kind(hid_t parent, const char *name)
 }
 
 /* ---- datasets ---- */
+
+/* How many bytes a dataset has is what the file says; one that was altered may say anything. */
+static int lies_in_file(hid_t dataset)
+{
+    void *descriptor = NULL;
+    struct stat info;
+    uint64_t stored = (uint64_t)H5Dget_storage_size(dataset);
+    haddr_t address = H5Dget_offset(dataset); /* of contiguous ones */
+    hid_t file = H5Iget_file_id(dataset);
+    int known = file >= 0 && H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0 && descriptor && fstat(*(const int *)descriptor, &info) == 0;
+    if (file >= 0) H5Fclose(file);
+    if (!known) return 1;
+    uint64_t size = (uint64_t)info.st_size;
+    return stored <= size && (address == HADDR_UNDEF || address <= size - stored);
+}
 
 /* deflate shrinks by at most 1032 : 1; a file that promises far more than its bytes can hold is damaged or made up, and is not given memory. */
 static int claim_is_honest(const sow_i_h5_dataset *d)
@@ -132,6 +148,8 @@ sow_status sow_i_h5_dataset_open(sow_i_h5_dataset *out, hid_t parent, const char
         d.dim[i] = (sow_index)dims[i];
         d.count *= d.dim[i];
     }
+    if (!lies_in_file(d.id))
+        SOW_FAIL(err, SOW_E_DATA, "%s: claims %lld values, more than the file can hold; the file is damaged", where, (long long)d.count);
     if (!claim_is_honest(&d))
         SOW_FAIL(err, SOW_E_DATA, "%s: claims %lld values but stores only %lld bytes; the file is damaged", where, (long long)d.count,
                  (long long)H5Dget_storage_size(d.id));
