@@ -196,6 +196,18 @@ done:
     return st;
 }
 
+/* The campaign's own copies are its data as much as the sources are. */
+static sow_status check_recorded(const sow_campaign *c, sow_error *err)
+{
+    for (sow_index k = 0; k < c->cells->n_recorded; k++) {
+        const char *then = json_string_value(json_object_get(c->cells->said[k], "file_sha256"));
+        if (then && strcmp(then, c->cells->digest[c->cells->n_sources + k]) != 0)
+            return SOW_ERROR(err, SOW_E_DATA, "%s: this is not what was recorded (its SHA-256 differs); put the file of the lab there again",
+                             c->cells->recorded[k]);
+    }
+    return SOW_OK;
+}
+
 sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -208,6 +220,7 @@ sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
     c->cells->n_sources = c->config->n_sources;
     SOW_NEW(c->cells->digest, n);
     SOW_TRY(sow_cells_read(&c->cells->table, &c->screen, c->cells->digest, &c->dropped, sources, n, c->cache, env ? env->memory : 0, env, err));
+    SOW_TRY(check_recorded(c, err));
     SOW_NEW(c->cells->too_few, sow_names_count(c->screen->contexts) * sow_screen_n_perturbations(c->screen));
     SOW_TRY(filter_cells(c, &filtered, env, err));
     SOW_TRY(note_filtered(c, &filtered, err));

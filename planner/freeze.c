@@ -131,13 +131,15 @@ done:
 
 /* ---- applying ---- */
 
-static sow_status names_of(sow_names **out, const json_t *list, sow_error *err)
+/* `among` NULL = all. */
+static sow_status names_of(sow_names **out, const json_t *list, const sow_names *among, sow_error *err)
 {
     sow_status st = SOW_OK;
     SOW_TRY(sow_names_create(out, err));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
-        SOW_TRY(sow_names_add(*out, name ? name : "", NULL, err));
+        if (!name || (among && sow_names_find(among, name) < 0)) continue;
+        SOW_TRY(sow_names_add(*out, name, NULL, err));
     }
 done:
     return st;
@@ -180,8 +182,8 @@ sow_status sow_i_apply_frozen(sow_campaign *c, const json_t *payload, sow_error 
     sow_status st = SOW_OK;
     sow_names *genes = NULL, *not_counted = NULL;
     const json_t *sum = json_object_get(payload, "target_sum");
-    SOW_TRY(names_of(&genes, json_object_get(payload, "genes"), err));
-    SOW_TRY(names_of(&not_counted, json_object_get(payload, "not_counted"), err));
+    SOW_TRY(names_of(&genes, json_object_get(payload, "genes"), NULL, err));
+    SOW_TRY(names_of(&not_counted, json_object_get(payload, "not_counted"), c->cells->table.genes, err)); /* files recorded later may lack some */
     SOW_TRY(sow_preparation_make(&c->cells->space, &c->cells->table, genes, not_counted, json_is_number(sum) ? json_number_value(sum) : (double)NAN,
                                  json_is_true(json_object_get(payload, "log1p")), err));
     c->cells->frozen = 1;

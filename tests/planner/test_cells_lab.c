@@ -96,3 +96,44 @@ Test(cells_lab, of_another_context_are_not_taken_for_the_target)
     close_campaign(c);
     sow_config_destroy(config);
 }
+
+Test(cells_lab, may_lack_a_gene_that_does_not_count)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4, min_cells_per_gene: 900", &reference); /* genes of the lowest rate fall short */
+    write_cells("bench.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    sow_index gene = sow_names_find(c->cells->table.genes, "g20");
+    cr_assert(gene >= 0 && !c->cells->space.counted[gene]);
+    MUST(sow_campaign_plan(c, NULL, &err));
+    bench.seed = 8;
+    bench.drop_gene = 20;
+    write_cells("narrow.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("narrow.h5ad"), 1, &summary, NULL, &err));
+    close_campaign(c);
+    c = open_campaign(config, SOW_CAMPAIGN_WRITE, "lab");
+    cr_expect(c->round[1].evaluated);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
+
+Test(cells_lab, that_were_changed_after_they_were_recorded_are_refused)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4", &reference);
+    write_cells("bench.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    char kept[400];
+    snprintf(kept, sizeof kept, "lab/%s", strstr(c->cells->recorded[0], "cells/"));
+    close_campaign(c);
+    bench.seed = 8;
+    write_cells(kept, &bench);
+    sow_campaign_options options = {.mode = SOW_CAMPAIGN_READ, .dir = scratch_path("lab")};
+    cr_expect_eq(sow_campaign_open(&c, config, &options, NULL, &err), SOW_E_DATA);
+    cr_expect(strstr(err.message, "this is not what was recorded") != NULL, "%s", err.message);
+    sow_config_destroy(config);
+}
