@@ -70,8 +70,10 @@ static sow_status cells_that_fit(sow_index *n, const sow_cell_file *f, const int
     sow_status st = SOW_OK;
     *n = 0;
     if (f->at == 0 && start[0] != 0) SOW_FAIL(err, SOW_E_DATA, "%s/indptr: begins with %lld, not 0; the file is damaged", f->where, (long long)start[0]);
-    for (sow_index i = 0; i < most && start[i + 1] - start[0] <= f->capacity; i++) {
-        if (start[i + 1] < start[i] || start[i + 1] > f->n_values)
+    for (sow_index i = 0; i < most; i++) {
+        int falls = start[i + 1] < start[i]; /* asked first: a difference of wild numbers may not be taken */
+        if (!falls && start[i + 1] - start[0] > f->capacity) break;
+        if (falls || start[i + 1] > f->n_values)
             SOW_FAIL(err, SOW_E_DATA, "%s/indptr: entry %lld is %lld after %lld of %lld values; the file is damaged", f->where, (long long)(f->at + i + 2),
                      (long long)start[i + 1], (long long)start[i], (long long)f->n_values);
         *n = i + 1;

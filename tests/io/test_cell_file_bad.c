@@ -166,6 +166,29 @@ Test(cell_file_bad, refuses_indices_of_columns_out_of_range_and_doubled)
     }
 }
 
+Test(cell_file_bad, refuses_a_start_that_no_difference_can_be_taken_of)
+{
+    enum { CELLS = 70000 }; /* more than a block takes, so that the bad start is not compared with 0 */
+    static double value[CELLS];
+    static int index[CELLS];
+    static long long start[CELLS + 1];
+    const char *path = scratch_path("a.h5ad");
+    for (int i = 0; i < CELLS; i++) {
+        value[i] = 1;
+        start[i + 1] = i + 1;
+    }
+    start[65537] = INT64_MIN;
+    hid_t f = create_h5ad(path, CELLS, 1), g = H5Gcreate2(f, "X", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    put_text_attribute(g, "encoding-type", "csr_matrix");
+    put_shape(g, "shape", CELLS, 1);
+    put_vector(g, "data", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, CELLS, value);
+    put_vector(g, "indices", H5T_STD_I64LE, H5T_NATIVE_INT, CELLS, index);
+    put_vector(g, "indptr", H5T_STD_I64LE, H5T_NATIVE_LLONG, CELLS + 1, start);
+    H5Gclose(g);
+    H5Fclose(f);
+    refuse_file(path, "/X/indptr: entry 65538 is -9223372036854775808 after 65536 of 70000 values");
+}
+
 Test(cell_file_bad, refuses_starts_that_fall_or_end_elsewhere)
 {
     parts p = good_parts();
