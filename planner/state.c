@@ -188,7 +188,8 @@ static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *ro
     sow_i_pick *pick = find_pick(r, q);
     sow_outcome outcome = (sow_outcome)json_integer_value(json_object_get(row, "outcome"));
     const char *note = json_string_value(json_object_get(row, "reason"));
-    if (pick) {
+    int had = pick && (pick->outcome == SOW_MEASURED || pick->outcome == SOW_PARTIAL);
+    if (pick && !(had && outcome == SOW_FAILED)) { /* what was measured stays so, whatever a later file lacks */
         pick->outcome = outcome;
         free(pick->note);
         pick->note = sow_strdup(note);

@@ -137,3 +137,25 @@ Test(cells_lab, that_were_changed_after_they_were_recorded_are_refused)
     cr_expect(strstr(err.message, "this is not what was recorded") != NULL, "%s", err.message);
     sow_config_destroy(config);
 }
+
+Test(cells_lab, that_were_measured_do_not_fail_by_a_later_file)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 0, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4", &reference);
+    sow_index q = c->round[0].pick[0].perturbation;
+    bench.first = atoi(sow_i_name(c, q) + 1); /* one of the four that are planned: the round goes on */
+    bench.last = bench.first + 1;
+    write_cells("bench.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 0, &summary, NULL, &err));
+    q = c->round[0].pick[0].perturbation;
+    sow_outcome outcome = c->round[0].pick[0].outcome;
+    cr_assert(outcome == SOW_MEASURED || outcome == SOW_PARTIAL);
+    /* as a file with too few of its cells is written down */
+    MUST(sow_i_commit(c, "measured", 0, json_pack("{s:s,s:[{s:s,s:i}]}", "source", "record", "results", "perturbation", sow_i_name(c, q), "outcome", (int)SOW_FAILED), &err));
+    cr_expect_eq(c->round[0].pick[0].outcome, outcome);
+    cr_expect(c->item[q].values && c->item[q].status != SOW_LOST);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
