@@ -413,6 +413,7 @@ Test(cell_source, refuses_columns_that_are_not_there)
     s.batch_column = "lanes";
     refuses(&s, 1, SOW_E_DATA, "no column 'lanes' (technical batch); did you mean 'lane'?", "a.h5ad", NULL);
     s = cells_of("a.h5ad");
+    s.context = NULL;
     s.context_column = "line";
     refuses(&s, 1, SOW_E_DATA, "no column 'line' (context)", "a.h5ad", NULL);
     s = cells_of("a.h5ad");
