@@ -176,6 +176,9 @@ static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int 
                          s->name, c->model_class->name);
     if ((s->needs & SOW_NEED_JOINT) && !(s->needs & SOW_NEED_MOMENTS) && (c->d != 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs joint draws: `model: {kind: gp}` and a scalar readout", path, key, s->name);
+    if (initial && c->cells && (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE)))
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs responses, and those of cells are known once round 0 is measured; use random, kmeans or core-set",
+                         path, key, s->name);
     if (initial && (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) &&
         !(has_reference(c) && (c->model_class->caps & SOW_CAP_CONTEXTS)))
         return SOW_ERROR(err, SOW_E_CONFIG,

@@ -294,6 +294,20 @@ Test(cells, of_too_few_are_not_in_the_pool_and_say_so)
     free(yaml);
 }
 
+Test(cells, are_not_predicted_before_the_first_were_measured)
+{
+    cell_recipe recipe = CELL_RECIPE;
+    char *yaml = replaced(cells_yaml, "strategy: random", "strategy: max-variance");
+    sow_config *config = config_of(yaml, &recipe);
+    sow_campaign *c = NULL;
+    sow_campaign_options options = {.mode = SOW_CAMPAIGN_CHECK};
+    cr_expect_eq(sow_campaign_open(&c, config, &options, NULL, &err), SOW_E_CONFIG);
+    cr_expect(strstr(err.message, "rounds.initial.strategy 'max-variance' needs responses, and those of cells are known once round 0 is measured") != NULL, "%s",
+              err.message);
+    sow_config_destroy(config);
+    free(yaml);
+}
+
 /* ---- a lab ---- */
 
 static sow_campaign *at_the_bench(sow_config **config)
