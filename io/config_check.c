@@ -139,6 +139,11 @@ static void check_cells(sow_i_reader *r, sow_config *c, const sow_i_node *root)
         if (c->sources[i].perturbation_column && !c->sources[i].control)
             sow_i_problem_at_path(r, root, at, "single cells are compared with controls: %s.control names their label", at);
     }
+    for (sow_index i = 0; i < c->n_sources; i++)
+        if (c->features.n_highly_variable > 0 && c->features.flavour == SOW_HVG_SEURAT_V3 && c->sources[i].values == SOW_VALUES_LOG1P) {
+            sow_i_problem_at_path(r, root, "features.flavour", "highly variable genes of flavour seurat_v3 need counts, and data.sources[%lld] has values: log1p; use flavour seurat", (long long)i);
+            break;
+        }
     if (c->features.max_cells_per_perturbation && same(c->oracle.kind, "lab"))
         sow_i_problem_at_path(r, root, "features.max_cells_per_perturbation", "what a lab has measured is not thinned; remove features.max_cells_per_perturbation");
     if (c->readout.column) sow_i_problem_at_path(r, root, "readout.column", "the readout cells is the whole matrix; remove readout.column");

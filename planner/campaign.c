@@ -84,11 +84,34 @@ static char *setting_text(const json_t *value)
     return json_is_real(value) ? sow_format("%.10g", json_real_value(value)) : sow_i_json_text(value, 0);
 }
 
+/* Of `features`, what decides which cells there are. The rest is asked of the first cells, and may be put right as long as no space is fitted. */
+static const char *const cell_filters[] = {"min_genes_per_cell", "min_cells_per_perturbation", "max_cells_per_perturbation"};
+
+/* What `features` must still be: as the space was fitted with, if it is. New reference. */
+static json_t *features_then(const sow_campaign *c, const json_t *created, const json_t *now)
+{
+    sow_index n = 0;
+    const sow_event *events = sow_store_events(c->store, &n);
+    json_t *then = json_deep_copy(now);
+    for (size_t i = 0; i < sizeof cell_filters / sizeof *cell_filters && json_is_object(created) && json_is_object(then); i++)
+        json_object_set(then, cell_filters[i], json_object_get(created, cell_filters[i]));
+    for (sow_index i = 0; i < n; i++) {
+        if (strcmp(events[i].kind, "prepared") != 0) continue;
+        json_t *payload = json_loads(events[i].payload, 0, NULL), *fitted = json_object_get(payload, "features");
+        json_decref(then);
+        then = json_incref(fitted ? fitted : (json_t *)(uintptr_t)created);
+        json_decref(payload);
+    }
+    return then;
+}
+
 static sow_status check_same_settings(const sow_campaign *c, const json_t *created, const char *effective, sow_error *err)
 {
     sow_status st = SOW_OK;
     const char *text = json_string_value(json_object_get(created, "effective"));
     json_t *then = json_loads(text ? text : "{}", 0, NULL), *now = json_loads(effective, 0, NULL);
+    if (c->cells && json_is_object(json_object_get(then, "features")))
+        json_object_set_new(then, "features", features_then(c, json_object_get(then, "features"), json_object_get(now, "features")));
     for (size_t i = 0; i < sizeof fixed_parts / sizeof *fixed_parts && st == SOW_OK; i++) {
         difference d = {0};
         snprintf(d.key, sizeof d.key, "%s", fixed_parts[i]);

@@ -391,6 +391,14 @@ Test(config_problem, a_file_that_is_not_there_is_said_so)
     cr_assert(strstr(err.message, "a folder"), "%s", err.message);
 }
 
+Test(config_problem, standardised_variance_needs_counts)
+{
+    expect_words("sower: 1\nfeatures: {highly_variable: 9, flavour: seurat_v3}\n"
+                 "data: {sources: [{file: s.h5ad, context: K562, values: log1p, perturbation: {column: gene, control: nt}}]}\n"
+                 "readout: {kind: cells}\noracle: {kind: replay}\nrounds: {initial: {size: 5}, batches: [4]}\n",
+                 "c.yaml:2:41: highly variable genes of flavour seurat_v3 need counts, and data.sources[0] has values: log1p; use flavour seurat");
+}
+
 #define SOURCE "{file: s.csv, context: K562, perturbation: gene}"
 #define HEAD   "sower: 1\nrounds: {initial: {size: 5}, batches: [5]}\n"
 

@@ -159,3 +159,50 @@ Test(cells_lab, that_were_measured_do_not_fail_by_a_later_file)
     close_campaign(c);
     sow_config_destroy(config);
 }
+
+static sow_campaign *asked_again(sow_config **config, const char *features, sow_status *st)
+{
+    char wanted[120];
+    snprintf(wanted, sizeof wanted, "features: {%s}", features);
+    char *listed = replaced(cells_yaml, "file: cells.h5ad", "file: list.csv");
+    char *asked = replaced(listed, "oracle: {kind: replay, held_out: {count: 4}}", "oracle: {kind: lab}");
+    char *filtered = replaced(asked, "features: {min_cells_per_perturbation: 4}", wanted);
+    sow_campaign *c = NULL;
+    sow_campaign_options options = {.mode = SOW_CAMPAIGN_WRITE, .dir = scratch_path("lab")};
+    *config = read_config(filtered);
+    *st = sow_campaign_open(&c, *config, &options, NULL, &err);
+    free(listed);
+    free(asked);
+    free(filtered);
+    return c;
+}
+
+Test(cells_lab, let_features_that_no_space_can_be_fitted_with_be_put_right)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    sow_status st = SOW_OK;
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4, min_cells_per_gene: 5000", &reference);
+    write_cells("bench.h5ad", &bench);
+    cr_expect_eq(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err), SOW_E_DATA);
+    cr_expect(strstr(err.message, "lower features.min_cells_per_gene") != NULL, "%s", err.message);
+    sow_campaign_abandon(c);
+    sow_config_destroy(config);
+    c = asked_again(&config, "min_cells_per_perturbation: 5, min_cells_per_gene: 3", &st);
+    cr_expect_eq(st, SOW_E_CONFIG); /* cells that count are another matter */
+    sow_config_destroy(config);
+    c = asked_again(&config, "min_cells_per_perturbation: 4, min_cells_per_gene: 3", &st);
+    cr_assert_eq(st, SOW_OK, "%s", err.message);
+    cr_expect(c->cells->frozen && c->round[0].evaluated);
+    close_campaign(c);
+    sow_config_destroy(config);
+    c = asked_again(&config, "min_cells_per_perturbation: 4, min_cells_per_gene: 4", &st); /* now there is a space */
+    cr_expect_eq(st, SOW_E_CONFIG);
+    cr_expect(strstr(err.message, "'features.min_cells_per_gene' differs") != NULL, "%s", err.message);
+    sow_config_destroy(config);
+    c = asked_again(&config, "min_cells_per_perturbation: 4, min_cells_per_gene: 3", &st);
+    cr_assert_eq(st, SOW_OK, "%s", err.message);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
