@@ -171,6 +171,7 @@ static sow_status check_kept_contexts(const sow_i_loaded *s, sow_error *err)
     char *all = NULL;
     const sow_source *spec = s->spec;
     if (spec->n_keep_contexts == 0) return SOW_OK;
+    if (s->context == -1 && spec->context && spec->context_column) return SOW_OK; /* all of it is of the context named instead */
     if (s->context == -1) SOW_FAIL(err, SOW_E_CONFIG, "%s: contexts to keep need a context column", s->frame.path);
     SOW_TRY(sow_names_create(&present, err));
     for (sow_index i = 0; i < s->frame.n_rows; i++) {

@@ -44,7 +44,7 @@ static const sow_source *target_source(const sow_campaign *c)
 }
 
 /* The target source's description applied to another file; the plain names perturbation, value, cells serve where the file lacks the campaign's. */
-static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_campaign *c, const char *file, const sow_names *columns)
+static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_campaign *c, const char *file, const sow_names *columns, const char **target)
 {
     *s = *target_source(c);
     *readout = c->config->readout;
@@ -53,10 +53,9 @@ static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_ca
     s->names_only = 0;
     s->may_be_empty = 1;
     s->duplicates_allowed = 1; /* repeated rows of one perturbation are replicates */
-    s->context = sow_i_target_name(c);
-    s->context_column = NULL;
-    s->n_keep_contexts = 0;
-    s->keep_contexts = NULL;
+    *target = s->context = sow_i_target_name(c); /* rows of other contexts are none of the target's; a file of it alone need not have the column */
+    s->n_keep_contexts = s->context_column != NULL;
+    s->keep_contexts = s->context_column ? target : NULL;
     if (sow_names_find(columns, s->perturbation_column) < 0 && sow_names_find(columns, "perturbation") >= 0) s->perturbation_column = "perturbation";
     if (s->cells_column && sow_names_find(columns, s->cells_column) < 0)
         s->cells_column = sow_names_find(columns, "cells") >= 0 ? "cells" : s->cells_column;
@@ -195,6 +194,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     sow_dropped dropped = {0};
     sow_source source;
     sow_readout_spec readout;
+    const char *target = NULL;
     char digest[65];
     sow_index *map = NULL, round = sow_i_current_round(c);
     collected out = {.summary = summary};
@@ -215,7 +215,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     }
     SOW_TRY(sow_names_create(&columns, err));
     SOW_TRY(columns_of(columns, file, err));
-    describe_file(&source, &readout, c, file, columns);
+    describe_file(&source, &readout, c, file, columns, &target);
     SOW_TRY(read_names(&named, &source, &readout, env, err));
     SOW_TRY(sow_i_check_known(c, file, named->perturbations, err));
     SOW_TRY(sow_sources_read(&s, &dropped, &source, 1, &readout, env, err));

@@ -21,6 +21,7 @@ typedef struct {
     int controls;
     double boost; /* of perturbation 5: its counts are multiplied */
     int drop_gene; /* a gene left out of the file; -1 = none */
+    int no_line;   /* the file has no column of contexts */
 } cell_recipe;
 #define CELL_RECIPE {.seed = 1, .contexts = 2, .first = 0, .last = C_PERTURBATIONS, .cells = C_CELLS, .controls = C_CONTROLS, .boost = 1, .drop_gene = -1}
 
@@ -95,8 +96,8 @@ static inline void write_cells(const char *name, const cell_recipe *r)
         line[k] = s->context[k] ? "other" : "here";
         lane[k] = s->batch[k] ? "L2" : "L1";
     }
-    sow_h5ad_column columns[] = {{"gene", SOW_COLUMN_STRING, perturbation, NULL}, {"line", SOW_COLUMN_STRING, line, NULL}, {"lane", SOW_COLUMN_STRING, lane, NULL}};
-    MUST(sow_h5ad_writer_finish(w, obs, columns, 3, &err));
+    sow_h5ad_column columns[] = {{"gene", SOW_COLUMN_STRING, perturbation, NULL}, {"lane", SOW_COLUMN_STRING, lane, NULL}, {"line", SOW_COLUMN_STRING, line, NULL}};
+    MUST(sow_h5ad_writer_finish(w, obs, columns, r->no_line ? 2 : 3, &err));
     sow_names_destroy(genes);
 }
 

@@ -82,6 +82,19 @@ Test(cells_lab, too_few_of_a_perturbation_leave_it_in_the_pool)
     sow_config_destroy(config);
 }
 
+Test(cells_lab, need_not_say_their_context)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1, .no_line = 1};
+    sow_config *config = NULL;
+    sow_record_summary summary;
+    sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4", &reference);
+    write_cells("bench.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    cr_expect_eq(cells_of(c, "P04"), 32);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
+
 /* The bench's file may hold other lines too: they are not the target. */
 Test(cells_lab, of_another_context_are_not_taken_for_the_target)
 {

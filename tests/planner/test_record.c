@@ -139,6 +139,20 @@ Test(record, averages_replicates_by_their_cells_within_a_file_and_between_files)
     close_lab(&l);
 }
 
+Test(record, takes_no_row_of_another_context_for_the_target)
+{
+    lab l = open_lab(scalar_yaml);
+    sow_record_summary s;
+    char text[256];
+    snprintf(text, sizeof text, "gene,line,score,n_cells\n%s,here,1,100\n%s,other,101,100\n", l.name[0], l.name[0]);
+    MUST(sow_campaign_record(l.c, scratch_write("r.csv", text), 0, &s, NULL, &err));
+    cr_assert_float_eq(recorded_value(&l, l.name[0]), 1, 1e-9);
+    snprintf(text, sizeof text, "gene,line,score,n_cells\n%s,other,101,100\n", l.name[1]);
+    cr_assert_eq(sow_campaign_record(l.c, scratch_write("r.csv", text), 0, &s, NULL, &err), SOW_E_DATA);
+    cr_assert(strstr(err.message, "no row has the context 'here' in column 'line'"), "%s", err.message);
+    close_lab(&l);
+}
+
 /* All planned perturbations with two replicates each, in one file or in two. */
 static char *with_replicates(int files)
 {
