@@ -4,7 +4,6 @@
  * measured in no other context gets 0: no change, as control. Variance: the mean square of what was measured in c and is not explained so, over perturbations
  * measured in both (or, for the others, over all of c's); it holds the noise of a measurement, so that noise = 0. */
 #include <math.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "core/memory.h"
