@@ -9,6 +9,8 @@
 
 enum {
     MOST_CELLS = 4096,     /* of a group, in any comparison: more change nothing that can be seen, and cost memory */
+    LEAST_CELLS = 64,      /* and no fewer than this of each, when all held-out groups together would take more than ... */
+    MOST_BYTES = 1 << 30,  /* ... this. Not --memory: metrics do not depend on how much there is */
     FEWEST_FOR_PRECISION = 50 /* precision at 25 says nothing of fewer held-out perturbations */
 };
 
@@ -40,20 +42,27 @@ void sow_i_held_cells_destroy(sow_i_held_cells *h)
     free(h);
 }
 
-/* At most MOST_CELLS of a list, drawn without looking; in order. Caller frees. */
-static sow_status thin(sow_index **out, sow_index *n_out, const sow_index *list, sow_index n, const sow_campaign *c, sow_index stream, sow_error *err)
+static sow_index most_cells(const sow_campaign *c, sow_index groups)
+{
+    sow_index fit = MOST_BYTES / ((sow_index)sizeof(float) * c->d * (groups > 0 ? groups : 1));
+    return fit < LEAST_CELLS ? LEAST_CELLS : fit > MOST_CELLS ? MOST_CELLS : fit;
+}
+
+/* At most `most` of a list, drawn without looking; in order. Caller frees. */
+static sow_status thin(sow_index **out, sow_index *n_out, const sow_index *list, sow_index n, sow_index most, const sow_campaign *c, sow_index stream,
+                       sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index *all = NULL;
     unsigned char *take = NULL;
-    *n_out = n < MOST_CELLS ? n : MOST_CELLS;
+    *n_out = n < most ? n : most;
     SOW_NEW(*out, *n_out);
     SOW_NEW(all, n);
     SOW_NEW(take, n);
     for (sow_index i = 0; i < n; i++)
         all[i] = i;
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_METRIC, 0, (uint32_t)stream);
-    if (n > MOST_CELLS) sow_rng_permute(&rng, all, n);
+    if (n > most) sow_rng_permute(&rng, all, n);
     for (sow_index i = 0; i < *n_out; i++)
         take[all[i]] = 1;
     for (sow_index i = 0, k = 0; i < n; i++)
@@ -64,11 +73,12 @@ done:
     return st;
 }
 
-static sow_status prepared_sample(float **x, sow_index *n_out, const sow_campaign *c, const sow_index *list, sow_index n, sow_index stream, sow_error *err)
+static sow_status prepared_sample(float **x, sow_index *n_out, const sow_campaign *c, const sow_index *list, sow_index n, sow_index most, sow_index stream,
+                                  sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index *cell = NULL;
-    SOW_TRY(thin(&cell, n_out, list, n, c, stream, err));
+    SOW_TRY(thin(&cell, n_out, list, n, most, c, stream, err));
     SOW_NEW(*x, *n_out * c->d);
     SOW_TRY(sow_prepared_rows(*x, &c->cells->space, &c->cells->table, cell, *n_out, c->env, err));
 done:
@@ -130,12 +140,12 @@ static sow_status held_cells_create(sow_i_held_cells **out, const sow_campaign *
     SOW_NEW(h->perturbation, n);
     memcpy(h->perturbation, perturbation, (size_t)n * sizeof *perturbation);
     SOW_TRY(held_control(&list, &count, c, err));
-    SOW_TRY(prepared_sample(&h->control, &h->n_control, c, list, count, 0, err));
+    SOW_TRY(prepared_sample(&h->control, &h->n_control, c, list, count, MOST_CELLS, 0, err));
     for (sow_index i = 0; i < n; i++) {
         free(list);
         list = NULL;
         SOW_TRY(held_list(&list, &count, c, perturbation[i], err));
-        SOW_TRY(prepared_sample(&h->cells[i], &h->item[i].n, c, list, count, 1 + perturbation[i], err));
+        SOW_TRY(prepared_sample(&h->cells[i], &h->item[i].n, c, list, count, most_cells(c, n), 1 + perturbation[i], err));
         h->item[i].truth = h->cells[i];
         h->item[i].own = &h->own[i * SOW_I_MAX_OWN];
         h->item[i].n_own = sow_i_own_genes(&h->own[i * SOW_I_MAX_OWN], c, perturbation[i]);
