@@ -82,7 +82,7 @@ void cli_say_next(const sow_campaign *campaign, const cli_args *args)
     switch (sow_campaign_next_step(campaign)) {
     case SOW_NEXT_PLAN: fprintf(stderr, "next: sower plan %s\n", file); break;
     case SOW_NEXT_MEASURE:
-        if (sow_campaign_needs_people(campaign)) fprintf(stderr, "next: measure the batch, then: sower record %s RESULTS.csv\n", file);
+        if (sow_campaign_needs_people(campaign)) fprintf(stderr, "next: measure the batch, then: sower record %s RESULTS.%s\n", file, sow_campaign_records_cells(campaign) ? "h5ad" : "csv");
         else fprintf(stderr, "next: sower run %s\n", file);
         break;
     default: fprintf(stderr, "every round of this campaign is done\n");

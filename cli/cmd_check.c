@@ -88,7 +88,8 @@ static const char *readout_size(char *text, size_t size, const json_t *j)
 {
     const json_t *cells = json_object_get(j, "cells");
     long long batches = cli_json_integer(cells, "technical_batches");
-    if (cells)
+    if (cells && cli_json_integer(cells, "cells") == 0) snprintf(text, size, "none yet: the lab brings them");
+    else if (cells)
         snprintf(text, size, "%lld cells x %lld genes, %lld controls of the target, %lld technical batch%s", cli_json_integer(cells, "cells"),
                  cli_json_integer(cells, "genes"), cli_json_integer(cells, "controls"), batches, batches == 1 ? "" : "es");
     else

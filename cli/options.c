@@ -20,7 +20,7 @@ static const cli_command check_row = {
     .name = "check", .usage = "sower check [CAMPAIGN.yaml] | --list keys|strategies|models|oracles", .summary = "check a campaign file and its data; write nothing",
     .options = CAMPAIGN_OPTIONS ",list", .max_positional = 1, .run = cmd_check,
     .details = "Prints what was found in the data, what will be dropped and why, the pool, how far the priors cover it, and the time, memory and money\n"
-               "the campaign will need. Every problem of the file is reported at once as file:line:column."};
+               "the campaign will need. Every problem of the file is reported at once as file:line:column. Single-cell files get their cache (--cache)."};
 static const cli_command plan_row = {
     .name = "plan", .usage = "sower plan [CAMPAIGN.yaml]", .summary = "choose the next batch", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_plan,
     .details = "Writes rounds/NN/batch.csv (rank,perturbation,context,score,strategy,reason,planned_cells,cost), order.csv and plan.json, and the report.\n"

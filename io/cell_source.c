@@ -221,7 +221,7 @@ static sow_status check_values(const builder *b, sow_error *err)
         const sow_source *s = &b->sources[k];
         if (s->names_only || s->values == SOW_VALUES_RESPONSE) continue; /* the latter is refused with its labels */
         if (first && first->values != s->values)
-            return SOW_ERROR(err, SOW_E_DATA, "%s holds %s but %s holds %s; cells of one campaign must be all counts or all log1p", first->file,
+            return SOW_ERROR(err, SOW_E_DATA, "%s is declared %s but %s is declared %s (data.sources[].values); cells of one campaign must be all counts or all log1p", first->file,
                              first->values == SOW_VALUES_COUNTS ? "counts" : "log1p values", s->file,
                              s->values == SOW_VALUES_COUNTS ? "counts" : "log1p values");
         if (!first) first = s;

@@ -293,6 +293,11 @@ int sow_campaign_needs_people(const sow_campaign *c)
     return c->oracle->class_->needs_people;
 }
 
+int sow_campaign_records_cells(const sow_campaign *c)
+{
+    return c->cells != NULL;
+}
+
 const char *sow_campaign_dir(const sow_campaign *c)
 {
     return c->dir;

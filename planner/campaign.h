@@ -47,6 +47,8 @@ typedef enum {
 sow_campaign_next sow_campaign_next_step(const sow_campaign *c);
 /** 1 when results come from people: measure() does nothing, record() brings them. */
 int sow_campaign_needs_people(const sow_campaign *c);
+/** 1 when a measurement is cells: results are an .h5ad. */
+int sow_campaign_records_cells(const sow_campaign *c);
 const char *sow_campaign_dir(const sow_campaign *c);
 
 /** Choose the next batch: one event, then rounds/NN/{batch.csv, order.csv, plan.json}. SOW_E_STATE unless next_step is PLAN. */

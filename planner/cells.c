@@ -208,6 +208,24 @@ static sow_status check_recorded(const sow_campaign *c, sow_error *err)
     return SOW_OK;
 }
 
+/* Counts under the name of log1p values would go through a campaign without a word, and every distance in it would be wrong. */
+static sow_status check_declared(const sow_campaign *c, const sow_source *sources, sow_index n_sources, sow_error *err)
+{
+    const sow_cells *t = &c->cells->table;
+    enum { FEWEST = 100, SAMPLE = 200000 };
+    for (sow_index m = 0, k = 0; m < t->n_matrices; m++, k++) {
+        const sow_cell_matrix *x = &t->matrix[m];
+        int64_t n = x->start[x->n_cells] < SAMPLE ? x->start[x->n_cells] : SAMPLE, whole = 0;
+        while (k < n_sources && sources[k].names_only) k++; /* lists have no matrix */
+        for (int64_t i = 0; t->is_log[m] && i < n; i++)
+            whole += x->value[i] == floorf(x->value[i]);
+        if (t->is_log[m] && n >= FEWEST && whole == n)
+            return SOW_ERROR(err, SOW_E_DATA, "%s: declared `values: log1p`, but they are whole numbers, as raw counts are; set values: counts",
+                             k < n_sources ? sources[k].file : "a source");
+    }
+    return SOW_OK;
+}
+
 sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -221,6 +239,7 @@ sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_NEW(c->cells->digest, n);
     SOW_TRY(sow_cells_read(&c->cells->table, &c->screen, c->cells->digest, &c->dropped, sources, n, c->cache, env ? env->memory : 0, env, err));
     SOW_TRY(check_recorded(c, err));
+    SOW_TRY(check_declared(c, sources, n, err));
     SOW_NEW(c->cells->too_few, sow_names_count(c->screen->contexts) * sow_screen_n_perturbations(c->screen));
     SOW_TRY(filter_cells(c, &filtered, env, err));
     SOW_TRY(note_filtered(c, &filtered, err));
@@ -271,4 +290,17 @@ sow_index sow_i_own_genes(sow_index *own, const sow_campaign *c, sow_index q)
         if (j >= 0) own[n++] = j;
     }
     return n;
+}
+
+double sow_i_effect(const sow_campaign *c, sow_index q, const double *y)
+{
+    sow_index own[SOW_I_MAX_OWN], n_own = sow_i_own_genes(own, c, q);
+    double sum = 0;
+    for (sow_index j = 0; j < c->d; j++) {
+        int is_own = 0;
+        for (sow_index k = 0; k < n_own; k++)
+            is_own |= own[k] == j;
+        sum += is_own ? 0 : y[j] * y[j];
+    }
+    return sqrt(sum);
 }

@@ -48,6 +48,8 @@ char *sow_i_cells_why_not(const sow_campaign *c, sow_index perturbation);
 /** Features of the frozen space that are the perturbation's own genes, into own [agents]; returns how many. */
 sow_index sow_i_own_genes(sow_index *own, const sow_campaign *c, sow_index perturbation);
 enum { SOW_I_MAX_OWN = 16 };
+/** Size of a response y [d] without the perturbation's own genes. */
+double sow_i_effect(const sow_campaign *c, sow_index perturbation, const double *y);
 
 /* response.c */
 /** Mean response of cells [n]: by technical batch, mean of the cells minus mean of that batch's controls, averaged by cells. A batch without controls does not

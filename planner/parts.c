@@ -41,7 +41,7 @@ void sow_i_put_next(json_t *out, const sow_campaign *c)
         free(plan);
         return;
     }
-    char *command = c->oracle->class_->needs_people ? sow_format("sower record %s RESULTS.csv", c->config->path)
+    char *command = c->oracle->class_->needs_people ? sow_format("sower record %s RESULTS.%s", c->config->path, c->cells ? "h5ad" : "csv")
                                                     : sow_format("sower run %s", c->config->path);
     json_object_set_new(out, "next", json_pack("{s:I,s:s,s:o,s:s}", "round", (json_int_t)r, "strategy", c->round[r].strategy, "picks",
                                                picks_json(c, &c->round[r]), "command", command ? command : ""));

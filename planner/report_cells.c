@@ -196,7 +196,7 @@ static sow_status perturbation_json(json_t **out, const sow_campaign *c, sow_ind
     const sow_i_item *item = &c->item[q];
     const sow_i_pick *pick = pick_in(&c->round[item->round], q);
     const sow_i_draw *draw = &item->draw[0];
-    double size = item->values ? sqrt(sow_dot(c->d, item->values, item->values)) : (double)NAN;
+    double size = item->values ? sow_i_effect(c, q, item->values) : (double)NAN;
     *out = json_pack("{s:s,s:I,s:I,s:I,s:s,s:s,s:o,s:n}", "perturbation", sow_i_name(c, q), "round", (json_int_t)item->round, "planned",
                      (json_int_t)(pick ? pick->planned_cells : 0), "cells", (json_int_t)item->cells, "outcome",
                      item->status == SOW_DONE_PARTIAL ? "partial" : "measured", "reason", pick && pick->note ? pick->note : "", "effect",

@@ -193,10 +193,7 @@ static json_t *effects_json(const sow_campaign *c)
         sow_index known = 0;
         for (sow_index k = 0; k < contexts; k++) {
             const double *y = response_of(c, q, k);
-            double size = 0;
-            for (sow_index j = 0; y && j < c->d; j++)
-                size += y[j] * y[j];
-            json_object_set_new(values, sow_names_get(c->screen->contexts, k), y ? json_real(sqrt(size)) : json_null());
+            json_object_set_new(values, sow_names_get(c->screen->contexts, k), y ? json_real(sow_i_effect(c, q, y)) : json_null());
             known += y != NULL;
         }
         if (known > 1) json_array_append_new(rows, json_pack("{s:s,s:o}", "perturbation", sow_i_name(c, q), "values", values));

@@ -465,7 +465,7 @@ Test(cell_source, refuses_counts_beside_log1p_values)
     fixture_h5ad("b.h5ad", "gene\nB\nNT\n", "G", 5, 0);
     sow_source s[2] = {cells_of("a.h5ad"), cells_of("b.h5ad")};
     s[1].values = SOW_VALUES_LOG1P;
-    refuses(s, 2, SOW_E_DATA, "a.h5ad holds counts but ", "b.h5ad holds log1p values", NULL);
+    refuses(s, 2, SOW_E_DATA, "a.h5ad is declared counts but ", "b.h5ad is declared log1p values", NULL);
 }
 
 Test(cell_source, refuses_a_context_that_is_target_and_reference)

@@ -269,6 +269,39 @@ Test(cells, are_reported_with_knockdown_and_differential_genes)
     json_decref(j);
 }
 
+/* A response in nothing but the perturbation's own gene is no effect. */
+Test(cells, effects_leave_out_the_own_gene)
+{
+    cell_recipe recipe = CELL_RECIPE;
+    sow_config *config = config_of(cells_yaml, &recipe);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "r");
+    MUST(sow_campaign_run(c, NULL, &err));
+    double y[C_GENES] = {0};
+    sow_index q = sow_names_find(c->screen->perturbations, "P03"), own = sow_names_find(c->screen->features, "P03");
+    cr_assert(q >= 0 && own >= 0);
+    y[own] = -5;
+    cr_expect_eq(sow_i_effect(c, q, y), 0.0);
+    y[own == 0 ? 1 : 0] = 3;
+    cr_expect_eq(sow_i_effect(c, q, y), 3.0);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
+
+Test(cells, that_are_counts_are_not_taken_for_log1p_values)
+{
+    cell_recipe recipe = CELL_RECIPE;
+    char *one = replaced(cells_yaml, "technical_batch: lane, values: counts}", "technical_batch: lane, values: log1p}");
+    char *both = replaced(one, "control: nt}, technical_batch: lane}", "control: nt}, technical_batch: lane, values: log1p}");
+    sow_config *config = config_of(both, &recipe);
+    sow_campaign *c = NULL;
+    sow_campaign_options options = {.mode = SOW_CAMPAIGN_CHECK, .argv = "test"};
+    cr_assert_eq(sow_campaign_open(&c, config, &options, NULL, &err), SOW_E_DATA);
+    cr_expect(strstr(err.message, "cells.h5ad: declared `values: log1p`, but they are whole numbers") != NULL, "%s", err.message);
+    sow_config_destroy(config);
+    free(one);
+    free(both);
+}
+
 Test(cells, tell_whether_other_contexts_help)
 {
     cell_recipe recipe = CELL_RECIPE;
