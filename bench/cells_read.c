@@ -4,7 +4,6 @@
  * file in the page cache as far as it fits: copying the bytes of the matrix, streaming the file, the first sow_cells_read (digest, stream, cache), the second one
  * (note, checksum, labels), and fitting the preparation with 2,000 highly variable genes. One line each: what, seconds, GB/s of matrix bytes, peak RssAnon in MB. */
 #include <dirent.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/anonymous.h"
 #include "core/prepare.h"
 #include "core/rng.h"
 #include "io/cell_file.h"
@@ -32,32 +32,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- peak of anonymous memory, sampled ---- */
-
-static _Atomic long peak_kb;
-static _Atomic int sampling = 1;
-
-static long rss_anon_kb(void)
-{
-    char line[200];
-    long kb = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "RssAnon: %ld", &kb) == 1) break;
-    if (f) fclose(f);
-    return kb;
-}
-
-static void *sample(void *unused)
-{
-    while (atomic_load(&sampling)) {
-        long kb = rss_anon_kb();
-        if (kb > atomic_load(&peak_kb)) atomic_store(&peak_kb, kb);
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
-    }
-    return unused;
 }
 
 static void report(const char *what, double seconds, double bytes)
@@ -199,13 +173,12 @@ static void time_fit(const sow_cells *cells, double bytes, const sow_env *env)
 static int read_all(const char *path, const char *folder, int threads, sow_index memory)
 {
     sow_threads *pool = NULL;
-    pthread_t sampler;
     sow_cells cells;
     sow_screen *screen = NULL;
     must(sow_threads_create(&pool, threads, &err));
     const sow_env env = {.threads = pool, .memory = memory};
     empty_folder(folder);
-    if (pthread_create(&sampler, NULL, sample, NULL) != 0) return 1;
+    watch_begin();
     double bytes = time_stream(path, memory / 2, &env);
     time_copy(bytes);
     read_table("read, making the cache", &cells, &screen, path, folder, memory, bytes, &env);
@@ -219,8 +192,7 @@ static int read_all(const char *path, const char *folder, int threads, sow_index
     time_fit(&cells, bytes, &env);
     sow_cells_clear(&cells);
     sow_screen_destroy(screen);
-    atomic_store(&sampling, 0);
-    pthread_join(sampler, NULL);
+    watch_end();
     sow_threads_destroy(pool);
     return 0;
 }

@@ -5,14 +5,13 @@
  *                                                             with - for the folder the matrix is read into memory instead, as `sower preprocess` does
  * Memory is RssAnon, sampled every 2 ms: what the process itself holds, without pages of files. */
 #include <math.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/anonymous.h"
 #include "core/hvg.h"
 #include "core/rng.h"
 #include "io/cell_cache.h"
@@ -32,33 +31,6 @@ static void need(sow_status st, const sow_error *err)
     if (st == SOW_OK) return;
     fprintf(stderr, "error: %s\n", err->message);
     exit(1);
-}
-
-/* ---- memory ---- */
-
-static atomic_long peak_kb;
-static atomic_int watching;
-
-static long anonymous_kb(void)
-{
-    char line[256];
-    long kb = 0;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "RssAnon: %ld", &kb) == 1) break;
-    if (f) fclose(f);
-    return kb;
-}
-
-static void *watch(void *unused)
-{
-    (void)unused;
-    while (atomic_load(&watching)) {
-        const long kb = anonymous_kb();
-        if (kb > atomic_load(&peak_kb)) atomic_store(&peak_kb, kb);
-        nanosleep(&(struct timespec){0, 2000000}, NULL);
-    }
-    return NULL;
 }
 
 /* ---- the case ---- */
@@ -184,11 +156,9 @@ static void run_case(const char *path, const char *cache, int threads)
     sow_error err = {0};
     sow_env env = {0};
     sow_cell_matrix matrix = {0};
-    pthread_t watcher;
     const sow_cell_file_options options = {.path = path, .counts = 1};
     need(sow_threads_create(&env.threads, threads, &err), &err);
-    atomic_store(&watching, 1);
-    pthread_create(&watcher, NULL, watch, NULL);
+    watch_begin();
 
     double from = now();
     need(sow_cell_matrix_open(&matrix, NULL, &options, cache, &env, &err), &err);
@@ -210,8 +180,7 @@ static void run_case(const char *path, const char *cache, int threads)
         fitted = fmin(fitted, fit_once(&cells, all, 0, &env));
         seurat = fmin(seurat, fit_once(&cells, all, matrix.n_genes < TOP ? matrix.n_genes / 2 : TOP, &env));
     }
-    atomic_store(&watching, 0);
-    pthread_join(watcher, NULL);
+    watch_end();
     printf("values %lld\nfile_to_cache_s %.3f\nopen_cache_s %.3f\nprepare_s %.3f\nfit_s %.3f\nfit_seurat_s %.3f\nanonymous_mb %.0f\n",
            (long long)matrix.start[matrix.n_cells], made, opened, prepared, fitted, seurat, (double)atomic_load(&peak_kb) / 1024);
     free(all);
