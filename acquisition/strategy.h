@@ -21,13 +21,17 @@ typedef enum {
     SOW_NEED_MOMENTS = 1 << 1, /* mean, var, noise of the candidates */
     SOW_NEED_JOINT = 1 << 2, /* posterior with covariance columns and draws; beside MOMENTS it is used when there and may be NULL */
     SOW_NEED_REFERENCE = 1 << 3, /* values of a reference context */
-    SOW_NEED_HITS = 1 << 4       /* an objective of kind hits (higher score = more wanted) */
+    SOW_NEED_HITS = 1 << 4,      /* an objective of kind hits (higher score = more wanted) */
+    SOW_NEED_LATENT = 1 << 5,    /* features must be the learned representation: a model with SOW_CAP_LATENT, whatever acquisition.representation says */
+    SOW_NEED_LOSSES = 1 << 6,    /* the model's losses on what is measured */
+    SOW_NEED_DRIFT = 1 << 7,     /* how far the latent of each candidate moved in training */
+    SOW_NEED_TRUTH = 1 << 8      /* the true loss of every candidate: an oracle's strategy, to bound what is possible; refused with a lab */
 } sow_strategy_needs;
 
 typedef struct {
     sow_index n;                     /* candidates */
     const char *const *name;         /* [n], strictly ascending by strcmp; checked. May be NULL */
-    sow_index dim;                   /* of the prior representation; 0 = none */
+    sow_index dim;                   /* of the representation (acquisition.representation: prior, learned or kernel); 0 = none */
     const double *features;          /* [n, dim], zeros where !has */
     const unsigned char *has;        /* [n] has a prior row; NULL = all */
     sow_index n_labelled;            /* measured and pending together, oldest first */
@@ -43,6 +47,12 @@ typedef struct {
     double threshold;        /* value at or above which a candidate counts as a hit, estimated from what is measured; NaN = none */
     double hit_share;        /* expected share of hits in the pool (objective.top), NaN unknown */
     const double *reference; /* [n] oriented reference value; NaN unknown */
+    const double *drift;     /* [n] NaN without a prior row; NULL unless needed */
+    sow_index n_losses;      /* losses of the model on measured perturbations */
+    const sow_index *loss_of; /* [n_losses] position among the labelled */
+    const double *loss, *loss_cells; /* [n_losses] value, and cells it was taken on */
+    const unsigned char *loss_held;  /* [n_losses] not trained on: out of sample */
+    const double *true_loss; /* [n] NULL unless needed */
     sow_index round;         /* 0 = initial */
     sow_index picks_after;   /* picks still to come after this batch (the remaining budget), for look-ahead */
     sow_rng rng;             /* the stream of this run, purpose and round; copy before drawing */
@@ -60,10 +70,15 @@ typedef struct {
 typedef struct {
     double beta;      /* ucb: weight of the standard deviation [1.0] */
     sow_index starts; /* kmeans: k-means++ starts [10] */
+    const char *weight; /* kmeans: "none", "uncertainty", "uncertainty-minmax", "uncertainty-softmax", "uncertainty-softmax5" of the drift ["none"] */
+    const char *loss_form; /* loss-prediction: "regression", "binned", "ranking" ["regression"] */
+    const char *loss_target; /* loss-prediction: "all" losses as published, or "held" ones only where there are enough ["all"] */
+    sow_index loss_members;  /* loss-prediction: networks whose predictions are averaged [1] */
+    int loss_cells;          /* loss-prediction: take the part of the loss that cell number explains away first [0] */
 } sow_strategy_options;
 #define SOW_STRATEGY_OPTIONS_INIT                                                                                                  \
     {                                                                                                                              \
-        1.0, 10                                                                                                                    \
+        1.0, 10, "none", "regression", "all", 1, 0                                                                                 \
     }
 
 typedef struct {

@@ -26,6 +26,13 @@ typedef enum {
     SOW_RNG_CONTROLS = 11, /* replay: which controls */
     SOW_RNG_CAP = 12,      /* caps on cells of a group */
     SOW_RNG_METRIC = 13,   /* subsets of cells that a metric is taken on */
+    SOW_RNG_PARAMS = 14,   /* initial weights */
+    SOW_RNG_BATCHES = 15,  /* training: order of cells and batches */
+    SOW_RNG_DROPOUT = 16,  /* masks */
+    SOW_RNG_LATENT = 17,   /* noise of a cell latent */
+    SOW_RNG_FOLDS = 18,    /* splits of an evaluation, validation sets */
+    SOW_RNG_LOSSNET = 19,  /* loss predictor */
+    SOW_RNG_SCREEN = 20,   /* made cells of a simulated screen */
     SOW_RNG_TEST = 1000
 } sow_rng_purpose;
 

@@ -177,3 +177,12 @@ char *sow_model_describe(const sow_model *model)
 {
     return model->class_->describe ? model->class_->describe(model) : sow_strdup(model->class_->summary);
 }
+
+void sow_losses_clear(sow_losses *l)
+{
+    free(l->perturbation);
+    free(l->loss);
+    free(l->cells);
+    free(l->held);
+    *l = (sow_losses){0};
+}

@@ -5,16 +5,29 @@
 #ifndef SOWER_MODELS_MODEL_H
 #define SOWER_MODELS_MODEL_H
 
+#include "core/archive.h"
 #include "core/env.h"
 #include "core/pca.h"
+#include "core/prepare.h"
 #include "core/prior.h"
 #include "core/rng.h"
 #include "core/screen.h"
 #include "core/status.h"
+#include "models/morph_options.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** The cells behind the items, where the readout is cells. Borrowed as long as the model lives: a model that learns from distributions prepares rows when it needs them. */
+typedef struct {
+    const sow_cells *table;
+    const sow_preparation *space; /* its d is the training's n_features */
+    const sow_index *start;       /* [n + 1] into cell, of every item */
+    const sow_index *cell;        /* positions in the table */
+    const sow_index *control;     /* [n_control] controls of the target context handed out so far, ascending */
+    sow_index n_control;
+} sow_training_cells;
 
 /** What is measured. All arrays borrowed: y, cells and the positions until fit returns; priors and response as long as the model lives. */
 typedef struct {
@@ -31,6 +44,7 @@ typedef struct {
     int relative;                  /* values are changes from controls: 0 is no change, which a model may believe in when little is measured */
     const sow_perturbation *detail; /* agents of every perturbation of the catalogue, or NULL = not known: nothing is a combination */
     const sow_names *catalogue;    /* names of the perturbations, or NULL; with detail: to find the single of each agent */
+    const sow_training_cells *cells_of; /* cells behind the items, or NULL */
 } sow_training;
 
 /** What is asked. All arrays borrowed. */
@@ -48,8 +62,13 @@ typedef enum {
     SOW_CAP_JOINT = 1 << 3,    /* posterior(): joint covariance columns and draws */
     SOW_CAP_NEEDS_PRIOR = 1 << 4, /* cannot predict a candidate without a prior row (it is named and left out) */
     SOW_CAP_CONTEXTS = 1 << 5, /* learns from reference contexts */
+    SOW_CAP_LATENT = 1 << 7,   /* embed, drift and losses */
+    SOW_CAP_GENERATES = 1 << 8, /* generate: predicts cells, not only their mean */
+    SOW_CAP_NEEDS_CELLS = 1 << 9, /* learns from the cells themselves (sow_training.cells_of) */
     SOW_CAP_CELLS = 1 << 6     /* predicts mean shifts of cells: a profile model whose features are genes; cells are shifted controls (models/cells.h) */
 } sow_model_caps;
+
+typedef struct sow_model sow_model;         /* a fitted model; first member of each implementation is sow_model_base */
 
 /** Every knob of every model of this table; config.c fills it, a model reads what it documents. */
 typedef struct {
@@ -59,11 +78,27 @@ typedef struct {
     const char *transfer;   /* gp: "coregionalised", "mean", "none": how reference contexts are used */
     sow_index iterations;   /* gp: most optimiser iterations [60] */
     sow_index components;   /* gp, profile: response components modelled [30] */
+    uint32_t round;         /* names the random streams of this fit */
+    sow_morph_options morph;
+    const sow_model *warm;  /* a fitted model of the same kind to go on from (warm start), or NULL = from scratch; borrowed during fit */
+    /* training that takes long can be interrupted: what `checkpoint` was last given can be passed as `resume` (same training data, options and seed), and the result is the same, bit for bit */
+    const sow_archive *resume;
+    sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err); /* after every epoch; NULL = none */
+    void *checkpoint_user;
 } sow_model_options;
-#define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30}
+#define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30, 0, SOW_MORPH_OPTIONS_INIT, NULL, NULL, NULL, NULL}
 
-typedef struct sow_model sow_model;         /* a fitted model; first member of each implementation is sow_model_base */
 typedef struct sow_posterior sow_posterior; /* a joint posterior over one query, scalar readouts */
+
+/** What a model's loss was on what it has measured: entries in order of perturbation. Owned by who asked; clear with sow_losses_clear. */
+typedef struct {
+    sow_index n;
+    sow_index *perturbation; /* [n] ascending; a perturbation may have several entries (one a batch of cells) */
+    double *loss;            /* [n] */
+    double *cells;           /* [n] cells it was taken on */
+    unsigned char *held;     /* [n] 1: the perturbation was not trained on (validation, or out of fold) */
+} sow_losses;
+void sow_losses_clear(sow_losses *l);
 
 typedef struct {
     const char *name;    /* "gp" */
@@ -78,6 +113,21 @@ typedef struct {
     void (*destroy)(sow_model *model);
     /* Optional: one line per learned quantity ("reactome: weight 0.61, tanimoto"), for the report; caller frees. */
     char *(*describe)(const sow_model *model);
+    /* SOW_CAP_LATENT: the learned representation of perturbations of the catalogue, [n, latent_dim]; has [n] 0 (and zeros) where there is no prior row */
+    sow_index (*latent_dim)(const sow_model *model);
+    sow_status (*embed)(const sow_model *model, const sow_index *perturbation, sow_index n, double *latent, unsigned char *has, sow_error *err);
+    /* mean over epochs of how far the latent moved, [n]; NaN without a prior row */
+    sow_status (*drift)(const sow_model *model, const sow_index *perturbation, sow_index n, double *drift, sow_error *err);
+    sow_status (*losses)(const sow_model *model, sow_losses *out, const sow_env *env, sow_error *err);
+    /* the model's loss on cells that the caller has: `truth` [n, d] of a perturbation against what is predicted from m controls of `control` [m, d] (drawn by the model when NULL) */
+    sow_status (*loss_on)(const sow_model *model, sow_index perturbation, const float *truth, sow_index n, double *loss, const sow_env *env, sow_error *err);
+    /* SOW_CAP_GENERATES: cells of a perturbation from control cells, row by row: out [m, d] */
+    sow_status (*generate)(const sow_model *model, sow_index perturbation, sow_index context, const float *control, sow_index m, float *out, const sow_env *env,
+                           sow_error *err);
+    /* Optional: keep and bring back; `training` of load is that of the fit. The file's kind is the class's name. */
+    int version;
+    sow_status (*save)(const sow_model *model, sow_archive *out, sow_error *err);
+    sow_status (*load)(sow_model **out, const sow_archive *archive, const sow_training *training, const sow_model_options *options, const sow_env *env, sow_error *err);
 } sow_model_class;
 
 struct sow_model {

@@ -1,0 +1,41 @@
+/* Named arrays in memory: how a model says what it would keep, without knowing files (io/archive_file.h writes and reads them). */
+#ifndef SOWER_CORE_ARCHIVE_H
+#define SOWER_CORE_ARCHIVE_H
+
+#include "core/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { SOW_ARCHIVE_F32, SOW_ARCHIVE_F64, SOW_ARCHIVE_I64, SOW_ARCHIVE_TEXT } sow_archive_kind;
+
+typedef struct {
+    char *name; /* "params/fc1.weight": parts joined by '/' */
+    sow_archive_kind kind;
+    sow_index rows, cols; /* TEXT: rows strings, cols 1 */
+    void *data;           /* TEXT: char *[rows] */
+} sow_archive_item;
+
+typedef struct {
+    sow_index n, capacity;
+    sow_archive_item *item;
+} sow_archive;
+
+void sow_archive_clear(sow_archive *a);
+/* put copies; a name that is there already is replaced. Any size, also 0 rows. */
+SOW_MUST_CHECK sow_status sow_archive_put(sow_archive *a, const char *name, sow_archive_kind kind, const void *data, sow_index rows, sow_index cols, sow_error *err);
+SOW_MUST_CHECK sow_status sow_archive_put_number(sow_archive *a, const char *name, double x, sow_error *err); /* F64 [1, 1] */
+SOW_MUST_CHECK sow_status sow_archive_put_integer(sow_archive *a, const char *name, int64_t x, sow_error *err);
+SOW_MUST_CHECK sow_status sow_archive_put_text(sow_archive *a, const char *name, const char *x, sow_error *err);
+/* get borrows. rows or cols -1 = any. SOW_E_DATA says what is missing or which size it has and which is needed. */
+const sow_archive_item *sow_archive_find(const sow_archive *a, const char *name); /* NULL = none */
+SOW_MUST_CHECK sow_status sow_archive_get(const void **data, const sow_archive *a, const char *name, sow_archive_kind kind, sow_index rows, sow_index cols, sow_error *err);
+SOW_MUST_CHECK sow_status sow_archive_get_number(double *x, const sow_archive *a, const char *name, sow_error *err);
+SOW_MUST_CHECK sow_status sow_archive_get_integer(int64_t *x, const sow_archive *a, const char *name, sow_error *err);
+SOW_MUST_CHECK sow_status sow_archive_get_text(const char **x, const sow_archive *a, const char *name, sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,34 @@
+/* Optimisers: one pass over a flat set of parameters and gradients. */
+#ifndef SOWER_CORE_OPTIM_H
+#define SOWER_CORE_OPTIM_H
+
+#include "core/params.h"
+#include "core/threads.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sow_backend sow_backend;
+
+typedef struct {
+    double rate, beta1, beta2, eps;
+    double clamp; /* every entry of the gradient to [-clamp, clamp] first; 0 = not (MORPH: 0.5) */
+    double norm;  /* or the whole gradient scaled down to this norm; 0 = not (HyperMap) */
+} sow_adam_options;
+#define SOW_ADAM_INIT {1e-3, 0.9, 0.999, 1e-8, 0, 0}
+
+/** One step of Adam (Kingma & Ba 2015, with bias correction, as torch's) from the gradients in `p`, clamp included, in one fused pass; the step count is p's. Reads 16 and writes 12 bytes a number in f32.
+ *  The same bits for any number of threads. */
+SOW_MUST_CHECK sow_status sow_adam_step(sow_params *p, const sow_adam_options *options, const sow_backend *backend, sow_threads *threads, sow_error *err);
+SOW_MUST_CHECK sow_status sow_sgd_step(sow_params *p, double rate, double clamp, const sow_backend *backend, sow_threads *threads, sow_error *err);
+/** Steps taken so far; reset to 0 together with the moments. */
+sow_index sow_adam_steps(const sow_params *p);
+void sow_adam_reset(sow_params *p);
+/** 1 when every value (gradients != 0: every gradient) is finite. */
+int sow_params_finite(const sow_params *p, int gradients, const sow_backend *backend, sow_threads *threads);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
