@@ -98,6 +98,8 @@ static sow_status check_training(const sow_model_class *class_, const sow_traini
         SOW_FAIL(err, SOW_E_SHAPE, "target context %lld is not one of the %lld contexts", (long long)t->target, (long long)t->n_contexts);
     if (!(class_->caps & (t->n_features == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE)))
         SOW_FAIL(err, SOW_E_UNSUPPORTED, "model '%s' does not take a %s readout", class_->name, t->n_features == 1 ? "scalar" : "profile");
+    if ((class_->caps & SOW_CAP_NEEDS_CELLS) && !t->cells_of)
+        SOW_FAIL(err, SOW_E_UNSUPPORTED, "model '%s' learns from single cells; this screen's values have none behind them", class_->name);
     if (t->response && t->response->dim != t->n_features)
         SOW_FAIL(err, SOW_E_SHAPE, "the response space has %lld features, the values %lld", (long long)t->response->dim,
                  (long long)t->n_features);
@@ -110,6 +112,14 @@ done:
     return st;
 }
 
+static void set_base(sow_model *model, const sow_model_class *class_, const sow_training *training)
+{
+    model->class_ = class_;
+    model->n_features = training->n_features;
+    model->n_contexts = training->n_contexts;
+    model->n_perturbations = catalogue_size(training->priors);
+}
+
 sow_status sow_model_fit(sow_model **out, const sow_model_class *class_, const sow_training *training, const sow_model_options *options,
                          const sow_env *env, sow_error *err)
 {
@@ -118,11 +128,10 @@ sow_status sow_model_fit(sow_model **out, const sow_model_class *class_, const s
     *out = NULL;
     SOW_TRY(check_options(options ? options : &defaults, err));
     SOW_TRY(check_training(class_, training, err));
+    if (options && options->warm && options->warm->class_ != class_)
+        SOW_FAIL(err, SOW_E_ARG, "model '%s' cannot go on from a model '%s'", class_->name, options->warm->class_->name);
     SOW_TRY(class_->fit(out, training, options ? options : &defaults, env, err));
-    (*out)->class_ = class_;
-    (*out)->n_features = training->n_features;
-    (*out)->n_contexts = training->n_contexts;
-    (*out)->n_perturbations = catalogue_size(training->priors);
+    set_base(*out, class_, training);
 done:
     return st;
 }
@@ -171,6 +180,114 @@ void sow_model_destroy(sow_model *model)
 void sow_posterior_destroy(sow_posterior *p)
 {
     if (p) p->destroy(p);
+}
+
+static sow_status lacks(const sow_model_class *class_, const char *what, sow_error *err)
+{
+    return SOW_ERROR(err, SOW_E_UNSUPPORTED, "model '%s' %s; use model morph", class_->name, what);
+}
+
+static sow_status check_perturbations(const sow_model *model, const sow_index *perturbation, sow_index n, sow_error *err)
+{
+    for (sow_index i = 0; i < n; i++)
+        if (perturbation[i] < 0 || (model->n_perturbations > 0 && perturbation[i] >= model->n_perturbations))
+            return SOW_ERROR(err, SOW_E_SHAPE, "model '%s': perturbation %lld is outside the catalogue of %lld", model->class_->name, (long long)perturbation[i],
+                             (long long)model->n_perturbations);
+    return SOW_OK;
+}
+
+sow_index sow_model_latent_dim(const sow_model *model)
+{
+    return model->class_->latent_dim ? model->class_->latent_dim(model) : 0;
+}
+
+sow_status sow_model_embed(const sow_model *model, const sow_index *perturbation, sow_index n, double *latent, unsigned char *has, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    unsigned char *own = NULL;
+    if (!model->class_->embed) SOW_TRY(lacks(model->class_, "has no learned representation", err));
+    SOW_TRY(check_perturbations(model, perturbation, n, err));
+    if (!has) SOW_NEW(own, n);
+    SOW_TRY(model->class_->embed(model, perturbation, n, latent, has ? has : own, err));
+    for (sow_index i = 0; i < n * sow_model_latent_dim(model); i++)
+        if (!isfinite(latent[i])) SOW_FAIL(err, SOW_E_NONFINITE, "model '%s': a latent number is %g", model->class_->name, latent[i]);
+done:
+    free(own);
+    return st;
+}
+
+sow_status sow_model_drift(const sow_model *model, const sow_index *perturbation, sow_index n, double *drift, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (!model->class_->drift) SOW_TRY(lacks(model->class_, "does not follow how its representation moves", err));
+    SOW_TRY(check_perturbations(model, perturbation, n, err));
+    SOW_TRY(model->class_->drift(model, perturbation, n, drift, err));
+done:
+    return st;
+}
+
+sow_status sow_model_losses(const sow_model *model, sow_losses *out, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    *out = (sow_losses){0};
+    if (!model->class_->losses) SOW_TRY(lacks(model->class_, "has no losses of its own", err));
+    SOW_TRY(model->class_->losses(model, out, env, err));
+    for (sow_index i = 0; i < out->n; i++)
+        if (!isfinite(out->loss[i])) SOW_FAIL(err, SOW_E_NONFINITE, "model '%s': the loss on perturbation %lld is %g", model->class_->name, (long long)out->perturbation[i], out->loss[i]);
+done:
+    if (st != SOW_OK) sow_losses_clear(out);
+    return st;
+}
+
+sow_status sow_model_loss_on(const sow_model *model, sow_index perturbation, const float *truth, sow_index n, double *loss, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (!model->class_->loss_on) SOW_TRY(lacks(model->class_, "has no loss on cells", err));
+    SOW_TRY(check_perturbations(model, &perturbation, 1, err));
+    if (n < 1) SOW_FAIL(err, SOW_E_ARG, "model '%s': a loss on %lld cells", model->class_->name, (long long)n);
+    SOW_TRY(model->class_->loss_on(model, perturbation, truth, n, loss, env, err));
+    if (!isfinite(*loss)) SOW_FAIL(err, SOW_E_NONFINITE, "model '%s': the loss on perturbation %lld is %g", model->class_->name, (long long)perturbation, *loss);
+done:
+    return st;
+}
+
+sow_status sow_model_generate(const sow_model *model, sow_index perturbation, sow_index context, const float *control, sow_index m, float *out, const sow_env *env,
+                              sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (!model->class_->generate) SOW_TRY(lacks(model->class_, "predicts no cells", err));
+    SOW_TRY(check_positions(&perturbation, &context, NULL, 1, model->n_perturbations, model->n_contexts, err));
+    if (m < 0) SOW_FAIL(err, SOW_E_SHAPE, "model '%s': %lld control cells", model->class_->name, (long long)m);
+    if (m == 0) goto done;
+    SOW_TRY(model->class_->generate(model, perturbation, context, control, m, out, env, err));
+    for (sow_index i = 0; i < m * model->n_features; i++)
+        if (!isfinite(out[i])) SOW_FAIL(err, SOW_E_NONFINITE, "model '%s' predicted %g in cell %lld", model->class_->name, (double)out[i], (long long)(i / model->n_features));
+done:
+    return st;
+}
+
+sow_status sow_model_save(const sow_model *model, sow_archive *out, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (!model->class_->save) SOW_TRY(lacks(model->class_, "is not kept in files (it is fitted anew when it is needed)", err));
+    if (out->n > 0) SOW_FAIL(err, SOW_E_ARG, "a model is saved into an empty archive; this one has %lld items", (long long)out->n);
+    SOW_TRY(model->class_->save(model, out, err));
+done:
+    return st;
+}
+
+sow_status sow_model_load(sow_model **out, const sow_model_class *class_, const sow_archive *archive, const sow_training *training, const sow_model_options *options,
+                          const sow_env *env, sow_error *err)
+{
+    static const sow_model_options defaults = SOW_MODEL_OPTIONS_INIT;
+    sow_status st = SOW_OK;
+    *out = NULL;
+    if (!class_->load) SOW_TRY(lacks(class_, "is not kept in files (it is fitted anew when it is needed)", err));
+    SOW_TRY(check_options(options ? options : &defaults, err));
+    SOW_TRY(class_->load(out, archive, training, options ? options : &defaults, env, err));
+    set_base(*out, class_, training);
+done:
+    return st;
 }
 
 char *sow_model_describe(const sow_model *model)

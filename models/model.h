@@ -162,6 +162,24 @@ SOW_MUST_CHECK sow_status sow_model_predict(const sow_model *model, const sow_qu
                                             const sow_env *env, sow_error *err);
 SOW_MUST_CHECK sow_status sow_model_posterior(sow_posterior **out, const sow_model *model, const sow_query *query, const sow_env *env,
                                               sow_error *err);
+/** Width of the learned representation of a perturbation; 0 when the model has none. */
+sow_index sow_model_latent_dim(const sow_model *model);
+/* The functions of the class of the same name, checked: SOW_E_UNSUPPORTED where the class has none, SOW_E_SHAPE for a position outside the catalogue or contexts, SOW_E_NONFINITE for a result that is not
+ * finite (a drift may be NaN). latent [n, sow_model_latent_dim]; has [n], may be NULL. */
+SOW_MUST_CHECK sow_status sow_model_embed(const sow_model *model, const sow_index *perturbation, sow_index n, double *latent, unsigned char *has, sow_error *err);
+SOW_MUST_CHECK sow_status sow_model_drift(const sow_model *model, const sow_index *perturbation, sow_index n, double *drift, sow_error *err);
+/** *out is overwritten, and empty on failure. */
+SOW_MUST_CHECK sow_status sow_model_losses(const sow_model *model, sow_losses *out, const sow_env *env, sow_error *err);
+/** truth [n, d], n >= 1. */
+SOW_MUST_CHECK sow_status sow_model_loss_on(const sow_model *model, sow_index perturbation, const float *truth, sow_index n, double *loss, const sow_env *env, sow_error *err);
+/** control and out [m, d]; m == 0 writes nothing. */
+SOW_MUST_CHECK sow_status sow_model_generate(const sow_model *model, sow_index perturbation, sow_index context, const float *control, sow_index m, float *out, const sow_env *env,
+                                             sow_error *err);
+/** Put into the archive (which must be empty) all that load needs besides the training. */
+SOW_MUST_CHECK sow_status sow_model_save(const sow_model *model, sow_archive *out, sow_error *err);
+/** The saved model; `training` (its y is not looked at) and options as at its fit. SOW_E_DATA: the archive is of something else. */
+SOW_MUST_CHECK sow_status sow_model_load(sow_model **out, const sow_model_class *class_, const sow_archive *archive, const sow_training *training,
+                                         const sow_model_options *options, const sow_env *env, sow_error *err);
 void sow_model_destroy(sow_model *model);
 void sow_posterior_destroy(sow_posterior *p);
 char *sow_model_describe(const sow_model *model); /* never NULL on success; caller frees; NULL = out of memory */
