@@ -60,6 +60,12 @@ typedef struct {
         sow_index components;     /* gp profile [30] */
         sow_index n_use;          /* model.prior: names of the priors used; 0 = all */
         const char **use;
+        /* morph; see models/morph_options.h */
+        const char *mode, *variant, *start; /* default | reference; plain | ...; scratch | warm */
+        sow_index epochs, patience, batch, segments, members, kernels; /* segments 0 = by the size of the screen */
+        sow_index latent_cell, latent_perturbation, programs, program_dim, hidden, encoder;
+        double learning_rate, clamp, alpha, beta, gamma1, gamma2, sigma, validation; /* learning_rate, sigma 0 = chosen */
+        int unbiased, fresh_controls, weighted_criterion, mean_latent, small_groups, paired_change;
     } model;
 
     struct {
@@ -73,9 +79,13 @@ typedef struct {
 
     struct {
         const char *strategy;      /* [random] */
-        const char *representation; /* prior (learned comes with morph) [prior] */
+        const char *representation; /* prior | learned | kernel [prior] */
         double beta;               /* ucb [1] */
         sow_index starts;          /* kmeans [10] */
+        const char *weight;        /* kmeans [none] */
+        const char *loss_form, *loss_target; /* loss-prediction [regression, all] */
+        sow_index loss_members;    /* loss-prediction [1] */
+        int loss_cells;            /* loss-prediction [0] */
     } acquisition;
 
     struct {
@@ -92,6 +102,7 @@ typedef struct {
         const char *held_list;    /* file of names */
         double failure_rate;      /* generative [0] */
         sow_index perturbations, modules, prior_dims; /* generative */
+        sow_index genes, programs, controls;          /* generative, readout cells */
         double cells, informativeness, noise_per_cell;
     } oracle;
 

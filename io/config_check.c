@@ -157,8 +157,8 @@ static void check_readout(sow_i_reader *r, sow_config *c, const sow_i_node *root
     sow_readout_spec *s = &c->readout;
     if (!given(root, "readout", "kind")) s->kind = s->column || is_generative(c) ? SOW_READOUT_SCALAR : SOW_READOUT_PROFILE;
     if (is_generative(c)) {
-        if (s->kind != SOW_READOUT_SCALAR)
-            sow_i_problem_at_path(r, root, "readout.kind", "the generative oracle has a scalar readout");
+        if (s->kind == SOW_READOUT_PROFILE)
+            sow_i_problem_at_path(r, root, "readout.kind", "the generative oracle has a scalar readout, or cells");
         if (s->column)
             sow_i_problem_at_path(r, root, "readout.column", "the generative oracle has no columns; remove readout.column");
         return;
@@ -234,17 +234,32 @@ static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_nod
         sow_i_problem_at_path(r, root, path, "strategy 'reference' needs a source with role reference");
 }
 
+/* Keys of the generative oracle that only one of its two readouts knows. */
+static void check_generative(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+{
+    static const char *const of_cells[] = {"genes", "programs", "controls", NULL}, *const of_scalar[] = {"failure_rate", "noise_per_cell", NULL};
+    const int cells = c->readout.kind == SOW_READOUT_CELLS;
+    const char *const *wrong = cells ? of_scalar : of_cells;
+    for (size_t i = 0; wrong[i]; i++) {
+        char path[60];
+        snprintf(path, sizeof path, "oracle.%s", wrong[i]);
+        if (given(root, "oracle", wrong[i]))
+            sow_i_problem_at_path(r, root, path, "%s is for a simulated screen with %s", path, cells ? "a scalar readout" : "`readout: {kind: cells}`");
+    }
+    if (c->oracle.modules > c->oracle.perturbations)
+        sow_i_problem_at_path(r, root, "oracle.modules", "oracle.modules (%lld) must not exceed oracle.perturbations (%lld)", (long long)c->oracle.modules,
+                              (long long)c->oracle.perturbations);
+}
+
 static void check_held_out(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
 {
     int n = !isnan(c->oracle.held_fraction) + (c->oracle.held_count >= 0) + (c->oracle.held_list != NULL);
     if (n > 1) sow_i_problem_at_path(r, root, "oracle.held_out", "oracle.held_out takes one of fraction, count and list");
     if (is_generative(c)) {
-        if (c->oracle.modules > c->oracle.perturbations)
-            sow_i_problem_at_path(r, root, "oracle.modules", "oracle.modules (%lld) must not exceed oracle.perturbations (%lld)",
-                                  (long long)c->oracle.modules, (long long)c->oracle.perturbations);
+        check_generative(r, c, root);
         return;
     }
-    static const char *const only[] = {"failure_rate", "perturbations",   "modules",       "prior_dims",
+    static const char *const only[] = {"failure_rate", "perturbations",   "modules",       "prior_dims", "genes", "programs", "controls",
                                        "cells",        "informativeness", "noise_per_cell"};
     for (size_t i = 0; i < sizeof only / sizeof *only && c->oracle.kind; i++) {
         char path[60];
@@ -295,8 +310,39 @@ static void check_prior_name(sow_i_reader *r, const sow_config *c, const sow_i_n
                           near ? near : "", near ? "'?" : "");
 }
 
-static void check_model(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+/* As published is all of it: what it fixes cannot be given beside it. */
+static void check_reference_mode(sow_i_reader *r, sow_config *c, const sow_i_node *root)
 {
+    const struct {
+        const char *key;
+        int *value;
+    } fixed[] = {{"unbiased", &c->model.unbiased},       {"fresh_controls", &c->model.fresh_controls}, {"weighted_criterion", &c->model.weighted_criterion},
+                 {"mean_latent", &c->model.mean_latent}, {"small_groups", &c->model.small_groups},     {"paired_change", &c->model.paired_change}};
+    if (!same(c->model.mode, "reference")) return;
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        char path[60];
+        snprintf(path, sizeof path, "model.%s", fixed[i].key);
+        if (given(root, "model", fixed[i].key) && *fixed[i].value)
+            sow_i_problem_at_path(r, root, path, "%s is not as published; remove it, or model.mode: reference", path);
+        *fixed[i].value = 0;
+    }
+}
+
+static void check_morph(sow_i_reader *r, sow_config *c, const sow_i_node *root)
+{
+    check_reference_mode(r, c, root);
+    if (!same(c->model.kind, "morph")) {
+        const int learned = same(c->acquisition.representation, "learned");
+        if (learned) sow_i_problem_at_path(r, root, "acquisition.representation", "the learned representation is the latent of `model: {kind: morph}`; this model is '%s'", c->model.kind ? c->model.kind : "");
+        return;
+    }
+    if (c->readout.kind != SOW_READOUT_CELLS)
+        sow_i_problem_at_path(r, root, "model.kind", "model 'morph' learns from single cells and needs readout: {kind: cells}");
+}
+
+static void check_model(sow_i_reader *r, sow_config *c, const sow_i_node *root)
+{
+    check_morph(r, c, root);
     for (sow_index i = 0; i < c->model.n_use; i++) {
         char at[60];
         snprintf(at, sizeof at, "model.prior[%lld]", (long long)i);

@@ -206,7 +206,7 @@ static void expect_words(const char *text, const char *words)
 Test(config_problem, unknown_key_says_where_what_is_near_and_what_is_allowed)
 {
     expect_problem(REPLAY "acquisition:\n  stratgy: ucb\n", "c.yaml:7:3: unknown key 'stratgy' in acquisition; did you mean "
-                                                            "'strategy'? (allowed: strategy, beta, starts, representation)");
+                                                            "'strategy'? (allowed: strategy, beta, starts, representation, weight, loss_form, loss_target, loss_members, loss_cells)");
     expect_problem(REPLAY "zebra: 1\n",
                    "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, features, priors, "
                    "model, objective, acquisition, rounds, oracle, evaluation, constraints, design, costs)");
@@ -289,11 +289,9 @@ Test(config_problem, keys_of_later_versions_are_refused_by_name)
 {
     expect_words(REPLAY "features: {symbols: ids.csv}\n", "'features.symbols' is not supported by this version: rename genes in the file");
     expect_problem(
-        REPLAY "model: {kind: morph}\n",
-        "c.yaml:6:15: model.kind 'morph' is not supported by this version (allowed: control, train-mean, source-shift, two-way, additive, "
-        "linear, knn, gp)");
-    expect_problem(REPLAY "acquisition: {representation: learned}\n",
-                   "c.yaml:6:31: acquisition.representation 'learned' is not supported by this version (allowed: prior)");
+        REPLAY "model: {kind: hypermap}\n",
+        "c.yaml:6:15: model.kind 'hypermap' is not supported by this version (allowed: control, train-mean, source-shift, two-way, additive, "
+        "linear, knn, gp, morph)");
 }
 
 #define CELLS                                                                                                                      \
@@ -323,8 +321,35 @@ Test(config_problem, keys_of_cells_are_for_cells_and_only_these_for_them)
     expect_words("readout: {kind: cells, column: x}\noracle: {kind: replay}\n", "remove readout.column");
     expect_words("readout: {kind: cells}\noracle: {kind: replay}\ndata: {sources: [{file: a, values: response, perturbation: {column: c, control: d}}]}\n",
                  "needs values: counts or log1p");
-    expect_words("readout: {kind: cells}\noracle: {kind: generative}\n", "the generative oracle has a scalar readout");
+    expect_words("readout: {kind: cells}\noracle: {kind: generative, noise_per_cell: 2}\n", "oracle.noise_per_cell is for a simulated screen with a scalar readout");
+    expect_words("oracle: {kind: generative, genes: 50}\n", "oracle.genes is for a simulated screen with `readout: {kind: cells}`");
     expect_words(CELLS "objective: {kind: hits}\n", "needs a scalar readout");
+}
+
+Test(config_problem, morph_needs_cells_and_priors_and_reference_mode_is_all_of_it)
+{
+    expect_words(REPLAY "model: {kind: morph}\n", "model 'morph' learns from single cells and needs readout: {kind: cells}");
+    expect_words(CELLS "model: {kind: morph}\n", "model 'morph' learns from priors and needs `priors:`");
+    expect_words(CELLS "priors: [{name: a, file: a.csv}]\nmodel: {kind: morph, mode: reference, mean_latent: true}\n",
+                 "model.mean_latent is not as published; remove it, or model.mode: reference");
+    expect_words(CELLS "acquisition: {representation: learned}\n", "the learned representation is the latent of `model: {kind: morph}`; this model is 'gp'");
+}
+
+Test(config, reference_mode_switches_every_mending_off)
+{
+    sow_config *c = NULL;
+    char *problems = NULL;
+    const char *path = scratch_write("c.yaml", CELLS "priors: [{name: a, file: a.csv}]\nmodel: {kind: morph, mode: reference}\n");
+    cr_assert_eq(sow_config_read(&c, &problems, path, NULL, 0, NULL), SOW_OK, "%s", problems ? problems : "");
+    cr_expect(!c->model.unbiased && !c->model.fresh_controls && !c->model.weighted_criterion && !c->model.mean_latent && !c->model.small_groups);
+    sow_config_destroy(c);
+    free(problems);
+    path = scratch_write("c.yaml", CELLS "priors: [{name: a, file: a.csv}]\nmodel: {kind: morph}\n");
+    cr_assert_eq(sow_config_read(&c, &problems, path, NULL, 0, NULL), SOW_OK, "%s", problems ? problems : "");
+    cr_expect(c->model.unbiased && c->model.fresh_controls && c->model.weighted_criterion && c->model.mean_latent && c->model.small_groups);
+    cr_expect(c->model.epochs == 100 && c->model.learning_rate == 0 && c->model.sigma == 0 && c->model.segments == 0);
+    sow_config_destroy(c);
+    free(problems);
 }
 
 Test(config, reads_cells_and_their_words)
@@ -413,7 +438,7 @@ Test(config_problem, oracle_and_sources_must_fit)
     expect_problem(HEAD "oracle: {kind: generative}\ndata: {sources: [" SOURCE "]}\n",
                    "c.yaml:4:7: the generative oracle makes its own data; remove `data`, or choose oracle.kind replay or lab");
     expect_problem(GENERATIVE "readout: {column: y}\n", "c.yaml:4:19: the generative oracle has no columns; remove readout.column");
-    expect_problem(GENERATIVE "readout: {kind: profile}\n", "c.yaml:4:17: the generative oracle has a scalar readout");
+    expect_problem(GENERATIVE "readout: {kind: profile}\n", "c.yaml:4:17: the generative oracle has a scalar readout, or cells");
     expect_problem(HEAD "oracle: {kind: generative, perturbations: 10, modules: 11}\n",
                    "c.yaml:3:56: oracle.modules (11) must not exceed oracle.perturbations (10)");
     expect_words(HEAD "readout: {column: y}\ndata: {sources: [" SOURCE "]}\noracle: {kind: replay, failure_rate: 0.1}\n",
@@ -556,7 +581,7 @@ Test(config_set, problems_are_named_after_the_option)
 {
     expect_set_problem("acquisition.stratgy=x",
                        "--set acquisition.stratgy=x: unknown key 'stratgy' in acquisition; did you mean 'strategy'? "
-                       "(allowed: strategy, beta, starts, representation)");
+                       "(allowed: strategy, beta, starts, representation, weight, loss_form, loss_target, loss_members, loss_cells)");
     expect_set_problem("acquisition.beta=-1", "--set acquisition.beta=-1: acquisition.beta must be a number >= 0, not '-1'");
     expect_set_problem("seed", "--set seed: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
     expect_set_problem("=2", "--set =2: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
