@@ -1,5 +1,5 @@
 /* What io/ needs of HDF5, with libsower's errors. The files h5ad*.c, cell_disk*.c,
- * cell_file_h5ad.c and hdf5.c are the only ones that see hdf5.h. Handles are closed by H5?close; a negative
+ * archive_file.c, cell_file_h5ad.c and hdf5.c are the only ones that see hdf5.h. Handles are closed by H5?close; a negative
  * one is "none". HDF5's own printing of errors is off between sow_i_h5_quiet and sow_i_h5_loud. Not installed. */
 #ifndef SOWER_IO_HDF5_INTERNAL_H
 #define SOWER_IO_HDF5_INTERNAL_H

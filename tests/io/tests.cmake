@@ -23,3 +23,4 @@ add_test(NAME io/anndata_roundtrip COMMAND sh -c "command -v python3 >/dev/null 
 set_tests_properties(io/anndata_roundtrip PROPERTIES SKIP_REGULAR_EXPRESSION "SKIPPED-ALL:")
 sow_add_test(io/cell_cache)
 sow_add_test(io/cell_source)
+sow_add_test(io/archive_file)
