@@ -82,7 +82,7 @@ static sow_index product_tile(sow_index m, sow_index n)
 typedef struct {
     int single; /* float, else double */
     CBLAS_TRANSPOSE trans_a, trans_b;
-    sow_index m, n, k, tile, column_tiles;
+    sow_index m, n, k, tile_rows, tile_columns, column_tiles;
     double alpha, beta;
     const void *a, *b;
     void *c;
@@ -93,10 +93,10 @@ static sow_status product_tile_task(void *user, sow_index t, sow_error *err)
 {
     (void)err;
     const product_job *p = user;
-    sow_index i = t / p->column_tiles * p->tile, j = t % p->column_tiles * p->tile;
+    sow_index i = t / p->column_tiles * p->tile_rows, j = t % p->column_tiles * p->tile_columns;
     sow_index a_at = p->trans_a == CblasNoTrans ? i * p->lda : i, b_at = p->trans_b == CblasNoTrans ? j : j * p->ldb;
     sow_index c_at = i * p->ldc + j;
-    int m = (int)smaller(p->tile, p->m - i), n = (int)smaller(p->tile, p->n - j), k = (int)p->k;
+    int m = (int)smaller(p->tile_rows, p->m - i), n = (int)smaller(p->tile_columns, p->n - j), k = (int)p->k;
     int lda = (int)p->lda, ldb = (int)p->ldb, ldc = (int)p->ldc;
     if (p->single)
         cblas_sgemm(CblasRowMajor, p->trans_a, p->trans_b, m, n, k, (float)p->alpha, (const float *)p->a + a_at, lda,
@@ -134,11 +134,16 @@ static sow_status multiply(sow_threads *threads, product_job *p, sow_error *err)
         return SOW_OK;
     }
     prepare_blas();
-    p->tile = product_tile(p->m, p->n);
-    p->column_tiles = tiles_of(p->n, p->tile);
-    SOW_TRY(sow_parallel_for(threads, tiles_of(p->m, p->tile) * p->column_tiles, product_tile_task, p, err));
+    p->column_tiles = tiles_of(p->n, p->tile_columns);
+    SOW_TRY(sow_parallel_for(threads, tiles_of(p->m, p->tile_rows) * p->column_tiles, product_tile_task, p, err));
 done:
     return st;
+}
+
+static sow_status multiply_squares(sow_threads *threads, product_job *p, sow_error *err)
+{
+    p->tile_rows = p->tile_columns = product_tile(p->m, p->n);
+    return multiply(threads, p, err);
 }
 
 static CBLAS_TRANSPOSE transpose_if(int trans)
@@ -151,7 +156,7 @@ sow_status sow_gemm(sow_threads *threads, int trans_a, int trans_b, sow_index m,
 {
     product_job p = {.trans_a = transpose_if(trans_a), .trans_b = transpose_if(trans_b), .m = m, .n = n, .k = k,
                      .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c, .lda = lda, .ldb = ldb, .ldc = ldc};
-    return multiply(threads, &p, err);
+    return multiply_squares(threads, &p, err);
 }
 
 sow_status sow_gemm_f32(sow_threads *threads, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, float alpha,
@@ -159,6 +164,32 @@ sow_status sow_gemm_f32(sow_threads *threads, int trans_a, int trans_b, sow_inde
 {
     product_job p = {.single = 1, .trans_a = transpose_if(trans_a), .trans_b = transpose_if(trans_b), .m = m, .n = n, .k = k,
                      .alpha = (double)alpha, .beta = (double)beta, .a = a, .b = b, .c = c, .lda = lda, .ldb = ldb, .ldc = ldc};
+    return multiply_squares(threads, &p, err);
+}
+
+static sow_index long_side(sow_index n)
+{
+    return n > 1024 ? 512 : n > 256 ? 128 : n;
+}
+
+/* A batch of cells against all genes is a product with one short side, which a square tile would cut into slivers that OpenBLAS packs again and again. What is short on both
+ * sides is cut only when a tile is worth the waking of a thread (about 20 microseconds). */
+static void thin_tiles(product_job *p)
+{
+    const sow_index worth = 2000000;
+    p->tile_rows = long_side(p->m);
+    p->tile_columns = long_side(p->n);
+    if (p->tile_rows < p->m || p->tile_columns < p->n || p->m * p->n * p->k < worth) return;
+    p->tile_rows = smaller(p->m, 32);
+    p->tile_columns = smaller(p->n, 64);
+}
+
+sow_status sow_product(sow_threads *threads, sow_dtype dtype, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, double alpha, const void *a, sow_index lda,
+                       const void *b, sow_index ldb, double beta, void *c, sow_index ldc, sow_error *err)
+{
+    product_job p = {.single = dtype == SOW_F32, .trans_a = transpose_if(trans_a), .trans_b = transpose_if(trans_b), .m = m, .n = n, .k = k,
+                     .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c, .lda = lda, .ldb = ldb, .ldc = ldc};
+    thin_tiles(&p);
     return multiply(threads, &p, err);
 }
 

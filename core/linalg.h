@@ -1,4 +1,4 @@
-/* Dense linear algebra in double precision, row-major with leading dimensions. The one file that sees CBLAS and LAPACKE is linalg.c.
+/* Dense linear algebra in double (products also in single) precision, row-major with leading dimensions. The one file that sees CBLAS and LAPACKE is linalg.c.
  *
  * Sameness: every routine cuts its work into fixed tiles and calls BLAS single-threaded inside a tile, so the bits do not depend on
  * the number of threads. `threads` may be NULL. Inputs are checked for NaN where LAPACK would go wrong silently. */
@@ -6,6 +6,7 @@
 #define SOWER_CORE_LINALG_H
 
 #include "core/status.h"
+#include "core/tensor.h"
 #include "core/threads.h"
 
 #ifdef __cplusplus
@@ -20,6 +21,10 @@ SOW_MUST_CHECK sow_status sow_gemm(sow_threads *threads, int trans_a, int trans_
 SOW_MUST_CHECK sow_status sow_gemm_f32(sow_threads *threads, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, float alpha,
                                        const float *a, sow_index lda, const float *b, sow_index ldb, float beta, float *c,
                                        sow_index ldc, sow_error *err);
+/** The same in either precision, cut for a few rows against many columns (or the other way round): a batch of cells against all genes. A product of less than about 4 MFLOP is
+ *  done by the caller's thread. a, b, c hold numbers of `dtype`; alpha and beta are rounded to it. */
+SOW_MUST_CHECK sow_status sow_product(sow_threads *threads, sow_dtype dtype, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, double alpha, const void *a,
+                                      sow_index lda, const void *b, sow_index ldb, double beta, void *c, sow_index ldc, sow_error *err);
 /** Lower triangle of C [n,n] = A A^T + beta C in single precision, A [n,k]; above the diagonal C holds anything. Cost n^2 k. */
 SOW_MUST_CHECK sow_status sow_gram_f32(sow_threads *threads, sow_index n, sow_index k, const float *a, sow_index lda, float beta, float *c, sow_index ldc,
                                        sow_error *err);
