@@ -34,7 +34,7 @@ static int parse_descr(header *h, const char *at)
 {
     if (*at != '\'') return 0;
     h->big_endian = at[1] == '>';
-    if (!strchr("<>|=", at[1]) || at[1] == 0) return 0;
+    if (at[1] == '\0' || !strchr("<>|=", at[1]) || at[2] == '\0') return 0; /* a header may end anywhere */
     h->kind = at[2];
     h->size = atoi(at + 3);
     if (h->kind == 'f') return h->size == 2 || h->size == 4 || h->size == 8;
