@@ -32,8 +32,9 @@ typedef struct {
     sow_index latent_cell, latent_perturbation, programs, program_dim, hidden, encoder; /* widths */
     double validation;          /* share of the perturbations that judge epochs and are not trained on [0.1] */
     sow_index members;          /* ensemble: so many trainings, with different seeds and validation sets [1] */
+    int scaled_prior;           /* rows of the prior times one number, so that their mean squared entry is 1 [1]; 0 = as given */
 } sow_morph_options;
-#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 1, 1, 0, 50, 50, 50, 50, 128, 512, 0.1, 1}
+#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 1, 1, 0, 50, 50, 50, 50, 128, 512, 0.1, 1, 1}
 
 #ifdef __cplusplus
 }
