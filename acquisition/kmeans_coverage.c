@@ -1,6 +1,7 @@
-/* k-means coverage: as many clusters of the candidates' prior features as picks; each centre takes its nearest feasible candidate,
- * in the order of the centres. What was measured before is no centre. Candidates without a prior row cannot be placed: they are
- * drawn at random, and only when too few others remain. */
+/* k-means coverage: as many clusters of the candidates' features as picks; each centre takes its nearest feasible candidate, in the
+ * order of the centres. What was measured before is no centre. Candidates without a prior row cannot be placed: they are drawn at
+ * random, and only when too few others remain. Candidates may be weighted by how far their latent moved in training (morph.md 5.2),
+ * which draws the centres towards what the model has not settled on. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ typedef struct {
     sow_index n;            /* candidates with a prior row */
     sow_index *candidate;   /* [n] */
     double *x;              /* [n, dim] */
+    double *weight;         /* [n]; NULL = all alike */
     unsigned char *allowed; /* [n] */
     sow_index *pick;        /* [clusters] */
     double *distance2;      /* [clusters] */
@@ -24,12 +26,75 @@ static void clear_coverage(coverage *c)
 {
     free(c->candidate);
     free(c->x);
+    free(c->weight);
     free(c->allowed);
     free(c->pick);
     free(c->distance2);
     free(c->size);
     sow_kmeans_clear(&c->clusters);
 }
+
+/* ---- weights ---- */
+
+static void scale_min_max(double *weight, const double *drift, sow_index n)
+{
+    double least = INFINITY, most = -INFINITY;
+    for (sow_index i = 0; i < n; i++) {
+        if (drift[i] < least) least = drift[i];
+        if (drift[i] > most) most = drift[i];
+    }
+    for (sow_index i = 0; i < n; i++)
+        weight[i] = most > least && !isnan(drift[i]) ? (drift[i] - least) / (most - least) : 0;
+}
+
+sow_status sow_i_drift_weights(double *weight, const double *drift, sow_index n, const char *how, sow_error *err)
+{
+    double most = 0;
+    if (strcmp(how, "uncertainty") == 0)
+        for (sow_index i = 0; i < n; i++)
+            weight[i] = isnan(drift[i]) ? 0 : drift[i];
+    else if (strcmp(how, "uncertainty-minmax") == 0)
+        scale_min_max(weight, drift, n);
+    else if (strcmp(how, "uncertainty-softmax") == 0)
+        sow_i_softmax(weight, drift, n, 1);
+    else if (strcmp(how, "uncertainty-softmax5") == 0)
+        sow_i_softmax(weight, drift, n, 5);
+    else
+        return SOW_ERROR(err, SOW_E_CONFIG,
+                         "acquisition.weight is '%s': none, uncertainty, uncertainty-minmax, uncertainty-softmax or "
+                         "uncertainty-softmax5 are allowed", how);
+    for (sow_index i = 0; i < n; i++)
+        if (weight[i] > most) most = weight[i];
+    for (sow_index i = 0; i < n && most == 0; i++)
+        weight[i] = 1;
+    return SOW_OK;
+}
+
+static int is_weighted(const sow_strategy_options *options)
+{
+    return options->weight && strcmp(options->weight, "none") != 0;
+}
+
+static unsigned needs_of_weight(const sow_strategy_options *options)
+{
+    return is_weighted(options) ? SOW_NEED_DRIFT : 0;
+}
+
+static sow_status weigh(coverage *c, const sow_pool_view *view, const char *how, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *drift = NULL;
+    SOW_NEW(c->weight, c->n);
+    SOW_NEW(drift, c->n);
+    for (sow_index i = 0; i < c->n; i++)
+        drift[i] = view->drift[c->candidate[i]];
+    SOW_TRY(sow_i_drift_weights(c->weight, drift, c->n, how, err));
+done:
+    free(drift);
+    return st;
+}
+
+/* ---- clusters ---- */
 
 static sow_status find_clusters(coverage *c, sow_index batch, const sow_pool_view *view, const sow_strategy_options *options,
                                 const sow_env *env, sow_error *err)
@@ -51,7 +116,8 @@ static sow_status find_clusters(coverage *c, sow_index batch, const sow_pool_vie
     SOW_NEW(c->distance2, k);
     SOW_NEW(c->size, k);
     km.starts = options->starts;
-    SOW_TRY(sow_kmeans(&c->clusters, c->x, c->n, view->dim, k, NULL, NULL, &km, &rng, env, err));
+    if (is_weighted(options)) SOW_TRY(weigh(c, view, options->weight, err));
+    SOW_TRY(sow_kmeans(&c->clusters, c->x, c->n, view->dim, k, c->weight, NULL, &km, &rng, env, err));
     for (sow_index i = 0; i < c->n; i++)
         c->size[c->clusters.labels[i]]++;
 done:
@@ -114,5 +180,15 @@ const sow_strategy sow_i_strategy_kmeans = {
     .aliases = "k-means,kmeans-data,kmeans-coverage",
     .summary = "as many clusters of the candidates in prior space as picks; the candidate nearest to each centre",
     .needs = SOW_NEED_PRIOR,
+    .more_needs = needs_of_weight,
+    .pick = pick_kmeans,
+};
+
+const sow_strategy sow_i_strategy_kmeans_embedding = {
+    .name = "kmeans-embedding",
+    .aliases = "kmeans-latent",
+    .summary = "kmeans on what the model learned of the candidates, whatever acquisition.representation says",
+    .needs = SOW_NEED_PRIOR | SOW_NEED_LATENT,
+    .more_needs = needs_of_weight,
     .pick = pick_kmeans,
 };

@@ -30,7 +30,7 @@ static sow_status pick_max_variance(sow_pick *picks, sow_index batch, const sow_
 
 const sow_strategy sow_i_strategy_max_variance = {
     .name = "max-variance",
-    .aliases = "uncertainty,topuncertain,top-uncertainty,maxdet",
+    .aliases = "topuncertain,top-uncertainty,maxdet",
     .summary = "the largest predictive variance, given the picks already in the batch",
     .needs = SOW_NEED_MOMENTS | SOW_NEED_JOINT,
     .pick = pick_max_variance,

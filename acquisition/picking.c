@@ -68,18 +68,44 @@ done:
 sow_status sow_i_take_rest(sow_pick *picks, sow_index *picked, sow_index batch, const sow_pool_view *view, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_rng rng = view->rng;
-    unsigned char *without = NULL;
+    double *score = NULL;
     if (*picked == batch) return SOW_OK;
-    SOW_NEW(without, view->n);
+    SOW_NEW(score, view->n);
     for (sow_index i = 0; i < view->n; i++)
-        without[i] = view->has && !view->has[i];
-    SOW_TRY(sow_i_take_at_random(picks, picked, batch, view, without, &rng, "no prior row to place it: drawn at random", err));
+        score[i] = view->has && !view->has[i] ? NAN : 0;
+    SOW_TRY(sow_i_take_unknown(picks, picked, batch, view, score, "no prior row to place it: drawn at random", err));
+done:
+    free(score);
+    return st;
+}
+
+sow_status sow_i_take_unknown(sow_pick *picks, sow_index *picked, sow_index batch, const sow_pool_view *view, const double *score,
+                              const char *reason, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_rng rng = view->rng;
+    unsigned char *unknown = NULL;
+    if (*picked == batch) return SOW_OK;
+    SOW_NEW(unknown, view->n);
+    for (sow_index i = 0; i < view->n; i++)
+        unknown[i] = (unsigned char)(isnan(score[i]) != 0);
+    SOW_TRY(sow_i_take_at_random(picks, picked, batch, view, unknown, &rng, reason, err));
     SOW_TRY(sow_i_take_at_random(picks, picked, batch, view, NULL, &rng, "what the rules leave open: drawn at random", err));
     if (*picked < batch) st = sow_i_stuck(view, *picked, batch, err);
 done:
-    free(without);
+    free(unknown);
     return st;
+}
+
+double sow_i_percent_below(const double *score, sow_index n, sow_index i)
+{
+    sow_index below = 0, others = 0;
+    for (sow_index k = 0; k < n; k++) {
+        if (k == i || isnan(score[k])) continue;
+        below += score[k] < score[i];
+        others++;
+    }
+    return others > 0 ? 100.0 * (double)below / (double)others : 0;
 }
 
 double sow_i_probability(double mean, double var, double threshold)

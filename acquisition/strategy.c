@@ -11,9 +11,10 @@
 #include "core/names.h"
 
 static const sow_strategy *const table[] = {
-    &sow_i_strategy_random, &sow_i_strategy_kmeans,    &sow_i_strategy_core_set,  &sow_i_strategy_max_variance,
-    &sow_i_strategy_greedy, &sow_i_strategy_ucb,       &sow_i_strategy_ei,        &sow_i_strategy_thompson,
-    &sow_i_strategy_poh,    &sow_i_strategy_lookahead, &sow_i_strategy_reference,
+    &sow_i_strategy_random,           &sow_i_strategy_kmeans,      &sow_i_strategy_kmeans_embedding, &sow_i_strategy_core_set,
+    &sow_i_strategy_max_variance,     &sow_i_strategy_greedy,      &sow_i_strategy_ucb,              &sow_i_strategy_ei,
+    &sow_i_strategy_thompson,         &sow_i_strategy_poh,         &sow_i_strategy_lookahead,        &sow_i_strategy_uncertainty,
+    &sow_i_strategy_soft_uncertainty, &sow_i_strategy_loss_oracle, &sow_i_strategy_reference,
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -67,6 +68,12 @@ sow_status sow_strategy_find(const sow_strategy **out, const char *name, sow_err
                      nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
+unsigned sow_strategy_needs_with(const sow_strategy *strategy, const sow_strategy_options *options)
+{
+    const sow_strategy_options defaults = SOW_STRATEGY_OPTIONS_INIT;
+    return strategy->needs | (strategy->more_needs ? strategy->more_needs(options ? options : &defaults) : 0);
+}
+
 /* ---- checks before ---- */
 
 static sow_status check_finite(const double *x, sow_index n, const char *what, const sow_pool_view *view, sow_index per_candidate,
@@ -107,21 +114,71 @@ static int any_finite(const double *x, sow_index n)
     return 0;
 }
 
-static sow_status check_needs(const sow_strategy *s, const sow_pool_view *view, sow_error *err)
+/* What only a model with a representation of its own can tell. */
+static sow_status check_learned(const sow_strategy *s, unsigned needs, const sow_pool_view *view, sow_error *err)
 {
-    if ((s->needs & SOW_NEED_PRIOR) && (view->dim < 1 || !view->features))
+    if ((needs & SOW_NEED_LATENT) && (view->dim < 1 || !view->features))
+        return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' moves in a learned representation and there is none; use model morph", s->name);
+    if ((needs & SOW_NEED_LOSSES) && (view->n_losses < 1 || !view->loss || !view->loss_of))
+        return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a model's losses on what is measured; use model morph", s->name);
+    if ((needs & ~s->needs & SOW_NEED_DRIFT) && !any_finite(view->drift, view->n))
+        return SOW_ERROR(err, SOW_E_CONFIG,
+                         "acquisition.weight needs to know how far learned latents moved in training; use model morph, or weight: none");
+    if ((needs & SOW_NEED_DRIFT) && !any_finite(view->drift, view->n))
+        return SOW_ERROR(err, SOW_E_CONFIG,
+                         "strategy '%s' needs to know how far learned latents moved in training; use model morph, or strategy "
+                         "max-variance with a model that gives variances", s->name);
+    if ((needs & SOW_NEED_TRUTH) && !any_finite(view->true_loss, view->n))
+        return SOW_ERROR(err, SOW_E_CONFIG,
+                         "strategy '%s' needs the true loss of the candidates, which only a replayed or simulated screen with model "
+                         "morph can tell", s->name);
+    return SOW_OK;
+}
+
+static sow_status check_needs(const sow_strategy *s, unsigned needs, const sow_pool_view *view, sow_error *err)
+{
+    if ((needs & SOW_NEED_PRIOR) && !(needs & SOW_NEED_LATENT) && (view->dim < 1 || !view->features))
         return SOW_ERROR(err, SOW_E_CONFIG,
                          "strategy '%s' moves in the space of the priors and there is none; name at least one prior", s->name);
-    if ((s->needs & SOW_NEED_MOMENTS) && !view->mean)
+    if ((needs & SOW_NEED_MOMENTS) && !view->mean)
         return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a model's predictions: it cannot choose the first round", s->name);
-    if ((s->needs & SOW_NEED_JOINT) && !(s->needs & SOW_NEED_MOMENTS) && !view->posterior)
+    if ((needs & SOW_NEED_JOINT) && !(needs & SOW_NEED_MOMENTS) && !view->posterior)
         return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a joint posterior of a scalar readout; use model gp", s->name);
-    if ((s->needs & SOW_NEED_REFERENCE) && !any_finite(view->reference, view->n))
+    if ((needs & SOW_NEED_REFERENCE) && !any_finite(view->reference, view->n))
         return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a reference context that measured some of the candidates",
                          s->name);
     if (view->posterior && view->posterior->n != view->n)
         return SOW_ERROR(err, SOW_E_SHAPE, "the posterior has %lld items and the pool %lld", (long long)view->posterior->n,
                          (long long)view->n);
+    return check_learned(s, needs, view, err);
+}
+
+/* NaN is not known and allowed. */
+static sow_status check_known(const double *x, const char *what, double least, const sow_pool_view *view, sow_error *err)
+{
+    for (sow_index i = 0; x && i < view->n; i++) {
+        const char *name = view->name ? view->name[i] : "", *of = *name ? " of " : "";
+        if (isinf(x[i])) return SOW_ERROR(err, SOW_E_NONFINITE, "%s %lld%s%s is infinite", what, (long long)i, of, name);
+        if (x[i] < least)
+            return SOW_ERROR(err, SOW_E_ARG, "%s %lld%s%s is %g: it cannot be below %g", what, (long long)i, of, name, x[i], least);
+    }
+    return SOW_OK;
+}
+
+static sow_status check_losses(const sow_pool_view *view, sow_error *err)
+{
+    for (sow_index k = 0; view->loss && k < view->n_losses; k++) {
+        const sow_index l = view->loss_of[k];
+        if (l < 0 || l >= view->n_labelled)
+            return SOW_ERROR(err, SOW_E_SHAPE, "loss %lld belongs to labelled perturbation %lld of %lld", (long long)k, (long long)l,
+                             (long long)view->n_labelled);
+        const char *name = view->labelled_name && view->labelled_name[l] ? view->labelled_name[l] : "", *of = *name ? " of " : "";
+        if (!isfinite(view->loss[k]))
+            return SOW_ERROR(err, SOW_E_NONFINITE, "the model's loss %lld%s%s is not finite", (long long)k, of, name);
+        if (view->loss_cells && !isnan(view->loss_cells[k]) && !(view->loss_cells[k] > 0 && isfinite(view->loss_cells[k])))
+            return SOW_ERROR(err, SOW_E_ARG, "the model's loss %lld%s%s was taken on %g cells: a number above 0 is allowed", (long long)k,
+                             of, name, view->loss_cells[k]);
+    }
     return SOW_OK;
 }
 
@@ -138,9 +195,10 @@ static sow_status check_numbers(const sow_pool_view *view, sow_error *err)
     SOW_TRY(check_not_negative(view->var, "the predicted variance of candidate", view, err));
     SOW_TRY(check_not_negative(view->noise, "the noise variance of candidate", view, err));
     SOW_TRY(check_finite(view->measured, view->n_measured, "measured value", view, 0, err));
-    for (sow_index i = 0; view->reference && i < view->n; i++)
-        if (isinf(view->reference[i]))
-            SOW_FAIL(err, SOW_E_NONFINITE, "the reference value of candidate %lld is infinite", (long long)i);
+    SOW_TRY(check_known(view->reference, "the reference value of candidate", -INFINITY, view, err));
+    SOW_TRY(check_known(view->drift, "the drift of candidate", 0, view, err));
+    SOW_TRY(check_known(view->true_loss, "the true loss of candidate", -INFINITY, view, err));
+    SOW_TRY(check_losses(view, err));
 done:
     return st;
 }
@@ -158,8 +216,10 @@ static sow_status check_view(const sow_strategy *strategy, sow_index batch, cons
         SOW_FAIL(err, SOW_E_CONFIG, "acquisition.beta is %g: a finite number >= 0 is allowed", options->beta);
     if (options->starts < 1)
         SOW_FAIL(err, SOW_E_CONFIG, "acquisition.starts is %lld: 1 or more are allowed", (long long)options->starts);
+    if (options->loss_members < 0)
+        SOW_FAIL(err, SOW_E_CONFIG, "acquisition.loss_members is %lld: 1 or more are allowed", (long long)options->loss_members);
     SOW_TRY(check_names(view, err));
-    SOW_TRY(check_needs(strategy, view, err));
+    SOW_TRY(check_needs(strategy, sow_strategy_needs_with(strategy, options), view, err));
     SOW_TRY(check_numbers(view, err));
 done:
     return st;

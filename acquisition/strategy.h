@@ -22,10 +22,11 @@ typedef enum {
     SOW_NEED_JOINT = 1 << 2, /* posterior with covariance columns and draws; beside MOMENTS it is used when there and may be NULL */
     SOW_NEED_REFERENCE = 1 << 3, /* values of a reference context */
     SOW_NEED_HITS = 1 << 4,      /* an objective of kind hits (higher score = more wanted) */
-    SOW_NEED_LATENT = 1 << 5,    /* features must be the learned representation: a model with SOW_CAP_LATENT, whatever acquisition.representation says */
-    SOW_NEED_LOSSES = 1 << 6,    /* the model's losses on what is measured */
-    SOW_NEED_DRIFT = 1 << 7,     /* how far the latent of each candidate moved in training */
-    SOW_NEED_TRUTH = 1 << 8      /* the true loss of every candidate: an oracle's strategy, to bound what is possible; refused with a lab */
+    SOW_NEED_LATENT = 1 << 5, /* features must be the learned representation: a model with SOW_CAP_LATENT, whatever
+                               * acquisition.representation says */
+    SOW_NEED_LOSSES = 1 << 6, /* the model's losses on what is measured */
+    SOW_NEED_DRIFT = 1 << 7,  /* how far the latent of each candidate moved in training */
+    SOW_NEED_TRUTH = 1 << 8   /* the true loss of every candidate: an oracle's strategy, to bound what is possible; refused with a lab */
 } sow_strategy_needs;
 
 typedef struct {
@@ -37,6 +38,7 @@ typedef struct {
     sow_index n_labelled;            /* measured and pending together, oldest first */
     const double *labelled_features; /* [n_labelled, dim] */
     const unsigned char *labelled_has;
+    const char *const *labelled_name; /* [n_labelled], for reasons and errors; NULL = not known */
     /* predictions, NULL unless needed; oriented so that larger is more wanted (the planner flips signs for `direction: low` and
      * takes |value| for `direction: both`) */
     const double *mean, *var, *noise; /* [n]; var: variance of the noise-free value (profile: summed over components); all-NaN var
@@ -47,12 +49,13 @@ typedef struct {
     double threshold;        /* value at or above which a candidate counts as a hit, estimated from what is measured; NaN = none */
     double hit_share;        /* expected share of hits in the pool (objective.top), NaN unknown */
     const double *reference; /* [n] oriented reference value; NaN unknown */
-    const double *drift;     /* [n] NaN without a prior row; NULL unless needed */
-    sow_index n_losses;      /* losses of the model on measured perturbations */
-    const sow_index *loss_of; /* [n_losses] position among the labelled */
-    const double *loss, *loss_cells; /* [n_losses] value, and cells it was taken on */
-    const unsigned char *loss_held;  /* [n_losses] not trained on: out of sample */
-    const double *true_loss; /* [n] NULL unless needed */
+    const double *drift;     /* [n] >= 0, NaN unknown (no prior row); NULL unless needed */
+    sow_index n_losses;      /* losses of the model on measured perturbations; 0 unless needed */
+    const sow_index *loss_of; /* [n_losses] position among the labelled; a perturbation may have several */
+    const double *loss;       /* [n_losses] */
+    const double *loss_cells; /* [n_losses] cells each was taken on, > 0; NaN or NULL = unknown */
+    const unsigned char *loss_held; /* [n_losses] not trained on: out of sample; NULL = none */
+    const double *true_loss; /* [n] NaN unknown; NULL unless needed */
     sow_index round;         /* 0 = initial */
     sow_index picks_after;   /* picks still to come after this batch (the remaining budget), for look-ahead */
     sow_rng rng;             /* the stream of this run, purpose and round; copy before drawing */
@@ -67,14 +70,17 @@ typedef struct {
     char reason[160]; /* one clause for a person: "predicted 2.31 +- 0.40, above the hit threshold 1.9 with probability 0.86" */
 } sow_pick;
 
+/** A text of NULL and a count of 0 stand for the default in []. */
 typedef struct {
-    double beta;      /* ucb: weight of the standard deviation [1.0] */
-    sow_index starts; /* kmeans: k-means++ starts [10] */
-    const char *weight; /* kmeans: "none", "uncertainty", "uncertainty-minmax", "uncertainty-softmax", "uncertainty-softmax5" of the drift ["none"] */
-    const char *loss_form; /* loss-prediction: "regression", "binned", "ranking" ["regression"] */
-    const char *loss_target; /* loss-prediction: "all" losses as published, or "held" ones only where there are enough ["all"] */
-    sow_index loss_members;  /* loss-prediction: networks whose predictions are averaged [1] */
-    int loss_cells;          /* loss-prediction: take the part of the loss that cell number explains away first [0] */
+    double beta;            /* ucb: weight of the standard deviation [1.0] */
+    sow_index starts;       /* kmeans: k-means++ starts [10]; at least 1 */
+    const char *weight;     /* kmeans: how the drift weights a candidate: "none", "uncertainty" (as it is), "uncertainty-minmax",
+                             * "uncertainty-softmax", "uncertainty-softmax5" (of five times the drift) ["none"] */
+    const char *loss_form;  /* loss-prediction: "regression", "binned", "ranking"; "published": regression on raw losses, one batch of
+                             * cells a step, as MORPH's code does ["regression"] */
+    const char *loss_target; /* loss-prediction: "all" losses, or "held" ones only where at least half of those with a loss have one ["all"] */
+    sow_index loss_members; /* loss-prediction: networks whose predictions are averaged [1] */
+    int loss_cells;         /* loss-prediction: take the part of the loss that log(cells) explains away first [0] */
 } sow_strategy_options;
 #define SOW_STRATEGY_OPTIONS_INIT                                                                                                  \
     {                                                                                                                              \
@@ -85,7 +91,8 @@ typedef struct {
     const char *name;
     const char *aliases; /* comma separated, may be "" (GeneDisco spellings: "coreset", "kmeans_data", ...) */
     const char *summary; /* one sentence */
-    unsigned needs;      /* sow_strategy_needs */
+    unsigned needs;      /* sow_strategy_needs, whatever the options */
+    unsigned (*more_needs)(const sow_strategy_options *options); /* what the options add to them; NULL = nothing */
     sow_status (*pick)(sow_pick *picks, sow_index batch, const sow_pool_view *view, const sow_strategy_options *options,
                        const sow_env *env, sow_error *err);
 } sow_strategy;
@@ -93,6 +100,9 @@ typedef struct {
 const sow_strategy *const *sow_strategies(sow_index *n);
 /** Row by name or alias; SOW_E_CONFIG with the nearest spelling and the command that lists them. */
 SOW_MUST_CHECK sow_status sow_strategy_find(const sow_strategy **out, const char *name, sow_error *err);
+
+/** Everything that a view for these options (NULL = the defaults) must hold. */
+unsigned sow_strategy_needs_with(const sow_strategy *strategy, const sow_strategy_options *options);
 
 /** Checked front door: needs met, batch <= n, names in order, finite input; after the choice: exactly `batch` distinct feasible
  * candidates or SOW_E_CONFIG saying how many could be picked. picks [batch], in the order of choice. The posterior's columns may be

@@ -7,7 +7,8 @@
 
 extern const sow_strategy sow_i_strategy_random, sow_i_strategy_kmeans, sow_i_strategy_core_set, sow_i_strategy_max_variance,
     sow_i_strategy_greedy, sow_i_strategy_ucb, sow_i_strategy_ei, sow_i_strategy_thompson, sow_i_strategy_reference,
-    sow_i_strategy_poh, sow_i_strategy_lookahead;
+    sow_i_strategy_poh, sow_i_strategy_lookahead, sow_i_strategy_uncertainty, sow_i_strategy_soft_uncertainty,
+    sow_i_strategy_kmeans_embedding, sow_i_strategy_loss_oracle;
 
 int sow_i_feasible(const sow_pool_view *view, sow_index i);
 /** Position of the best feasible score; scores within 1e-6 (relative below 1) of it are tied and the lowest position wins. NaN is
@@ -25,6 +26,17 @@ SOW_MUST_CHECK sow_status sow_i_take_at_random(sow_pick *picks, sow_index *picke
  */
 SOW_MUST_CHECK sow_status sow_i_take_rest(sow_pick *picks, sow_index *picked, sow_index batch, const sow_pool_view *view,
                                           sow_error *err);
+/** The rest of the batch at random: first those whose score is NaN, with `reason`, then what the rules leave open. Sets its own errors. */
+SOW_MUST_CHECK sow_status sow_i_take_unknown(sow_pick *picks, sow_index *picked, sow_index batch, const sow_pool_view *view,
+                                             const double *score, const char *reason, sow_error *err);
+/** Share of the other known scores that are below candidate i's, in percent. */
+double sow_i_percent_below(const double *score, sow_index n, sow_index i);
+/** p [n] = softmax of scale x; NaN gets 0. */
+void sow_i_softmax(double *p, const double *x, sow_index n, double scale);
+/** Weights [n] of candidates for k-means from their drift, by the option `how`; NaN drifts get 0, and where no weight would be above
+ * 0 all get 1. SOW_E_CONFIG for a `how` that is not one of the option's words. */
+SOW_MUST_CHECK sow_status sow_i_drift_weights(double *weight, const double *drift, sow_index n, const char *how, sow_error *err);
+
 /** "predicted 2.31 +- 0.40, above the hit threshold 1.9 with probability 0.86", as much of it as the view knows. */
 typedef struct {
     char text[120];

@@ -21,17 +21,20 @@
     {                                                                                                                              \
         .path = path_, .type = SOW_KEY_UNSUPPORTED, .sentence = sentence_                                                          \
     }
-#define STRATEGIES "random,kmeans,core-set,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead"
+#define STRATEGIES                                                                                                                 \
+    "random,kmeans,kmeans-embedding,core-set,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead,"           \
+    "uncertainty,soft-uncertainty,loss-oracle"
 #define STRATEGY_ALIASES                                                                                                           \
-    "uniform,k-means,kmeans-data,kmeans-coverage,coreset,k-center,kcenter,max-dist,uncertainty,topuncertain,top-uncertainty,"      \
-    "maxdet,exploit,mean,upper-confidence-bound,expected-improvement,thompson-sampling,ts,by-reference,poh,pi,look-ahead"
-#define STRATEGIES_LATER "loss-prediction,kmeans-embedding"
+    "uniform,k-means,kmeans-data,kmeans-coverage,kmeans-latent,coreset,k-center,kcenter,max-dist,topuncertain,top-uncertainty,"    \
+    "maxdet,exploit,mean,upper-confidence-bound,expected-improvement,thompson-sampling,ts,by-reference,poh,pi,look-ahead,"         \
+    "latent-drift,softuncertain,uncertainty-random,true-loss"
+#define STRATEGIES_LATER "loss-prediction"
 
 /* Kept equal to the tables of acquisition/ and models/ by a test: io may not see those folders. */
 const char sow_i_hit_strategies[] =
     "greedy,exploit,mean,ucb,upper-confidence-bound,ei,expected-improvement,thompson,thompson-sampling,ts,"
     "probability-of-hit,poh,pi,lookahead,look-ahead,reference,by-reference";
-const char sow_i_prior_strategies[] = "kmeans,k-means,kmeans-data,kmeans-coverage,core-set,coreset,k-center,kcenter,max-dist";
+const char sow_i_prior_strategies[] = "kmeans,k-means,kmeans-data,kmeans-coverage,kmeans-embedding,kmeans-latent,core-set,coreset,k-center,kcenter,max-dist";
 const char sow_i_prior_models[] = "linear,knn,morph";
 
 /* clang-format off */

@@ -54,11 +54,44 @@ typedef struct {
     sow_pool_view view;
     fake_posterior posterior;
     char **name;
-    double *features, *labelled, *mean, *var, *noise, *reference, *measured;
-    unsigned char *has;
+    double *features, *labelled, *mean, *var, *noise, *reference, *measured, *drift, *true_loss, *loss, *loss_cells;
+    sow_index *loss_of;
+    unsigned char *has, *loss_held;
 } fake_pool;
 
-enum { FAKE_LABELLED = 7 };
+enum { FAKE_LABELLED = 7, FAKE_LOSSES = 2 * FAKE_LABELLED };
+
+static const char *const fake_labelled_name[FAKE_LABELLED] = {"AARS", "BRD4", "CDK7", "EEF2", "GATA1", "MED9", "POLR2K"};
+
+/* What a model with latents knows: drift, true loss, and two losses of every labelled, the second out of sample. */
+static inline void fake_pool_learned(fake_pool *f, sow_rng *rng)
+{
+    const sow_index n = f->n;
+    f->drift = calloc((size_t)n, sizeof(double));
+    f->true_loss = calloc((size_t)n, sizeof(double));
+    f->loss = calloc(FAKE_LOSSES, sizeof(double));
+    f->loss_cells = calloc(FAKE_LOSSES, sizeof(double));
+    f->loss_of = calloc(FAKE_LOSSES, sizeof(sow_index));
+    f->loss_held = calloc(FAKE_LOSSES, 1);
+    for (sow_index i = 0; i < n; i++) {
+        f->drift[i] = f->has[i] ? sow_rng_uniform(rng) : NAN;
+        f->true_loss[i] = 0.4 + 0.3 * sow_rng_uniform(rng);
+    }
+    for (sow_index k = 0; k < FAKE_LOSSES; k++) {
+        f->loss_of[k] = k / 2;
+        f->loss[k] = 0.4 + 0.3 * sow_rng_uniform(rng);
+        f->loss_cells[k] = k % 2 ? 11 : 32;
+        f->loss_held[k] = (unsigned char)(k % 2);
+    }
+    f->view.labelled_name = fake_labelled_name;
+    f->view.drift = f->drift;
+    f->view.n_losses = FAKE_LOSSES;
+    f->view.loss_of = f->loss_of;
+    f->view.loss = f->loss;
+    f->view.loss_cells = f->loss_cells;
+    f->view.loss_held = f->loss_held;
+    f->view.true_loss = f->true_loss;
+}
 
 /* `n` candidates named P000.. on a smooth random landscape; every seventh has no prior row, every fifth no reference value. */
 static inline void fake_pool_init(fake_pool *f, sow_index n, uint64_t seed)
@@ -123,6 +156,7 @@ static inline void fake_pool_init(fake_pool *f, sow_index n, uint64_t seed)
                               .round = 1,
                               .picks_after = n / 4,
                               .rng = sow_rng_make(seed, SOW_RNG_STRATEGY, 1, 0)};
+    fake_pool_learned(f, &rng);
 }
 
 static inline void fake_pool_clear(fake_pool *f)
@@ -138,6 +172,12 @@ static inline void fake_pool_clear(fake_pool *f)
     free(f->reference);
     free(f->measured);
     free(f->has);
+    free(f->drift);
+    free(f->true_loss);
+    free(f->loss);
+    free(f->loss_cells);
+    free(f->loss_of);
+    free(f->loss_held);
     free(f->posterior.covariance);
 }
 

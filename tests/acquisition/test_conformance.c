@@ -6,7 +6,7 @@ enum { N = 60, BATCH = 12 };
 #define FOR_EACH_STRATEGY(s)                                                                                                       \
     sow_index n_rows_ = 0;                                                                                                         \
     const sow_strategy *const *rows_ = sow_strategies(&n_rows_);                                                                   \
-    cr_assert_geq(n_rows_, 9);                                                                                                     \
+    cr_assert_geq(n_rows_, 15);                                                                                                    \
     for (const sow_strategy *s = rows_[0]; n_rows_ > 0; s = --n_rows_ > 0 ? *++rows_ : NULL)
 
 static void choose(sow_pick *picks, sow_index batch, const sow_strategy *s, const sow_pool_view *view, const sow_env *env)
@@ -154,8 +154,8 @@ Test(conformance, random_strategies_differ_between_seeds_and_rounds)
 {
     fake_pool f;
     fake_pool_init(&f, N, 5);
-    const char *random[] = {"random", "thompson"};
-    for (int r = 0; r < 2; r++) {
+    const char *random[] = {"random", "thompson", "soft-uncertainty"};
+    for (int r = 0; r < 3; r++) {
         const sow_strategy *s = NULL;
         sow_pick a[BATCH], b[BATCH], c[BATCH];
         cr_assert_eq(sow_strategy_find(&s, random[r], NULL), SOW_OK);
@@ -197,13 +197,16 @@ Test(conformance, every_strategy_gives_ties_to_the_first_name)
         f.var[i] = 1 + 1e-9 * (i % 3);
         f.noise[i] = 0.1;
         f.reference[i] = 1;
+        f.drift[i] = 0.5 + 1e-9 * (i % 4);
+        f.true_loss[i] = 0.5;
         for (int j = 0; j < N; j++)
             f.posterior.covariance[i * N + j] = i == j ? f.var[i] : 0;
     }
     FOR_EACH_STRATEGY(s)
     {
         sow_pick picks[BATCH];
-        if (!(s->needs & SOW_NEED_MOMENTS) && !(s->needs & SOW_NEED_REFERENCE)) continue; /* their geometry is not tied */
+        const unsigned tied = SOW_NEED_MOMENTS | SOW_NEED_REFERENCE | SOW_NEED_DRIFT | SOW_NEED_TRUTH; /* geometry is not */
+        if (!(s->needs & tied) || strcmp(s->name, "soft-uncertainty") == 0) continue;
         choose(picks, BATCH, s, &f.view, NULL);
         for (int k = 0; k < BATCH; k++)
             cr_assert_eq(picks[k].candidate, k, "%s pick %d is %d", s->name, k, (int)picks[k].candidate);
@@ -234,9 +237,25 @@ Test(conformance, every_strategy_refuses_numbers_that_are_not_finite)
             check_refused(s, &f.view, SOW_E_NONFINITE);
             arrays[a][2] = kept;
         }
-        f.reference[0] = INFINITY;
+        double *const known_in_part[] = {f.reference, f.drift, f.true_loss, f.loss}; /* NaN is not known; infinity is wrong */
+        for (int a = 0; a < 4; a++) {
+            const double kept = known_in_part[a][0];
+            known_in_part[a][0] = INFINITY;
+            check_refused(s, &f.view, SOW_E_NONFINITE);
+            known_in_part[a][0] = kept;
+        }
+        f.loss[3] = NAN;
         check_refused(s, &f.view, SOW_E_NONFINITE);
-        f.reference[0] = 1;
+        f.loss[3] = 0.5;
+        f.drift[2] = -0.1;
+        check_refused(s, &f.view, SOW_E_ARG);
+        f.drift[2] = 0.1;
+        f.loss_cells[2] = 0;
+        check_refused(s, &f.view, SOW_E_ARG);
+        f.loss_cells[2] = 32;
+        f.loss_of[2] = FAKE_LABELLED;
+        check_refused(s, &f.view, SOW_E_SHAPE);
+        f.loss_of[2] = 1;
         f.var[1] = -1;
         check_refused(s, &f.view, SOW_E_ARG);
         f.var[1] = 1;

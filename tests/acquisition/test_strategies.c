@@ -37,6 +37,8 @@ Test(strategies, accepts_the_spellings_of_others)
     cr_assert_str_eq(row("coreset")->name, "core-set");
     cr_assert_str_eq(row("kmeans_data")->name, "kmeans");
     cr_assert_str_eq(row("topuncertain")->name, "max-variance");
+    cr_assert_str_eq(row("kmeans_embedding")->name, "kmeans-embedding");
+    cr_assert_str_eq(row("softuncertain")->name, "soft-uncertainty");
     cr_assert_str_eq(row("TS")->name, "thompson");
     cr_assert_str_eq(row("poh")->name, "probability-of-hit");
 }
@@ -46,12 +48,18 @@ Test(strategies, refuses_options_out_of_range)
     fake_pool f;
     fake_pool_init(&f, 10, 1);
     sow_pick picks[2];
-    const sow_strategy_options negative = {-1, 10}, no_starts = {1, 0};
+    const sow_strategy_options negative = {.beta = -1, .starts = 10}, no_starts = {.beta = 1, .starts = 0},
+                               no_members = {.beta = 1, .starts = 10, .loss_members = -1},
+                               no_weight = {.beta = 1, .starts = 10, .weight = "drift"};
     sow_error err = {0};
     cr_assert_eq(sow_strategy_pick(picks, 2, row("ucb"), &f.view, &negative, NULL, &err), SOW_E_CONFIG);
     cr_assert(strstr(err.message, "acquisition.beta"));
     cr_assert_eq(sow_strategy_pick(picks, 2, row("kmeans"), &f.view, &no_starts, NULL, &err), SOW_E_CONFIG);
     cr_assert(strstr(err.message, "acquisition.starts"));
+    cr_assert_eq(sow_strategy_pick(picks, 2, row("random"), &f.view, &no_members, NULL, &err), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "acquisition.loss_members"));
+    cr_assert_eq(sow_strategy_pick(picks, 2, row("kmeans"), &f.view, &no_weight, NULL, &err), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "acquisition.weight is 'drift': none, uncertainty, "), "%s", err.message);
     fake_pool_clear(&f);
 }
 
@@ -226,7 +234,7 @@ Test(strategies, ucb_follows_its_beta)
     sow_pick pick;
     twins(&f, 0.0, 0.5);
     f.var[0] = f.posterior.covariance[0] = 4;
-    const sow_strategy_options bold = {1.0, 10}, careful = {0.1, 10};
+    const sow_strategy_options bold = {.beta = 1.0, .starts = 10}, careful = {.beta = 0.1, .starts = 10};
     choose(&pick, 1, "ucb", &f.view, &bold);
     cr_assert(pick.candidate == 0 && fabs(pick.score - 2.0) <= 1e-12);
     choose(&pick, 1, "ucb", &f.view, &careful);
