@@ -67,6 +67,8 @@ typedef struct {
     sow_index *perturbation, *context;
     double *y, *cells;
     sow_adjust adjust;       /* of the target context */
+    sow_training_cells cells_of; /* for models that learn from cells: view.cells_of points here */
+    sow_index *cell_start, *cell, *control;
 } sow_i_training;
 
 struct sow_campaign {
@@ -145,14 +147,25 @@ int sow_i_round_measured(const sow_i_round *r);       /* planned, and no pick pe
 sow_index sow_i_batch_size(const sow_campaign *c, sow_index round);
 
 /* learn.c */
-SOW_MUST_CHECK sow_status sow_i_training_build(sow_i_training *out, const sow_campaign *c, sow_error *err);
+/** What was measured up to `round` (its first measurement counts); references are always there. */
+SOW_MUST_CHECK sow_status sow_i_training_build(sow_i_training *out, const sow_campaign *c, sow_index round, sow_error *err);
 void sow_i_training_clear(sow_i_training *t);
 /** Has anything been measured in the target context that a model may learn from? */
 int sow_i_any_measured(const sow_campaign *c);
 /** Model and training of the present state, fitted when not at hand. */
 SOW_MUST_CHECK sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err);
 void sow_i_forget_fit(sow_campaign *c);
+/* learn_cells.c */
+/** The cells behind the items of a training, up to `round`, where the campaign's model learns from them. */
+SOW_MUST_CHECK sow_status sow_i_training_cells(sow_i_training *t, const sow_campaign *c, sow_index round, sow_error *err);
+/* model_file.c */
+/** The campaign's model of the state after `round` on `training`: read from rounds/NN/model.h5 when that was made from the same state, else trained, and kept there where the model
+ *  can be. A training that was interrupted goes on from rounds/NN/model.part.h5. With `model.start: warm` the models of the rounds before are brought back first. */
+SOW_MUST_CHECK sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_training *training, sow_index round, const sow_env *env, sow_error *err);
+/** Last round with a measurement to learn from; -1 = none. */
+sow_index sow_i_last_measured(const sow_campaign *c);
 sow_model_options sow_i_model_options(const sow_campaign *c);
+sow_strategy_options sow_i_strategy_options(const sow_campaign *c);
 /** +1 or -1: larger oriented values are more wanted. */
 double sow_i_orientation(const sow_campaign *c);
 /** Value of a scalar for modelling: adjusted by `a` and, for `direction: both`, folded. y [d] in place. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "simulator/cell_world.h"
 
 /* Files that people recorded are further matrices: their cells are read with the target source's description. */
 static sow_status list_recorded(sow_campaign *c, sow_error *err)
@@ -226,11 +227,44 @@ static sow_status check_declared(const sow_campaign *c, const sow_source *source
     return SOW_OK;
 }
 
+static sow_status filter_and_refresh(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_filtered filtered = {0};
+    SOW_NEW(c->cells->too_few, sow_names_count(c->screen->contexts) * sow_screen_n_perturbations(c->screen));
+    SOW_TRY(filter_cells(c, &filtered, env, err));
+    SOW_TRY(note_filtered(c, &filtered, err));
+    SOW_TRY(refresh_rows(c, err));
+done:
+    sow_filtered_clear(&filtered);
+    return st;
+}
+
+sow_status sow_i_cells_make(sow_campaign *c, sow_prior *given, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_config *k = c->config;
+    sow_cell_world_options world = SOW_CELL_WORLD_OPTIONS_INIT;
+    world.seed = k->seed;
+    world.n_perturbations = k->oracle.perturbations;
+    world.n_genes = k->oracle.genes;
+    world.n_modules = k->oracle.modules;
+    world.n_programs = k->oracle.programs;
+    world.n_controls = k->oracle.controls;
+    world.cells_median = k->oracle.cells;
+    world.prior_informativeness = k->oracle.informativeness;
+    world.prior_dims = k->oracle.prior_dims;
+    SOW_NEW(c->cells, 1);
+    SOW_TRY(sow_cell_world_create(&c->cells->table, &c->screen, given, NULL, &world, env, err));
+    SOW_TRY(filter_and_refresh(c, env, err));
+done:
+    return st;
+}
+
 sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_source *sources = NULL;
-    sow_filtered filtered = {0};
     sow_index n = 0;
     SOW_NEW(c->cells, 1);
     SOW_TRY(list_recorded(c, err));
@@ -240,12 +274,8 @@ sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_TRY(sow_cells_read(&c->cells->table, &c->screen, c->cells->digest, &c->dropped, sources, n, c->cache, env ? env->memory : 0, env, err));
     SOW_TRY(check_recorded(c, err));
     SOW_TRY(check_declared(c, sources, n, err));
-    SOW_NEW(c->cells->too_few, sow_names_count(c->screen->contexts) * sow_screen_n_perturbations(c->screen));
-    SOW_TRY(filter_cells(c, &filtered, env, err));
-    SOW_TRY(note_filtered(c, &filtered, err));
-    SOW_TRY(refresh_rows(c, err));
+    SOW_TRY(filter_and_refresh(c, env, err));
 done:
-    sow_filtered_clear(&filtered);
     free(sources);
     return st;
 }

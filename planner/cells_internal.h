@@ -40,6 +40,8 @@ struct sow_i_cells {
 /* cells.c */
 /** Read the sources (and what was recorded) into c->cells and c->screen; filters; screen rows with the cells that are left. */
 SOW_MUST_CHECK sow_status sow_i_cells_load(sow_campaign *c, const sow_env *env, sow_error *err);
+/** The same from the simulator, with its prior. */
+SOW_MUST_CHECK sow_status sow_i_cells_make(sow_campaign *c, sow_prior *given, const sow_env *env, sow_error *err);
 void sow_i_cells_clear(sow_campaign *c);
 /** How a file recorded at the bench is read: as the target source says, without its list of candidates. Strings are borrowed from c. */
 SOW_MUST_CHECK sow_status sow_i_recorded_source(sow_source *out, sow_campaign *c, const char *file, sow_error *err);
@@ -85,8 +87,8 @@ SOW_MUST_CHECK sow_status sow_i_record_cells(sow_campaign *c, const char *file, 
 /** Truth of the held-out perturbations at `perturbation` [n], kept in c->cells->held; `centre` [d], the mean response measured so far, is taken anew each time. */
 SOW_MUST_CHECK sow_status sow_i_held_cells_ready(const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre, sow_error *err);
 void sow_i_held_cells_destroy(sow_i_held_cells *h);
-/** Rows of metrics.csv for one model's predicted mean shifts [n, d]. */
-SOW_MUST_CHECK sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const double *shift, const char *model, sow_index round,
+/** Rows of metrics.csv for one model's predicted mean shifts [n, d], or for the cells it makes itself (SOW_CAP_GENERATES). */
+SOW_MUST_CHECK sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_model *fitted, const double *shift, const char *model, sow_index round,
                                             sow_error *err);
 
 /* transfer.c */

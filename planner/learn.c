@@ -28,6 +28,49 @@ void sow_i_prepare(const sow_campaign *c, const sow_adjust *a, double *y, const 
     if (folds(c)) y[0] = fabs(y[0]);
 }
 
+static int word_position(const char *word, const char *const *words)
+{
+    int i = 0;
+    while (strcmp(word, words[i]) != 0)
+        i++;
+    return i;
+}
+
+static sow_morph_options morph_options(const sow_config *k)
+{
+    static const char *const variants[] = {"plain", "no-residual1", "no-residual1-as-published", "moe"}; /* in the order of sow_morph_variant */
+    sow_morph_options o = SOW_MORPH_OPTIONS_INIT;
+    o.reference = strcmp(k->model.mode, "reference") == 0;
+    o.variant = word_position(k->model.variant, variants);
+    o.epochs = k->model.epochs;
+    o.patience = k->model.patience;
+    o.batch = k->model.batch;
+    o.segments = k->model.segments;
+    o.rate = k->model.learning_rate;
+    o.clamp = k->model.clamp;
+    o.alpha = k->model.alpha;
+    o.beta = k->model.beta;
+    o.gamma1 = k->model.gamma1;
+    o.gamma2 = k->model.gamma2;
+    o.sigma = k->model.sigma;
+    o.kernels = k->model.kernels;
+    o.unbiased = k->model.unbiased;
+    o.fresh_controls = k->model.fresh_controls;
+    o.weighted_criterion = k->model.weighted_criterion;
+    o.mean_latent = k->model.mean_latent;
+    o.small_groups = k->model.small_groups;
+    o.paired_change = k->model.paired_change;
+    o.latent_cell = k->model.latent_cell;
+    o.latent_perturbation = k->model.latent_perturbation;
+    o.programs = k->model.programs;
+    o.program_dim = k->model.program_dim;
+    o.hidden = k->model.hidden;
+    o.encoder = k->model.encoder;
+    o.validation = k->model.validation;
+    o.members = k->model.members;
+    return o;
+}
+
 sow_model_options sow_i_model_options(const sow_campaign *c)
 {
     const sow_config *k = c->config;
@@ -38,30 +81,48 @@ sow_model_options sow_i_model_options(const sow_campaign *c)
     o.transfer = k->model.transfer;
     o.iterations = k->model.iterations;
     o.components = k->model.components;
+    o.morph = morph_options(k);
     return o;
 }
 
-/* Is the round's choice free of outcomes? Its strategy says so by needing no prediction and no reference values. */
-static int outcome_blind(const sow_campaign *c, sow_index round)
+sow_strategy_options sow_i_strategy_options(const sow_campaign *c)
 {
-    const sow_strategy *s = NULL;
-    if (round < 0 || !c->round[round].strategy || sow_strategy_find(&s, c->round[round].strategy, NULL) != SOW_OK) return 0;
-    return (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE | SOW_NEED_HITS)) == 0;
+    const sow_config *k = c->config;
+    sow_strategy_options o = SOW_STRATEGY_OPTIONS_INIT;
+    o.beta = k->acquisition.beta;
+    o.starts = k->acquisition.starts;
+    o.weight = k->acquisition.weight;
+    o.loss_form = k->acquisition.loss_form;
+    o.loss_target = k->acquisition.loss_target;
+    o.loss_members = k->acquisition.loss_members;
+    o.loss_cells = k->acquisition.loss_cells;
+    return o;
 }
 
-static int is_training(const sow_campaign *c, sow_index q)
+/* Is the round's choice free of outcomes? Its strategy says so by needing no prediction, no reference values and nothing that a model has learned. */
+static int outcome_blind(const sow_campaign *c, sow_index round)
 {
-    return c->item[q].values && !c->held_out[q];
+    const unsigned looks = SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE | SOW_NEED_HITS | SOW_NEED_LATENT | SOW_NEED_LOSSES | SOW_NEED_DRIFT | SOW_NEED_TRUTH;
+    const sow_strategy *s = NULL;
+    if (round < 0 || !c->round[round].strategy || sow_strategy_find(&s, c->round[round].strategy, NULL) != SOW_OK) return 0;
+    const sow_strategy_options options = sow_i_strategy_options(c);
+    if (round > 0 && (s->needs & SOW_NEED_PRIOR) && strcmp(c->config->acquisition.representation, "prior") != 0) return 0;
+    return (sow_strategy_needs_with(s, &options) & looks) == 0;
+}
+
+static int is_training(const sow_campaign *c, sow_index q, sow_index round)
+{
+    return c->item[q].values && !c->held_out[q] && c->item[q].round <= round;
 }
 
 int sow_i_any_measured(const sow_campaign *c)
 {
     for (sow_index q = 0; q < c->n; q++)
-        if (is_training(c, q)) return 1;
+        if (is_training(c, q, c->n_rounds)) return 1;
     return 0;
 }
 
-static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_error *err)
+static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *y = NULL, *cov = NULL, *weight = NULL;
@@ -70,7 +131,7 @@ static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_
     SOW_NEW(cov, c->n * c->p);
     SOW_NEW(weight, c->n);
     for (sow_index q = 0; q < c->n; q++) {
-        if (!is_training(c, q)) continue;
+        if (!is_training(c, q, round)) continue;
         memcpy(&y[n * c->d], c->item[q].values, (size_t)c->d * sizeof *y);
         if (c->p) memcpy(&cov[n * c->p], c->item[q].covariate, (size_t)c->p * sizeof *cov);
         weight[n] = outcome_blind(c, c->item[q].round) ? 1.0 : 0.0;
@@ -106,20 +167,20 @@ done:
     return st;
 }
 
-static sow_index count_rows(const sow_campaign *c)
+static sow_index count_rows(const sow_campaign *c, sow_index round)
 {
     sow_index n = 0;
     for (sow_index q = 0; q < c->n; q++)
-        n += is_training(c, q);
+        n += is_training(c, q, round);
     for (sow_index r = 0; r < c->screen->n_rows; r++)
         n += c->screen->context[r] != c->target;
     return n;
 }
 
-static void add_target_rows(sow_i_training *t, const sow_campaign *c)
+static void add_target_rows(sow_i_training *t, const sow_campaign *c, sow_index round)
 {
     for (sow_index q = 0; q < c->n; q++) {
-        if (!is_training(c, q)) continue;
+        if (!is_training(c, q, round)) continue;
         sow_index i = t->view.n++;
         t->perturbation[i] = q;
         t->context[i] = c->target;
@@ -154,17 +215,17 @@ done:
     return st;
 }
 
-sow_status sow_i_training_build(sow_i_training *t, const sow_campaign *c, sow_error *err)
+sow_status sow_i_training_build(sow_i_training *t, const sow_campaign *c, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
     *t = (sow_i_training){0};
-    sow_index n = count_rows(c);
+    sow_index n = count_rows(c, round);
     SOW_NEW(t->perturbation, n);
     SOW_NEW(t->context, n);
     SOW_NEW(t->cells, n);
     SOW_NEW(t->y, n * c->d);
-    SOW_TRY(fit_target_adjust(&t->adjust, c, err));
-    add_target_rows(t, c);
+    SOW_TRY(fit_target_adjust(&t->adjust, c, round, err));
+    add_target_rows(t, c, round);
     SOW_TRY(add_reference_rows(t, c, err));
     t->view.n_features = c->d;
     t->view.n_contexts = sow_names_count(c->screen->contexts);
@@ -177,6 +238,7 @@ sow_status sow_i_training_build(sow_i_training *t, const sow_campaign *c, sow_er
     t->view.relative = c->cells != NULL;
     t->view.detail = c->screen->detail;
     t->view.catalogue = c->screen->perturbations;
+    SOW_TRY(sow_i_training_cells(t, c, round, err));
 done:
     if (st != SOW_OK) sow_i_training_clear(t);
     return st;
@@ -188,15 +250,26 @@ void sow_i_training_clear(sow_i_training *t)
     free(t->context);
     free(t->cells);
     free(t->y);
+    free(t->cell_start);
+    free(t->cell);
+    free(t->control);
     sow_adjust_clear(&t->adjust);
     *t = (sow_i_training){0};
+}
+
+sow_index sow_i_last_measured(const sow_campaign *c)
+{
+    sow_index last = -1;
+    for (sow_index q = 0; q < c->n; q++)
+        if (is_training(c, q, c->n_rounds) && c->item[q].round > last) last = c->item[q].round;
+    return last;
 }
 
 static sow_index first_measured_round(const sow_campaign *c)
 {
     sow_index first = c->n_rounds;
     for (sow_index q = 0; q < c->n; q++)
-        if (is_training(c, q) && c->item[q].round < first) first = c->item[q].round;
+        if (is_training(c, q, c->n_rounds) && c->item[q].round < first) first = c->item[q].round;
     return first;
 }
 
@@ -238,12 +311,11 @@ sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err)
     sow_status st = SOW_OK;
     if (c->model) return SOW_OK;
     if (!c->training_ready) {
-        SOW_TRY(sow_i_training_build(&c->training, c, err));
+        SOW_TRY(sow_i_training_build(&c->training, c, c->n_rounds, err));
         c->training_ready = 1;
         SOW_TRY(fit_response(c, env, err));
     }
-    sow_model_options options = sow_i_model_options(c);
-    SOW_TRY(sow_model_fit(&c->model, c->model_class, &c->training.view, &options, env, err));
+    SOW_TRY(sow_i_model_after(&c->model, c, &c->training.view, sow_i_last_measured(c), env, err));
 done:
     if (st != SOW_OK) sow_error_prefix(err, "fitting model '%s'", c->model_class->name);
     return st;

@@ -7,37 +7,9 @@
 
 #include "core/memory.h"
 #include "core/stats.h"
-#include "planner/campaign_internal.h"
+#include "planner/choice_internal.h"
 
-typedef struct {
-    sow_pool_view view;
-    sow_index n;
-    sow_index *candidate; /* [n] catalogue positions, name order */
-    const char **name;
-    double *features, *labelled_features, *mean, *var, *noise, *measured, *reference;
-    unsigned char *has, *labelled_has;
-    sow_posterior *posterior;
-    sow_constraints *rules;
-} choice;
-
-static void choice_clear(choice *x)
-{
-    free(x->candidate);
-    free(x->name);
-    free(x->features);
-    free(x->labelled_features);
-    free(x->mean);
-    free(x->var);
-    free(x->noise);
-    free(x->measured);
-    free(x->reference);
-    free(x->has);
-    free(x->labelled_has);
-    sow_posterior_destroy(x->posterior);
-    sow_constraints_destroy(x->rules);
-}
-
-static sow_status list_candidates(choice *x, const sow_campaign *c, sow_error *err)
+static sow_status list_candidates(sow_i_choice *x, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     SOW_NEW(x->candidate, c->n);
@@ -52,7 +24,7 @@ done:
     return st;
 }
 
-static sow_index picks_after(const sow_campaign *c, sow_index round)
+sow_index sow_i_picks_after(const sow_campaign *c, sow_index round)
 {
     sow_index n = 0;
     for (sow_index r = round + 1; r < c->n_rounds; r++)
@@ -154,7 +126,7 @@ done:
 }
 
 /* Includes go into the first batch that can take them: round 0, or rounds after one failed, as many as the batch holds. */
-static sow_index list_includes(sow_index *include, const choice *x, const sow_campaign *c)
+static sow_index list_includes(sow_index *include, const sow_i_choice *x, const sow_campaign *c)
 {
     sow_index n = 0;
     for (sow_index i = 0; i < x->n; i++)
@@ -166,7 +138,7 @@ static sow_index list_includes(sow_index *include, const choice *x, const sow_ca
 typedef enum { EVERY_RULE, RULES_OF_A_BATCH, RULES_OF_THE_CAMPAIGN } which_rules;
 
 /* `later`: picks still to come after this batch, which may serve a campaign's at_least. */
-static sow_status build_rules(choice *x, const sow_campaign *c, sow_index batch, sow_index later, which_rules which, int with_includes,
+static sow_status build_rules(sow_i_choice *x, const sow_campaign *c, sow_index batch, sow_index later, which_rules which, int with_includes,
                               sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -206,7 +178,7 @@ done:
 static sow_status check_rules_of(const sow_campaign *c, sow_index batch, which_rules which, int with_includes, sow_error *err)
 {
     sow_status st = SOW_OK;
-    choice x = {0};
+    sow_i_choice x = {0};
     SOW_NEW(x.candidate, c->n);
     SOW_NEW(x.name, c->n);
     for (sow_index q = 0; q < c->n; q++) {
@@ -216,7 +188,7 @@ static sow_status check_rules_of(const sow_campaign *c, sow_index batch, which_r
     }
     SOW_TRY(build_rules(&x, c, batch, 0, which, with_includes, err));
 done:
-    choice_clear(&x);
+    sow_i_choice_clear(&x);
     return st;
 }
 
@@ -225,164 +197,7 @@ sow_status sow_i_check_rules(const sow_campaign *c, sow_error *err)
     sow_status st = SOW_OK;
     for (sow_index r = 0; r < c->n_rounds; r++)
         SOW_TRY(check_rules_of(c, sow_i_batch_size(c, r), RULES_OF_A_BATCH, r == 0, err));
-    SOW_TRY(check_rules_of(c, sow_i_batch_size(c, 0) + picks_after(c, 0), RULES_OF_THE_CAMPAIGN, 1, err));
-done:
-    return st;
-}
-
-/* ---- the view ---- */
-
-static int is_labelled(const sow_campaign *c, sow_index q)
-{
-    sow_item_status s = c->item[q].status;
-    return s == SOW_PLANNED || ((s == SOW_DONE || s == SOW_DONE_PARTIAL) && !c->held_out[q]);
-}
-
-static sow_status view_features(choice *x, const sow_campaign *c, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    const sow_prior_set *p = &c->model_priors;
-    sow_index dim = p->fused_dim, m = 0;
-    if (dim == 0) return SOW_OK;
-    SOW_NEW(x->features, x->n * dim);
-    SOW_NEW(x->has, x->n);
-    SOW_NEW(x->labelled_features, c->n * dim);
-    SOW_NEW(x->labelled_has, c->n);
-    for (sow_index i = 0; i < x->n; i++) {
-        memcpy(&x->features[i * dim], &p->fused[x->candidate[i] * dim], (size_t)dim * sizeof(double));
-        x->has[i] = p->has_any[x->candidate[i]];
-    }
-    for (sow_index r = 0; r <= c->n_rounds; r++) /* oldest first; planned ones (round -1) last */
-        for (sow_index q = 0; q < c->n; q++) {
-            sow_index round = c->item[q].round < 0 ? c->n_rounds : c->item[q].round;
-            if (round != r || !is_labelled(c, q)) continue;
-            memcpy(&x->labelled_features[m * dim], &p->fused[q * dim], (size_t)dim * sizeof(double));
-            x->labelled_has[m++] = p->has_any[q];
-        }
-    x->view.dim = dim;
-    x->view.features = x->features;
-    x->view.has = x->has;
-    x->view.n_labelled = m;
-    x->view.labelled_features = x->labelled_features;
-    x->view.labelled_has = x->labelled_has;
-done:
-    return st;
-}
-
-static sow_status predict_candidates(choice *x, sow_campaign *c, const sow_query *query, const sow_env *env, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    double *mean = NULL, *var = NULL, *noise = NULL;
-    sow_index n = x->n, d = c->d;
-    SOW_NEW(mean, n * d);
-    SOW_NEW(var, n * d);
-    SOW_NEW(noise, n * d);
-    SOW_TRY(sow_model_predict(c->model, query, mean, var, noise, env, err));
-    double sign = d == 1 ? sow_i_orientation(c) : 1.0;
-    for (sow_index i = 0; i < n; i++) {
-        /* a profile is wanted for the size of its response; its variances add up over features */
-        x->mean[i] = d == 1 ? sign * mean[i] : sqrt(sow_dot(d, &mean[i * d], &mean[i * d]));
-        x->var[i] = x->noise[i] = 0;
-        for (sow_index j = 0; j < d; j++) {
-            x->var[i] += var[i * d + j];
-            x->noise[i] += noise[i * d + j];
-        }
-    }
-done:
-    free(mean);
-    free(var);
-    free(noise);
-    return st;
-}
-
-static sow_status take_posterior(choice *x, sow_campaign *c, const sow_query *query, const sow_env *env, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    SOW_TRY(sow_model_posterior(&x->posterior, c->model, query, env, err));
-    if (sow_i_orientation(c) < 0) SOW_TRY(sow_i_turn_posterior(&x->posterior, err));
-    for (sow_index i = 0; i < x->n; i++) {
-        x->mean[i] = x->posterior->mean[i];
-        x->var[i] = x->posterior->var[i];
-        x->noise[i] = x->posterior->noise[i];
-    }
-    x->view.posterior = x->posterior;
-done:
-    return st;
-}
-
-static sow_status view_moments(choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_index *context = NULL;
-    double *cells = NULL;
-    SOW_NEW(x->mean, x->n);
-    SOW_NEW(x->var, x->n);
-    SOW_NEW(x->noise, x->n);
-    SOW_NEW(x->measured, c->n);
-    SOW_NEW(context, x->n);
-    SOW_NEW(cells, x->n);
-    for (sow_index i = 0; i < x->n; i++) {
-        context[i] = c->target;
-        cells[i] = NAN;
-    }
-    SOW_TRY(sow_i_fit(c, env, err));
-    sow_query query = {.n = x->n, .perturbation = x->candidate, .context = context, .cells = cells};
-    int joint = c->d == 1 && (c->model_class->caps & SOW_CAP_JOINT);
-    SOW_TRY(joint ? take_posterior(x, c, &query, env, err) : predict_candidates(x, c, &query, env, err));
-    const sow_i_training *t = &c->training;
-    for (sow_index i = 0; i < t->n_target; i++) /* of the pool: a positive control is nobody's rival */
-        if (c->in_pool[t->perturbation[i]])
-            x->measured[x->view.n_measured++] = c->d == 1 ? sow_i_orientation(c) * t->y[i] : sqrt(sow_dot(c->d, &t->y[i * c->d], &t->y[i * c->d]));
-    SOW_TRY(sow_i_hit_threshold(&x->view.threshold, c, t, x->mean, x->var, x->n, err));
-    x->view.measured = x->measured;
-    x->view.mean = x->mean;
-    x->view.var = x->var;
-    x->view.noise = x->noise;
-done:
-    free(context);
-    free(cells);
-    return st;
-}
-
-/* Mean over the reference contexts of the adjusted value (scalar) or of the size of the response (profile). */
-static sow_status view_reference(choice *x, sow_campaign *c, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_i_training t = {0};
-    double *sum = NULL, *count = NULL;
-    SOW_TRY(sow_i_training_build(&t, c, err));
-    SOW_NEW(sum, c->n);
-    SOW_NEW(count, c->n);
-    SOW_NEW(x->reference, x->n);
-    for (sow_index i = t.n_target; i < t.view.n; i++) {
-        const double *y = &t.y[i * c->d];
-        sum[t.perturbation[i]] += c->d == 1 ? sow_i_orientation(c) * y[0] : sqrt(sow_dot(c->d, y, y));
-        count[t.perturbation[i]] += 1;
-    }
-    for (sow_index i = 0; i < x->n; i++)
-        x->reference[i] = count[x->candidate[i]] > 0 ? sum[x->candidate[i]] / count[x->candidate[i]] : NAN;
-    x->view.reference = x->reference;
-done:
-    sow_i_training_clear(&t);
-    free(sum);
-    free(count);
-    return st;
-}
-
-static sow_status build_view(choice *x, sow_campaign *c, const sow_strategy *strategy, sow_index round, const sow_env *env, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_pool_view *v = &x->view;
-    v->n = x->n;
-    v->name = x->name;
-    v->threshold = NAN;
-    v->hit_share = c->config->objective.column ? NAN : c->config->objective.top;
-    v->round = round;
-    v->rng = sow_rng_make(c->config->seed, SOW_RNG_STRATEGY, (uint32_t)round, 0);
-    v->picks_after = picks_after(c, round);
-    SOW_TRY(view_features(x, c, err));
-    if (strategy->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) SOW_TRY(view_moments(x, c, env, err));
-    if (strategy->needs & SOW_NEED_REFERENCE) SOW_TRY(view_reference(x, c, err));
+    SOW_TRY(check_rules_of(c, sow_i_batch_size(c, 0) + sow_i_picks_after(c, 0), RULES_OF_THE_CAMPAIGN, 1, err));
 done:
     return st;
 }
@@ -407,7 +222,7 @@ static const char *why_picked(const sow_campaign *c, const char *name, const sow
     return pick->reason;
 }
 
-static json_t *event_of(const sow_campaign *c, const choice *x, const sow_pick *picks, sow_index batch, const sow_strategy *strategy)
+static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_pick *picks, sow_index batch, const sow_strategy *strategy)
 {
     json_t *rows = json_array();
     double cost = sow_cost_per_perturbation(&c->config->costs, &c->config->design);
@@ -422,7 +237,7 @@ static json_t *event_of(const sow_campaign *c, const choice *x, const sow_pick *
     return json_pack("{s:s,s:o}", "strategy", strategy->name, "picks", rows);
 }
 
-static char *plan_json(const sow_campaign *c, sow_index round, const choice *x, const sow_strategy *strategy, double seconds)
+static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_strategy *strategy, double seconds)
 {
     char now[32];
     time_t t = time(NULL);
@@ -451,7 +266,7 @@ static double now_seconds(void)
 sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    choice x = {0};
+    sow_i_choice x = {0};
     sow_pick *picks = NULL;
     char *plan = NULL;
     double start = now_seconds();
@@ -468,17 +283,17 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     if (batch > x.n)
         SOW_FAIL(err, SOW_E_CONFIG, "%s: round %lld asks for %lld perturbations, but only %lld are left to choose from", c->config->path,
                  (long long)round, (long long)batch, (long long)x.n);
-    SOW_TRY(build_rules(&x, c, batch, picks_after(c, round), EVERY_RULE, 1, err));
-    SOW_TRY(build_view(&x, c, strategy, round, env, err));
+    SOW_TRY(build_rules(&x, c, batch, sow_i_picks_after(c, round), EVERY_RULE, 1, err));
+    SOW_TRY(sow_i_choice_view(&x, c, strategy, round, env, err));
     SOW_NEW(picks, batch);
-    sow_strategy_options options = {.beta = c->config->acquisition.beta, .starts = c->config->acquisition.starts};
+    sow_strategy_options options = sow_i_strategy_options(c);
     SOW_TRY(sow_strategy_pick(picks, batch, strategy, &x.view, &options, env, err));
     plan = plan_json(c, round, &x, strategy, now_seconds() - start);
     SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, &x, picks, batch, strategy), err));
     SOW_TRY(sow_i_write_round(c, round, plan, env, err));
     SOW_TRY(sow_progress(env, "planning", 1, err));
 done:
-    choice_clear(&x);
+    sow_i_choice_clear(&x);
     free(picks);
     free(plan);
     return st;

@@ -148,7 +148,7 @@ static sow_status score_model(json_t *rows, const sow_campaign *c, const sow_mod
     int has_var = (model->class_->caps & SOW_CAP_VARIANCE) != 0;
     mean_response(centre, c);
     if (c->cells) {
-        st = sow_i_score_cells(rows, c, mean, name, round, err);
+        st = sow_i_score_cells(rows, c, model, mean, name, round, err);
         goto done;
     }
     if (c->d == 1) SOW_TRY(sow_evaluate_scalar(metrics, &n, h->truth, mean, has_var ? var : NULL, has_var ? noise : NULL, h->n, &rng, err));
@@ -173,7 +173,7 @@ static int has_combinations(const sow_campaign *c)
 
 static int baseline_applies(const sow_campaign *c, const sow_model_class *m)
 {
-    if (m == c->model_class || strcmp(m->name, "gp") == 0) return 0;
+    if (m == c->model_class || strcmp(m->name, "gp") == 0 || strcmp(m->name, "morph") == 0) return 0;
     if (!(m->caps & (c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE))) return 0;
     if (strcmp(m->name, "two-way") == 0 || strcmp(m->name, "source-shift") == 0) return c->training.view.n > c->training.n_target;
     if (strcmp(m->name, "additive") == 0) return has_combinations(c);

@@ -206,23 +206,47 @@ done:
     return st;
 }
 
-sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const double *shift, const char *model, sow_index round, sow_error *err)
+/* Cells that the model itself makes, from as many controls for each item as fit; *made is the caller's to free. */
+static sow_status generate(float **made, const sow_campaign *c, sow_i_held_cells *h, const sow_model *model, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    enum { MOST_MADE = 512 }; /* no metric looks at more */
+    sow_index m = most_cells(c, h->n) < MOST_MADE ? most_cells(c, h->n) : MOST_MADE;
+    if (m > h->n_control) m = h->n_control;
+    SOW_NEW(*made, h->n * m * h->d);
+    for (sow_index i = 0; i < h->n; i++) {
+        float *cells = *made + i * m * h->d;
+        SOW_TRY(sow_model_generate(model, h->perturbation[i], c->target, h->control, m, cells, c->env, err));
+        h->item[i].predicted = cells;
+        h->item[i].m = m;
+        h->item[i].shift = NULL;
+    }
+done:
+    return st;
+}
+
+sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_model *fitted, const double *shift, const char *model, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_i_held_cells *h = c->cells->held;
     sow_metric metrics[SOW_METRICS_MAX];
     sow_index n = 0;
+    float *made = NULL;
     for (sow_index i = 0; i < h->n; i++) { /* the controls moved by the shift, without making the cells */
         h->item[i].predicted = NULL;
         h->item[i].shift = &shift[i * h->d];
     }
+    if (fitted->class_->caps & SOW_CAP_GENERATES) SOW_TRY(generate(&made, c, h, fitted, err));
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_BOOTSTRAP, (uint32_t)round, 0);
     SOW_TRY(sow_evaluate_cells(metrics, &n, h->truth, h->item, h->n, &rng, c->env, err));
     for (sow_index i = 0; i < n; i++)
         add_row(rows, c, round, model, metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
     SOW_TRY(add_precision(rows, c, h, model, round, err));
 done:
-    for (sow_index i = 0; i < h->n; i++)
+    for (sow_index i = 0; i < h->n; i++) {
         h->item[i].shift = NULL;
+        h->item[i].predicted = NULL;
+    }
+    free(made);
     return st;
 }

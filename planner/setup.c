@@ -33,6 +33,7 @@ done:
 static sow_status build_world(sow_campaign *c, sow_prior *given, const sow_env *env, sow_error *err)
 {
     if (!is_kind(c, "generative")) return read_sources(c, env, err);
+    if (c->config->readout.kind == SOW_READOUT_CELLS) return sow_i_cells_make(c, given, env, err);
     const sow_config *k = c->config;
     sow_world_options world = SOW_WORLD_OPTIONS_INIT;
     world.seed = k->seed;
@@ -164,22 +165,31 @@ static int has_reference(const sow_campaign *c)
 static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int initial, sow_error *err)
 {
     const char *key = initial ? "rounds.initial.strategy" : "acquisition.strategy", *path = c->config->path;
+    const sow_strategy_options options = sow_i_strategy_options(c);
+    const unsigned needs = sow_strategy_needs_with(s, &options);
     int learns = c->model_class->caps & SOW_CAP_VARIANCE;
-    if ((s->needs & SOW_NEED_HITS) && strcmp(c->config->objective.kind, "hits") != 0)
+    if ((needs & SOW_NEED_HITS) && strcmp(c->config->objective.kind, "hits") != 0)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' looks for hits: it needs `objective: {kind: hits, ...}`", path, key, s->name);
-    if ((s->needs & SOW_NEED_REFERENCE) && !has_reference(c))
+    if ((needs & SOW_NEED_REFERENCE) && !has_reference(c))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a source with `role: reference`", path, key, s->name);
-    if ((s->needs & SOW_NEED_PRIOR) && c->model_priors.fused_dim == 0)
+    if ((needs & SOW_NEED_PRIOR) && c->model_priors.fused_dim == 0)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs `priors:` to measure distances in", path, key, s->name);
-    if ((s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) && !learns)
+    if ((needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) && !learns)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with predictive variances; '%s' has none (use gp)", path, key,
                          s->name, c->model_class->name);
-    if ((s->needs & SOW_NEED_JOINT) && !(s->needs & SOW_NEED_MOMENTS) && (c->d != 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
+    if ((needs & (SOW_NEED_LATENT | SOW_NEED_LOSSES | SOW_NEED_DRIFT | SOW_NEED_TRUTH)) && !(c->model_class->caps & SOW_CAP_LATENT))
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with a latent space and a loss of its own: `model: {kind: morph}`; '%s' has none", path, key, s->name,
+                         c->model_class->name);
+    if ((needs & SOW_NEED_TRUTH) && is_kind(c, "lab"))
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' looks at what is not measured yet, to bound what is possible; with a lab nobody knows that", path, key, s->name);
+    if (initial && (needs & (SOW_NEED_LATENT | SOW_NEED_LOSSES | SOW_NEED_DRIFT | SOW_NEED_TRUTH)))
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a trained model, and nothing is measured before round 0; use random, kmeans or core-set", path, key, s->name);
+    if ((needs & SOW_NEED_JOINT) && !(needs & SOW_NEED_MOMENTS) && (c->d != 1 || !(c->model_class->caps & SOW_CAP_JOINT)))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs joint draws: `model: {kind: gp}` and a scalar readout", path, key, s->name);
-    if (initial && c->cells && (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE)))
+    if (initial && c->cells && (needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE)))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs responses, and those of cells are known once round 0 is measured; use random, kmeans or core-set",
                          path, key, s->name);
-    if (initial && (s->needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) &&
+    if (initial && (needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) &&
         !(has_reference(c) && (c->model_class->caps & SOW_CAP_CONTEXTS)))
         return SOW_ERROR(err, SOW_E_CONFIG,
                          "%s: %s '%s' needs predictions, and nothing is measured before round 0; use random, kmeans or core-set", path, key, s->name);
@@ -206,7 +216,8 @@ static sow_status create_oracle(sow_campaign *c, sow_error *err)
     sow_status st = SOW_OK;
     const sow_oracle_class *row = NULL;
     const sow_config *k = c->config;
-    SOW_TRY(sow_oracle_find(&row, k->oracle.kind, err));
+    /* simulated cells are made once, as a finished screen, and replayed */
+    SOW_TRY(sow_oracle_find(&row, c->cells && is_kind(c, "generative") ? "replay" : k->oracle.kind, err));
     sow_oracle_options options = {.seed = k->seed,
                                   .screen = c->screen,
                                   .noise_per_cell = is_kind(c, "generative") ? k->oracle.noise_per_cell : 0.0,

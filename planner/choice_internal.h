@@ -1,0 +1,34 @@
+/* Inside planning: the candidates of a round, its rules, and what the strategy is shown. plan.c makes it, view.c and view_learned.c fill it. */
+#ifndef SOWER_PLANNER_CHOICE_INTERNAL_H
+#define SOWER_PLANNER_CHOICE_INTERNAL_H
+
+#include "planner/campaign_internal.h"
+
+typedef struct {
+    sow_pool_view view;
+    sow_index n;
+    sow_index *candidate; /* [n] catalogue positions, name order */
+    const char **name, **labelled_name;
+    double *features, *labelled_features, *mean, *var, *noise, *measured, *reference;
+    double *drift, *loss, *loss_cells, *true_loss;
+    sow_index *labelled, *loss_of; /* [n_labelled] catalogue positions of the labelled; [n_losses] */
+    unsigned char *has, *labelled_has, *loss_held;
+    sow_posterior *posterior;
+    sow_constraints *rules;
+} sow_i_choice;
+
+void sow_i_choice_clear(sow_i_choice *x);
+/** Perturbations still to be picked after `round`. */
+sow_index sow_i_picks_after(const sow_campaign *c, sow_index round);
+/** Everything that `strategy` declares that it needs. */
+SOW_MUST_CHECK sow_status sow_i_choice_view(sow_i_choice *x, sow_campaign *c, const sow_strategy *strategy, sow_index round, const sow_env *env, sow_error *err);
+
+/* view_learned.c */
+/** The learned representation, or prior and predicted response together, in place of the priors. */
+SOW_MUST_CHECK sow_status sow_i_view_learned(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_view_kernel(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_view_losses(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_view_drift(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_view_true_loss(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+
+#endif

@@ -1,0 +1,223 @@
+/* What a strategy is shown of the pool: geometry, predictions, references. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "planner/choice_internal.h"
+
+void sow_i_choice_clear(sow_i_choice *x)
+{
+    free(x->candidate);
+    free(x->name);
+    free(x->features);
+    free(x->labelled_features);
+    free(x->mean);
+    free(x->var);
+    free(x->noise);
+    free(x->measured);
+    free(x->reference);
+    free(x->has);
+    free(x->labelled_has);
+    free(x->drift);
+    free(x->loss);
+    free(x->loss_cells);
+    free(x->loss_held);
+    free(x->loss_of);
+    free(x->true_loss);
+    free(x->labelled);
+    free(x->labelled_name);
+    sow_posterior_destroy(x->posterior);
+    sow_constraints_destroy(x->rules);
+}
+
+
+static int is_labelled(const sow_campaign *c, sow_index q)
+{
+    sow_item_status s = c->item[q].status;
+    return s == SOW_PLANNED || ((s == SOW_DONE || s == SOW_DONE_PARTIAL) && !c->held_out[q]);
+}
+
+/* Those whose features stand among the labelled: oldest first; planned ones (round -1) last. */
+static sow_status list_labelled(sow_i_choice *x, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(x->labelled, c->n);
+    SOW_NEW(x->labelled_name, c->n);
+    for (sow_index r = 0; r <= c->n_rounds; r++)
+        for (sow_index q = 0; q < c->n; q++) {
+            sow_index round = c->item[q].round < 0 ? c->n_rounds : c->item[q].round;
+            if (round != r || !is_labelled(c, q)) continue;
+            x->labelled_name[x->view.n_labelled] = sow_i_name(c, q);
+            x->labelled[x->view.n_labelled++] = q;
+        }
+    x->view.labelled_name = x->labelled_name;
+done:
+    return st;
+}
+
+static void copy_rows(double *features, unsigned char *has, const sow_prior_set *p, const sow_index *item, sow_index n)
+{
+    for (sow_index i = 0; i < n; i++) {
+        memcpy(&features[i * p->fused_dim], &p->fused[item[i] * p->fused_dim], (size_t)p->fused_dim * sizeof *features);
+        has[i] = p->has_any[item[i]];
+    }
+}
+
+static sow_status view_prior(sow_i_choice *x, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_prior_set *p = &c->model_priors;
+    if (p->fused_dim == 0) return SOW_OK;
+    SOW_NEW(x->features, x->n * p->fused_dim);
+    SOW_NEW(x->has, x->n);
+    SOW_NEW(x->labelled_features, x->view.n_labelled * p->fused_dim);
+    SOW_NEW(x->labelled_has, x->view.n_labelled);
+    copy_rows(x->features, x->has, p, x->candidate, x->n);
+    copy_rows(x->labelled_features, x->labelled_has, p, x->labelled, x->view.n_labelled);
+    x->view.dim = p->fused_dim;
+done:
+    return st;
+}
+
+/* Before anything is measured there is no model to have learned a representation: round 0 moves among the priors. */
+static sow_status view_features(sow_i_choice *x, sow_campaign *c, unsigned needs, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const char *chosen = c->config->acquisition.representation;
+    const int sees = (needs & (SOW_NEED_PRIOR | SOW_NEED_LATENT | SOW_NEED_LOSSES)) != 0, measured = sow_i_any_measured(c);
+    SOW_TRY(list_labelled(x, c, err));
+    if ((needs & SOW_NEED_LATENT) || (sees && measured && strcmp(chosen, "learned") == 0)) SOW_TRY(sow_i_view_learned(x, c, env, err));
+    else if (sees && measured && strcmp(chosen, "kernel") == 0) SOW_TRY(sow_i_view_kernel(x, c, env, err));
+    else SOW_TRY(view_prior(x, c, err));
+    if (x->view.dim == 0) goto done;
+    x->view.features = x->features;
+    x->view.has = x->has;
+    x->view.labelled_features = x->labelled_features;
+    x->view.labelled_has = x->labelled_has;
+done:
+    return st;
+}
+
+static sow_status predict_candidates(sow_i_choice *x, sow_campaign *c, const sow_query *query, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *mean = NULL, *var = NULL, *noise = NULL;
+    sow_index n = x->n, d = c->d;
+    SOW_NEW(mean, n * d);
+    SOW_NEW(var, n * d);
+    SOW_NEW(noise, n * d);
+    SOW_TRY(sow_model_predict(c->model, query, mean, var, noise, env, err));
+    double sign = d == 1 ? sow_i_orientation(c) : 1.0;
+    for (sow_index i = 0; i < n; i++) {
+        /* a profile is wanted for the size of its response; its variances add up over features */
+        x->mean[i] = d == 1 ? sign * mean[i] : sqrt(sow_dot(d, &mean[i * d], &mean[i * d]));
+        x->var[i] = x->noise[i] = 0;
+        for (sow_index j = 0; j < d; j++) {
+            x->var[i] += var[i * d + j];
+            x->noise[i] += noise[i * d + j];
+        }
+    }
+done:
+    free(mean);
+    free(var);
+    free(noise);
+    return st;
+}
+
+static sow_status take_posterior(sow_i_choice *x, sow_campaign *c, const sow_query *query, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_model_posterior(&x->posterior, c->model, query, env, err));
+    if (sow_i_orientation(c) < 0) SOW_TRY(sow_i_turn_posterior(&x->posterior, err));
+    for (sow_index i = 0; i < x->n; i++) {
+        x->mean[i] = x->posterior->mean[i];
+        x->var[i] = x->posterior->var[i];
+        x->noise[i] = x->posterior->noise[i];
+    }
+    x->view.posterior = x->posterior;
+done:
+    return st;
+}
+
+static sow_status view_moments(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *context = NULL;
+    double *cells = NULL;
+    SOW_NEW(x->mean, x->n);
+    SOW_NEW(x->var, x->n);
+    SOW_NEW(x->noise, x->n);
+    SOW_NEW(x->measured, c->n);
+    SOW_NEW(context, x->n);
+    SOW_NEW(cells, x->n);
+    for (sow_index i = 0; i < x->n; i++) {
+        context[i] = c->target;
+        cells[i] = NAN;
+    }
+    SOW_TRY(sow_i_fit(c, env, err));
+    sow_query query = {.n = x->n, .perturbation = x->candidate, .context = context, .cells = cells};
+    int joint = c->d == 1 && (c->model_class->caps & SOW_CAP_JOINT);
+    SOW_TRY(joint ? take_posterior(x, c, &query, env, err) : predict_candidates(x, c, &query, env, err));
+    const sow_i_training *t = &c->training;
+    for (sow_index i = 0; i < t->n_target; i++) /* of the pool: a positive control is nobody's rival */
+        if (c->in_pool[t->perturbation[i]])
+            x->measured[x->view.n_measured++] = c->d == 1 ? sow_i_orientation(c) * t->y[i] : sqrt(sow_dot(c->d, &t->y[i * c->d], &t->y[i * c->d]));
+    SOW_TRY(sow_i_hit_threshold(&x->view.threshold, c, t, x->mean, x->var, x->n, err));
+    x->view.measured = x->measured;
+    x->view.mean = x->mean;
+    x->view.var = x->var;
+    x->view.noise = x->noise;
+done:
+    free(context);
+    free(cells);
+    return st;
+}
+
+/* Mean over the reference contexts of the adjusted value (scalar) or of the size of the response (profile). */
+static sow_status view_reference(sow_i_choice *x, sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_training t = {0};
+    double *sum = NULL, *count = NULL;
+    SOW_TRY(sow_i_training_build(&t, c, c->n_rounds, err));
+    SOW_NEW(sum, c->n);
+    SOW_NEW(count, c->n);
+    SOW_NEW(x->reference, x->n);
+    for (sow_index i = t.n_target; i < t.view.n; i++) {
+        const double *y = &t.y[i * c->d];
+        sum[t.perturbation[i]] += c->d == 1 ? sow_i_orientation(c) * y[0] : sqrt(sow_dot(c->d, y, y));
+        count[t.perturbation[i]] += 1;
+    }
+    for (sow_index i = 0; i < x->n; i++)
+        x->reference[i] = count[x->candidate[i]] > 0 ? sum[x->candidate[i]] / count[x->candidate[i]] : NAN;
+    x->view.reference = x->reference;
+done:
+    sow_i_training_clear(&t);
+    free(sum);
+    free(count);
+    return st;
+}
+
+sow_status sow_i_choice_view(sow_i_choice *x, sow_campaign *c, const sow_strategy *strategy, sow_index round, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_pool_view *v = &x->view;
+    const sow_strategy_options options = sow_i_strategy_options(c);
+    const unsigned needs = sow_strategy_needs_with(strategy, &options);
+    v->n = x->n;
+    v->name = x->name;
+    v->threshold = NAN;
+    v->hit_share = c->config->objective.column ? NAN : c->config->objective.top;
+    v->round = round;
+    v->rng = sow_rng_make(c->config->seed, SOW_RNG_STRATEGY, (uint32_t)round, 0);
+    v->picks_after = sow_i_picks_after(c, round);
+    SOW_TRY(view_features(x, c, needs, env, err));
+    if (needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) SOW_TRY(view_moments(x, c, env, err));
+    if (needs & SOW_NEED_LOSSES) SOW_TRY(sow_i_view_losses(x, c, env, err));
+    if (needs & SOW_NEED_DRIFT) SOW_TRY(sow_i_view_drift(x, c, env, err));
+    if (needs & SOW_NEED_TRUTH) SOW_TRY(sow_i_view_true_loss(x, c, env, err));
+    if (needs & SOW_NEED_REFERENCE) SOW_TRY(view_reference(x, c, err));
+done:
+    return st;
+}

@@ -1,0 +1,186 @@
+/* What a trained model adds to a strategy's view: its latent space, its losses, how its latents moved; and, for an oracle's strategy, what its loss would be. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "planner/cells_internal.h"
+#include "planner/choice_internal.h"
+
+static sow_status make_room(sow_i_choice *x, sow_index dim, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(x->features, x->n * dim);
+    SOW_NEW(x->has, x->n);
+    SOW_NEW(x->labelled_features, x->view.n_labelled * dim);
+    SOW_NEW(x->labelled_has, x->view.n_labelled);
+    x->view.dim = dim;
+done:
+    return st;
+}
+
+sow_status sow_i_view_learned(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_i_fit(c, env, err));
+    SOW_TRY(make_room(x, sow_model_latent_dim(c->model), err));
+    SOW_TRY(sow_model_embed(c->model, x->candidate, x->n, x->features, x->has, err));
+    SOW_TRY(sow_model_embed(c->model, x->labelled, x->view.n_labelled, x->labelled_features, x->labelled_has, err));
+done:
+    return st;
+}
+
+/* ---- the kernel's coordinates ---- */
+
+/* Predicted responses of candidates and labelled, in that order. */
+static sow_status predict_all(double *y, const sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index n = x->n + x->view.n_labelled;
+    sow_index *item = NULL, *context = NULL;
+    SOW_NEW(item, n);
+    SOW_NEW(context, n);
+    memcpy(item, x->candidate, (size_t)x->n * sizeof *item);
+    if (x->view.n_labelled) memcpy(item + x->n, x->labelled, (size_t)x->view.n_labelled * sizeof *item);
+    for (sow_index i = 0; i < n; i++)
+        context[i] = c->target;
+    sow_query query = {.n = n, .perturbation = item, .context = context};
+    SOW_TRY(sow_model_predict(c->model, &query, y, NULL, NULL, env, err));
+done:
+    free(item);
+    free(context);
+    return st;
+}
+
+/* Divided by the largest norm, so that each kernel has a largest self-similarity of 1, and by the square root of their number: inner products of the joined coordinates
+ * are then the mean of the kernels (as in IterPert, Huang et al. 2023). */
+static void normalise(double *y, sow_index n, sow_index d, sow_index kernels)
+{
+    double largest = 0;
+    for (sow_index i = 0; i < n; i++)
+        largest = fmax(largest, sow_dot(d, &y[i * d], &y[i * d]));
+    const double by = largest > 0 ? 1 / sqrt(largest * (double)kernels) : 0;
+    for (sow_index i = 0; i < n * d; i++)
+        y[i] *= by;
+}
+
+static void join(sow_i_choice *x, const double *left, sow_index a, const double *right, sow_index b, const unsigned char *has)
+{
+    for (sow_index i = 0; i < x->n + x->view.n_labelled; i++) {
+        const sow_index at = i < x->n ? i : i - x->n;
+        double *row = i < x->n ? &x->features[at * (a + b)] : &x->labelled_features[at * (a + b)];
+        (i < x->n ? x->has : x->labelled_has)[at] = has[i];
+        if (!has[i]) continue;
+        memcpy(row, &left[i * a], (size_t)a * sizeof *row);
+        memcpy(row + a, &right[i * b], (size_t)b * sizeof *row);
+    }
+}
+
+/* Coordinates whose inner products are the mean of the priors' kernel and that of the predicted responses; the responses by their principal components, which
+ * takes away what all have in common. */
+sow_status sow_i_view_kernel(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_prior_set *p = &c->model_priors;
+    const sow_index n = x->n + x->view.n_labelled, a = p->fused_dim;
+    double *y = NULL, *scores = NULL, *prior = NULL;
+    unsigned char *has = NULL;
+    sow_pca pca = {0};
+    SOW_TRY(sow_i_fit(c, env, err));
+    SOW_NEW(y, n * c->d);
+    SOW_NEW(prior, n * a);
+    SOW_NEW(has, n);
+    SOW_TRY(predict_all(y, x, c, env, err));
+    SOW_TRY(sow_pca_fit(&pca, y, n, c->d, NULL, c->config->model.components, env, err));
+    SOW_NEW(scores, n * pca.n_components);
+    SOW_TRY(sow_pca_transform(&pca, y, n, NULL, scores, env, err));
+    for (sow_index i = 0; i < n; i++) {
+        const sow_index q = i < x->n ? x->candidate[i] : x->labelled[i - x->n];
+        has[i] = a == 0 || p->has_any[q];
+        if (a) memcpy(&prior[i * a], &p->fused[q * a], (size_t)a * sizeof *prior);
+    }
+    normalise(scores, n, pca.n_components, a ? 2 : 1);
+    normalise(prior, n, a, 2);
+    SOW_TRY(make_room(x, a + pca.n_components, err));
+    join(x, prior, a, scores, pca.n_components, has);
+done:
+    sow_pca_clear(&pca);
+    free(y);
+    free(scores);
+    free(prior);
+    free(has);
+    return st;
+}
+
+/* ---- losses ---- */
+
+static sow_index labelled_at(const sow_i_choice *x, sow_index q)
+{
+    for (sow_index i = 0; i < x->view.n_labelled; i++)
+        if (x->labelled[i] == q) return i;
+    return -1;
+}
+
+sow_status sow_i_view_losses(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_losses l = {0};
+    SOW_TRY(sow_i_fit(c, env, err));
+    SOW_TRY(sow_model_losses(c->model, &l, env, err));
+    SOW_NEW(x->loss, l.n);
+    SOW_NEW(x->loss_cells, l.n);
+    SOW_NEW(x->loss_held, l.n);
+    SOW_NEW(x->loss_of, l.n);
+    sow_index n = 0;
+    for (sow_index i = 0; i < l.n; i++) {
+        const sow_index at = labelled_at(x, l.perturbation[i]);
+        if (at < 0 || !isfinite(l.loss[i])) continue;
+        x->loss_of[n] = at;
+        x->loss[n] = l.loss[i];
+        x->loss_cells[n] = l.cells[i];
+        x->loss_held[n++] = l.held[i];
+    }
+    x->view.n_losses = n;
+    x->view.loss_of = x->loss_of;
+    x->view.loss = x->loss;
+    x->view.loss_cells = x->loss_cells;
+    x->view.loss_held = x->loss_held;
+done:
+    sow_losses_clear(&l);
+    return st;
+}
+
+sow_status sow_i_view_drift(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_i_fit(c, env, err));
+    SOW_NEW(x->drift, x->n);
+    SOW_TRY(sow_model_drift(c->model, x->candidate, x->n, x->drift, err));
+    x->view.drift = x->drift;
+done:
+    return st;
+}
+
+/* Of each candidate's cells in the finished screen: what nobody at a bench could know. */
+sow_status sow_i_view_true_loss(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    enum { MOST_CELLS = 512 };
+    float *truth = NULL;
+    SOW_TRY(sow_i_fit(c, env, err));
+    SOW_NEW(x->true_loss, x->n);
+    SOW_NEW(truth, MOST_CELLS * c->d);
+    for (sow_index i = 0; i < x->n; i++) {
+        const sow_index *cell = NULL;
+        sow_index n = sow_cells_of(&cell, &c->cells->table, x->candidate[i], c->target);
+        n = n > MOST_CELLS ? MOST_CELLS : n;
+        x->true_loss[i] = NAN;
+        if (n < 2) continue;
+        SOW_TRY(sow_prepared_rows(truth, &c->cells->space, &c->cells->table, cell, n, env, err));
+        SOW_TRY(sow_model_loss_on(c->model, x->candidate[i], truth, n, &x->true_loss[i], env, err));
+    }
+    x->view.true_loss = x->true_loss;
+done:
+    free(truth);
+    return st;
+}
