@@ -6,7 +6,7 @@
  *   y_hat = leaky(W u + b);  x_recon the same with p0
  *   loss = alpha MMD(y_hat, y) + gamma1 MMD(x_recon, x) + gamma2 MSE(x_recon, x) + beta KL
  *
- * network.c is these equations on the tape; schedule.c, feed.c and train.c are the training; keep.c saves and loads; morph.c is the row of the model table. */
+ * sizes.c has the widths, network.c these equations on the tape, loss.c the last of them; schedule.c, feed.c and train.c are the training; keep.c saves and loads; morph.c is the row of the model table. */
 #ifndef SOWER_MODELS_MORPH_MORPH_H
 #define SOWER_MODELS_MORPH_MORPH_H
 
@@ -40,8 +40,10 @@ typedef struct {
 } sow_morph_sizes;
 #define SOW_MORPH_SIZES_INIT {0, 1, {0, 0, 0}, 50, 50, 50, 50, 128, 512, SOW_MORPH_PLAIN}
 
+/** Learned numbers of these sizes, for an estimate before anything is made: 3,485,876 for the defaults. */
+sow_index sow_morph_numbers(const sow_morph_sizes *sizes);
 /** The parameters, named and ordered as in the parity README (fc1.weight ..., geneset_mtrx first), torch's initialisation from our own streams. Biases are [1, out].
- *  SOW_E_ARG: a width < 1, zp > 256, MOE without three priors. */
+ *  SOW_E_ARG: a width < 1, zp > 256, MOE without three priors, the others with more than one. */
 SOW_MUST_CHECK sow_status sow_morph_params_create(sow_params **out, const sow_morph_sizes *sizes, sow_dtype dtype, uint64_t seed, uint32_t network, sow_error *err);
 
 /** One step's input: k segments (perturbations), each with its rows. All borrowed until the tape's reset; numbers in the tape's dtype. */
@@ -74,15 +76,23 @@ typedef struct {
     sow_mmd_options mmd;
 } sow_morph_weights;
 
-/** loss terms [1, 1]; pred_each and recon_each [k, 1] by segment. Means over segments. */
+/** Loss terms [1, 1]: means over segments, which may have different numbers of rows. pred_each and recon_each [k, 1]: the MMD of each segment's prediction and reconstruction.
+ *  recon = gamma1 mmd_recon + gamma2 mse; total = alpha pred + recon + beta kl. SOW_NO_VAR: pred and pred_each without y_start; mmd_recon and recon_each when gamma1 is 0, where they
+ *  would cost and count for nothing. A term of weight 0 stays out of the total, so that no gradient of it is computed. */
 typedef struct {
     sow_var pred, mmd_recon, mse, recon, kl, total, pred_each, recon_each;
 } sow_morph_losses;
 
+/** The equations. Errors stick to the tape; the indices of the batch are checked by its operations. A batch may mix single and double perturbations. */
 void sow_morph_forward(sow_morph_values *out, sow_tape *t, sow_params *p, const sow_morph_sizes *sizes, const sow_morph_batch *batch);
 void sow_morph_loss(sow_morph_losses *out, sow_tape *t, const sow_morph_values *v, const sow_morph_batch *batch, const sow_morph_weights *w);
 
-/** alpha and beta of every epoch [n], as floats (the reference multiplies float32 values into float64 losses). morph.md 2.3. */
+/** Latents alone, [n, zp], of prior rows [n, width] (one array per prior; borrowed until the reset, in the tape's dtype). */
+sow_var sow_morph_latent(sow_tape *t, sow_params *p, const sow_morph_sizes *sizes, const void *const *priors, sow_index n);
+
+/** alpha and beta of every epoch [epochs], as the floats that the published code multiplies into its losses. alpha: 0 for alpha_zero epochs, evenly from 0 to its largest over epochs
+ *  alpha_zero .. epochs / 2 - 1, then that. beta: 0 for beta_zero epochs, evenly from 0 to its largest over the rest. So with fewer than alpha_zero + 1 epochs nothing is learned from the
+ *  prediction; where no epoch is left for alpha's ramp it jumps. */
 typedef struct {
     sow_index epochs;
     double alpha_max, beta_max;
