@@ -5,6 +5,7 @@
  * - Index arrays (`index`, `start`, `class_`) and options are host memory, valid until the tape's reset.
  * - `threads` may be NULL. Work is cut into tiles that depend on the shapes only and sums have a fixed order: the same bits for any number of threads.
  * - A gradient goes to a sow_grad: nowhere when at.data is NULL, over what is there when add is 0 (the first contribution), added to it when add is 1. A kernel writes every entry of it.
+ *   Two gradients of one call may be the same place (an operation of x and x): the one listed first is written whole before the next, which then adds.
  * - Outputs do not overlap inputs unless it says so.
  * - Sums of floats are taken in double where that costs little.
  * - Only `allocate` allocates: what a kernel needs beside its tensors comes as `work` (bytes from the slot's own `..._work`). */
