@@ -1,6 +1,7 @@
 /* Attention over a few programs: alpha = softmax(q k^T / sqrt(l)), out = alpha v (Vaswani et al. 2017, one head).
  *
- * The score matrix becomes alpha in place, and on the way back d alpha becomes d score in place, so that nothing but [m, g] is kept. */
+ * The score matrix becomes alpha in place, and on the way back d alpha becomes d score in place, so that nothing but [m, g] is kept. Without a
+ * gradient of `out` (its data NULL) only what came to alpha flows back, and v is not read. */
 #include "core/backend/cpu_attention.h"
 
 #include "core/linalg.h"
@@ -48,7 +49,7 @@ sow_status sow_i_cpu_attend_back(sow_threads *threads, sow_tensor q, sow_tensor 
     const double scale = 1 / sqrt((double)q.cols);
     sow_status st = SOW_OK;
     if (dalpha_extra.data) memcpy(score.data, dalpha_extra.data, (size_t)(score.rows * score.cols) * sow_dtype_size(score.dtype));
-    SOW_TRY(product(threads, 1, 0, dout, 1, v, (sow_grad){score, dalpha_extra.data != NULL}, err));
+    if (dout.data) SOW_TRY(product(threads, 1, 0, dout, 1, v, (sow_grad){score, dalpha_extra.data != NULL}, err));
     for (sow_index i = 0; i < score.rows; i++)
         if (score.dtype == SOW_F32)
             softmax_row_back_f32((float *)score.data + i * score.cols, (const float *)alpha.data + i * score.cols, score.cols, (float)scale);
@@ -56,7 +57,7 @@ sow_status sow_i_cpu_attend_back(sow_threads *threads, sow_tensor q, sow_tensor 
             softmax_row_back_f64((double *)score.data + i * score.cols, (const double *)alpha.data + i * score.cols, score.cols, scale);
     SOW_TRY(product(threads, 1, 0, score, 0, k, dq, err));
     SOW_TRY(product(threads, 1, 1, score, 0, q, dk, err));
-    SOW_TRY(product(threads, 1, 1, alpha, 0, dout, dv, err));
+    if (dout.data) SOW_TRY(product(threads, 1, 1, alpha, 0, dout, dv, err));
 done:
     return st;
 }
