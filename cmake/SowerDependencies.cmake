@@ -19,3 +19,9 @@ sow_require(SQLITE sqlite3 libsqlite3-dev)
 sow_require(JANSSON jansson libjansson-dev)
 sow_require(ZLIB zlib zlib1g-dev)
 sow_require(NETTLE nettle nettle-dev)
+
+# AUTO: used where it is there. igraph 1 has other functions.
+pkg_check_modules(IGRAPH IMPORTED_TARGET "igraph>=0.10" "igraph<1")
+if(IGRAPH_FOUND)
+    set_property(GLOBAL APPEND PROPERTY SOWER_PKGS igraph)
+endif()

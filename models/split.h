@@ -22,8 +22,9 @@ typedef struct {
 #define SOW_OUTLIER_OPTIONS_INIT {15, 50, 1.0, 0.2, 1}
 
 /** The outlier split (as MORPH's authors describe it): pseudo-bulks [n, d] (mean response of every perturbation) and the controls' [d] are clustered by Leiden (Traag 2019) on their nearest-neighbour graph; clusters whose
- *  centres are farthest (Euclidean) from the centre of the cluster that holds the control are held out. held [n] 1 = held out; cluster [n] (may be NULL). The cluster of the control is never held out.
- *  SOW_E_UNSUPPORTED without igraph in the build; SOW_E_DATA when all fall into one cluster. */
+ *  centres are farthest (Euclidean) from the centre of the cluster that holds the control are held out. held [n] 1 = held out; cluster [n + 1] (may be NULL), the last the controls', numbered by first
+ *  member. An edge weighs exp(-distance^2 / (s_i s_j)), s the distance to the seventh neighbour (Zelnik-Manor & Perona 2004). The cluster of the control is never held out.
+ *  Fewer than all are held out. SOW_E_UNSUPPORTED without igraph in the build; SOW_E_DATA when all fall into one cluster. The same for any number of threads. Cost n^2 (components + log n), and igraph's; one call at a time. */
 SOW_MUST_CHECK sow_status sow_split_outliers(unsigned char *held, sow_index *cluster, const double *bulk, sow_index n, sow_index d, const double *control,
                                              const sow_outlier_options *options, const sow_env *env, sow_error *err);
 int sow_split_has_leiden(void);

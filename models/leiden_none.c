@@ -1,0 +1,17 @@
+/* A build without igraph: there is no Leiden clustering, and it says what to install. */
+#include "models/split_internal.h"
+
+int sow_split_has_leiden(void)
+{
+    return 0;
+}
+
+sow_status sow_i_leiden(sow_index *cluster, const sow_i_graph *graph, double resolution, uint64_t seed, sow_error *err)
+{
+    (void)cluster;
+    (void)graph;
+    (void)resolution;
+    (void)seed;
+    return SOW_ERROR(err, SOW_E_UNSUPPORTED,
+                     "the outlier split clusters with igraph (0.10), which this build of sower lacks: apt-get install libigraph-dev and build again, or split by folds");
+}
