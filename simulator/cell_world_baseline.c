@@ -46,6 +46,6 @@ double sow_i_baseline_size(double f, double u)
 /* Uncut counts that, cut to multiples of 32, have the published quantiles; the knot at .99 is set by the mean that the number of batches implies (148). */
 double sow_i_cells_quantile(double u)
 {
-    static const double at[] = {0, .05, .162, .5, .95, .99, 1}, cells[] = {32, 32, 64, 96, 320, 640, 1984};
+    static const double at[] = {0, .05, .162, .5, .95, .99, 1}, cells[] = {32, 32, 64, 96, 330, 640, 1984};
     return between(at, cells, (int)(sizeof at / sizeof *at), u);
 }

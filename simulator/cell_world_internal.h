@@ -12,8 +12,7 @@ enum {
     SOW_I_WORLD_PROGRAM,
     SOW_I_WORLD_MODULE,
     SOW_I_WORLD_PERTURBATION,
-    SOW_I_WORLD_PRIOR_MAP, /* directions of the prior that have to do with the response */
-    SOW_I_WORLD_DECOY,     /* groups of the prior that have not */
+    SOW_I_WORLD_PRIOR_MAP,
     SOW_I_WORLD_PRIOR_ROW
 };
 
@@ -41,6 +40,8 @@ typedef struct {
 } sow_i_cell_world;
 
 sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_options *o, const sow_env *env, sow_error *err);
+/* Modules [2], normal score of the size and own programs [programs] of a perturbation that might be; genes, programs and modules are there. */
+void sow_i_cell_world_draw_traits(sow_index *module, double *score, double *own, const sow_i_cell_world *w, sow_rng *rng);
 void sow_i_cell_world_clear(sow_i_cell_world *w);
 sow_status sow_i_cell_world_prior(sow_prior *out, const sow_i_cell_world *w, sow_error *err);
 sow_status sow_i_cell_world_cells(sow_cells *out, const sow_i_cell_world *w, const sow_env *env, sow_error *err);

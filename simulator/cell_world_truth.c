@@ -18,7 +18,6 @@ static const double second_module_share = 0.3;
 static const double own_least = 0.15, own_most = 0.65; /* share of the squared length that is the perturbation's own; half of it programs, half genes */
 static const double own_gene_share = 0.04;
 static const double largest_change = 3; /* natural log; approached smoothly */
-static const double size_unit = 0.5;    /* visible change at which MMD stands one null sd above the null */
 
 enum { MOST_PROGRAMS_OF_A_MODULE = 4, OWN_PROGRAMS = 3 };
 
@@ -91,16 +90,30 @@ static void add_programs(double *change, const sow_i_cell_world *w, const double
             change[g] += weight[p] * w->loading[p * n + g];
 }
 
-static void draw_modules(sow_i_cell_world *w, const sow_index *place, double *weight)
+/* The normal scores of modules in the order `at` from weakest to strongest, each in the middle of its members' ranks, so that members of all modules together are normal
+ * whatever their numbers. Weights of being drawn are summed up. */
+static void rank_modules(sow_i_cell_world *w, const sow_index *at)
+{
+    const sow_index n = w->o->n_modules;
+    double total = 0, below = 0;
+    for (sow_index m = 0; m < n; m++)
+        total += w->popular[m];
+    for (sow_index k = 0; k < n; k++) {
+        const double share = w->popular[at[k]] / total;
+        w->strength[at[k]] = sow_normal_quantile(below + share / 2);
+        below += share;
+    }
+    for (sow_index m = 1; m < n; m++)
+        w->popular[m] += w->popular[m - 1];
+}
+
+static void draw_modules(sow_i_cell_world *w, double *weight)
 {
     const sow_index n = w->o->n_genes, n_programs = w->o->n_programs;
-    double total = 0;
     for (sow_index m = 0; m < w->o->n_modules; m++) {
         double *direction = w->direction + m * n;
         sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_WORLD, SOW_I_WORLD_MODULE, (uint32_t)m);
-        w->strength[m] = sow_normal_quantile(((double)place[m] + sow_rng_uniform(&rng)) / (double)w->o->n_modules);
-        total += 0.2 + sow_rng_gamma(&rng, 1.0);
-        w->popular[m] = total;
+        w->popular[m] = 0.2 + sow_rng_gamma(&rng, 1.0);
         memset(weight, 0, (size_t)n_programs * sizeof *weight);
         const sow_index k = 1 + sow_rng_below(&rng, MOST_PROGRAMS_OF_A_MODULE);
         for (sow_index i = 0; i < k; i++) {
@@ -112,19 +125,19 @@ static void draw_modules(sow_i_cell_world *w, const sow_index *place, double *we
     }
 }
 
-/* Length of the visible change in units of size_unit: the square root of (MMD distance to control - the null's mean) / (the null's sd), by the normal score of its rank among the
- * published ones. Linear in the logarithm; the first piece goes on below, the last value above. */
+/* Length of the visible change by the normal score of its rank. Linear in the logarithm; the first piece goes on below, the last value above. The lengths give MMD distances
+ * to control that stand above the null, in sd of the null, as the published ones do (.6 at 25 %, 2.4, 7.2, 15.6, 21.8, 38, 84). */
 static double length_of(double score)
 {
     static const double at[] = {-1.2816, -.6745, 0, .6745, 1.2816, 1.6449, 2.3263, 3.2905}; /* 10, 25, 50, 75, 90, 95, 99, 99.95 % */
-    static const double excess[] = {.05, .6, 2.4, 7.2, 15.6, 21.8, 38, 84};
+    static const double length[] = {.49, .60, 1.35, 2.44, 3.67, 4.33, 6.08, 12};
     const int n = (int)(sizeof at / sizeof *at);
     int k = 1;
-    if (score >= at[n - 1]) return sqrt(excess[n - 1]);
+    if (score >= at[n - 1]) return length[n - 1];
     while (at[k] < score)
         k++;
     const double part = (score - at[k - 1]) / (at[k] - at[k - 1]);
-    return exp(0.5 * ((1 - part) * log(excess[k - 1]) + part * log(excess[k])));
+    return exp((1 - part) * log(length[k - 1]) + part * log(length[k]));
 }
 
 static sow_index draw_module(const sow_i_cell_world *w, sow_rng *rng)
@@ -136,9 +149,15 @@ static sow_index draw_module(const sow_i_cell_world *w, sow_rng *rng)
     return m;
 }
 
-static void draw_own_programs(double *own, const sow_i_cell_world *w, sow_rng *rng)
+void sow_i_cell_world_draw_traits(sow_index *module, double *score, double *own, const sow_i_cell_world *w, sow_rng *rng)
 {
     double sum = 0;
+    const int two = sow_rng_uniform(rng) < second_module_share;
+    module[0] = draw_module(w, rng);
+    module[1] = draw_module(w, rng);
+    if (!two || module[1] == module[0]) module[1] = -1;
+    *score = sqrt(module_score_share) * w->strength[module[0]] + sqrt(1 - module_score_share) * sow_rng_normal(rng);
+    memset(own, 0, (size_t)w->o->n_programs * sizeof *own);
     for (int i = 0; i < OWN_PROGRAMS; i++) {
         const sow_index p = sow_rng_below(rng, w->o->n_programs);
         own[p] += sow_rng_normal(rng);
@@ -178,7 +197,7 @@ static void draw_change(sow_i_cell_world *w, sow_index i, double own_part, doubl
     memset(part, 0, (size_t)n * sizeof *part);
     draw_own_genes(part, w, rng);
     add_scaled(change, w, part, sqrt(own_part / 2));
-    scale(change, n, size_unit * length_of(w->score[i]) / visible_length(w, change));
+    scale(change, n, length_of(w->score[i]) / visible_length(w, change));
     for (sow_index g = 0; g < n; g++)
         change[g] = largest_change * tanh(change[g] / largest_change);
 }
@@ -199,13 +218,8 @@ static sow_status draw_tile(void *user, sow_index tile, sow_error *err)
         sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_WORLD, SOW_I_WORLD_PERTURBATION, (uint32_t)i);
         const double cells = round(w->o->cells_median / 96 * sow_i_cells_quantile(sow_rng_uniform(&rng)));
         w->cells[i] = cells < 1 ? 1 : (sow_index)cells;
-        const int two = sow_rng_uniform(&rng) < second_module_share;
-        w->module[2 * i] = draw_module(w, &rng);
-        w->module[2 * i + 1] = draw_module(w, &rng);
-        if (!two || w->module[2 * i + 1] == w->module[2 * i]) w->module[2 * i + 1] = -1;
-        w->score[i] = sqrt(module_score_share) * w->strength[w->module[2 * i]] + sqrt(1 - module_score_share) * sow_rng_normal(&rng);
+        sow_i_cell_world_draw_traits(w->module + 2 * i, &w->score[i], w->own + i * w->o->n_programs, w, &rng);
         const double own_part = own_least + (own_most - own_least) * sow_rng_uniform(&rng);
-        draw_own_programs(w->own + i * w->o->n_programs, w, &rng);
         draw_change(w, i, own_part, job->part + tile * w->o->n_genes, &rng);
     }
     return SOW_OK;
@@ -255,7 +269,8 @@ sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_optio
     draw_genes(w, place);
     draw_programs(w);
     shuffled_places(place, o->n_modules, o->seed, 1);
-    draw_modules(w, place, weight);
+    draw_modules(w, weight);
+    rank_modules(w, place);
     SOW_TRY(sow_parallel_for(sow_env_threads(env), tiles, draw_tile, &job, err));
 done:
     free(place);
