@@ -68,7 +68,7 @@ static sow_var encode_three_priors(const network *net)
     return linear(net, all, "gate.0", SOW_ACT_SIGMOID);
 }
 
-/* The latent of each segment's perturbation: that of its gene, or the sum of two. Singles among doubles take a row of zeros as their second. */
+/* The latent of each segment's perturbation: that of its gene, or the sum of two. Singles among doubles take a row of zeros, put in front, as their second. */
 static sow_var perturbation_latent(const network *net, sow_var latent)
 {
     sow_tape *t = net->t;
@@ -77,16 +77,15 @@ static sow_var perturbation_latent(const network *net, sow_var latent)
     sow_index doubles = 0;
     for (sow_index s = 0; s < b->k; s++) doubles += b->second[s] >= 0;
     if (!doubles) return one;
-    if (doubles == b->k) return sow_op_add(t, one, sow_op_gather(t, latent, b->second, b->k));
     sow_index *second = sow_tape_scratch(t, (size_t)b->k * sizeof *second);
     const float *zeros = sow_tape_scratch(t, (size_t)net->sizes->zp * sizeof *zeros);
     if (!second || !zeros) return SOW_NO_VAR;
-    for (sow_index s = 0; s < b->k; s++) second[s] = b->second[s] < 0 ? b->n_latent : b->second[s];
-    const sow_var with_nothing = sow_op_join_rows(t, latent, sow_tape_floats(t, zeros, 1, net->sizes->zp));
-    return sow_op_add(t, one, sow_op_gather(t, with_nothing, second, b->k));
+    for (sow_index s = 0; s < b->k; s++) second[s] = b->second[s] + 1;
+    const sow_var none_first = sow_op_join_rows(t, sow_tape_floats(t, zeros, 1, net->sizes->zp), latent);
+    return sow_op_add(t, one, sow_op_gather(t, none_first, second, b->k));
 }
 
-/* [2 n, zc + zp]: every control cell with its perturbation's latent, and once more with the null label's. */
+/* [2 n, zc + zp]: every control cell with its perturbation's latent, and once more with the null label's, which is put in front of the segments'. */
 static sow_var queries(const network *net, const sow_morph_values *v)
 {
     sow_tape *t = net->t;
@@ -94,12 +93,11 @@ static sow_var queries(const network *net, const sow_morph_values *v)
     sow_index *row = sow_tape_scratch(t, 2 * (size_t)net->n * sizeof *row);
     if (!row) return SOW_NO_VAR;
     for (sow_index i = 0; i < net->n; i++) {
-        row[i] = b->segment[i];
-        row[net->n + i] = b->k;
+        row[i] = b->segment[i] + 1;
+        row[net->n + i] = 0;
     }
-    const sow_var null = sow_op_rows(t, v->latent, b->n_latent - 1, 1);
-    const sow_var p = sow_op_gather(t, sow_op_join_rows(t, v->z_ptb, null), row, 2 * net->n);
-    return sow_op_join_columns(t, sow_op_join_rows(t, v->z, v->z), p);
+    const sow_var null_first = sow_op_join_rows(t, sow_op_rows(t, v->latent, b->n_latent - 1, 1), v->z_ptb);
+    return sow_op_join_columns(t, sow_op_join_rows(t, v->z, v->z), sow_op_gather(t, null_first, row, 2 * net->n));
 }
 
 /* out + u, in the perturbed rows and in the control rows each only if asked for. */

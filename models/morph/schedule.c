@@ -10,6 +10,7 @@ enum { LANES = 8, BLOCK = 2 * LANES };
 static void ramp(float *out, sow_index n, float end)
 {
     const float step = n > 1 ? end / (float)(n - 1) : 0;
+    if (n == 1) end = 0;
     const sow_index whole = n / BLOCK * BLOCK, middle = n / 2;
     for (sow_index i = 0; i < n; i++) {
         const sow_index from = i < whole ? i / LANES * LANES : i;

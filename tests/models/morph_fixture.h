@@ -20,7 +20,7 @@ typedef struct {
     sow_index k, n, m, n_latent; /* segments, control rows, perturbed rows, prior rows */
     sow_index x_start[MOST_SEGMENTS + 1], y_start[MOST_SEGMENTS + 1], segment[MOST_ROWS], first[MOST_SEGMENTS], second[MOST_SEGMENTS];
     double *x, *y, *eps, *prior[SOW_MORPH_MOST_PRIORS];
-    void *owned[8]; /* copies in another dtype */
+    void *owned[16]; /* copies in another dtype */
     int n_owned;
 } morph_input;
 
@@ -88,7 +88,7 @@ static inline const void *morph_typed(morph_input *in, const double *x, sow_inde
 {
     if (dtype == SOW_F64 || !x) return x;
     float *copy = malloc((size_t)(n + 1) * sizeof *copy);
-    cr_assert(copy && in->n_owned < 8);
+    cr_assert(copy && in->n_owned < 16);
     for (sow_index i = 0; i < n; i++) copy[i] = (float)x[i];
     in->owned[in->n_owned++] = copy;
     return copy;
