@@ -44,6 +44,8 @@ sow_var sow_tape_number(sow_tape *t, double x); /* [1, 1] */
 sow_var sow_tape_param(sow_tape *t, sow_params *p, sow_index i);
 /** A copy to be differentiated by (gradient checks, adapted weights): like a parameter, but its gradient is only seen by sow_tape_gradient and sow_tape_grad_of. */
 sow_var sow_tape_variable(sow_tape *t, const void *data, sow_index rows, sow_index cols);
+/** Host memory until the reset, zeroed, on a 64-byte boundary: for index arrays and the like that a network makes on its way. NULL after an error (out of memory sticks). */
+void *sow_tape_scratch(sow_tape *t, size_t bytes);
 
 /* ---- what comes out ---- */
 sow_tensor sow_tape_value(const sow_tape *t, sow_var v); /* borrowed until the reset; data NULL for SOW_NO_VAR */
