@@ -271,6 +271,38 @@ static int is_stored_in_part(const golden_case *c)
     return c->variant == SOW_MORPH_NO_RESIDUAL1;
 }
 
+static void check_plain(const golden_case *c, const char *dataset, const double *ours, sow_index n)
+{
+    char folder[64];
+    snprintf(folder, sizeof folder, "%s/out/", c->name);
+    double *theirs = read_at(folder, dataset);
+    const double distance = morph_distance((sow_tensor){.data = (void *)(uintptr_t)ours, .rows = 1, .cols = n, .dtype = SOW_F64, .place = SOW_HOST}, theirs);
+    cr_assert(distance <= 1e-12, "%s%s in plain loops is off by %g of its largest", folder, dataset, distance);
+    free(theirs);
+}
+
+Test(morph_golden, plain_loops_of_the_tests_match_too)
+{
+    GOLDEN_OR_SKIP(GOLDEN);
+    const sow_morph_weights w = golden_weights();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        morph_input in;
+        sow_params *p = NULL;
+        read_input(&in, &cases[i]);
+        cr_assert_eq(sow_morph_params_create(&p, &in.sizes, SOW_F64, 1, 0, NULL), SOW_OK);
+        read_params(p, cases[i].base);
+        naive_morph nm = naive_morph_forward(&in, p, 1);
+        const naive_losses l = naive_morph_loss(&nm, &w);
+        check_plain(&cases[i], "alpha2_ctrl", nm.alpha[1] + 32 * 6, 32 * 6);
+        check_plain(&cases[i], "y_hat", nm.decoded, 32 * 60);
+        check_plain(&cases[i], "x_recon", nm.decoded + 32 * 60, 32 * 60);
+        check_plain(&cases[i], "loss_total", &l.total, 1);
+        naive_morph_clear(&nm);
+        sow_params_destroy(p);
+        morph_input_clear(&in);
+    }
+}
+
 Test(morph_golden, outputs_losses_and_attention_match_in_double)
 {
     GOLDEN_OR_SKIP(GOLDEN);
