@@ -119,7 +119,7 @@ done:
 
 void sow_i_morph_stage_clear(sow_i_morph_stage *st)
 {
-    void *owned[] = {st->x_start, st->y_start, st->segment, st->first, st->second, st->which, st->row_of, st->distinct, st->x, st->y, st->eps, st->prior[0], st->prior[1], st->prior[2]};
+    void *owned[] = {st->x_start, st->y_start, st->segment, st->first, st->second, st->which, st->asked, st->row_of, st->distinct, st->x, st->y, st->eps, st->prior[0], st->prior[1], st->prior[2]};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     *st = (sow_i_morph_stage){0};
 }
@@ -135,6 +135,7 @@ sow_status sow_i_morph_stage_make(sow_i_morph_stage *out, const sow_i_morph_sett
     SOW_NEW(g.first, k);
     SOW_NEW(g.second, k);
     SOW_NEW(g.which, rows);
+    SOW_NEW(g.asked, k);
     SOW_NEW(g.row_of, genes->n_items + 1);
     SOW_NEW(g.distinct, 2 * k + 1);
     SOW_NEW(g.x, rows * g.genes);
@@ -206,16 +207,11 @@ sow_status sow_i_morph_stage_fill(sow_i_morph_stage *g, const sow_i_morph_plan *
                                   const sow_i_morph_settings *s, sow_rng *rng, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index perturbation[64], *several = NULL, *asked = perturbation;
-    if (k > (sow_index)(sizeof perturbation / sizeof *perturbation)) {
-        SOW_NEW(several, k);
-        asked = several;
-    }
     for (sow_index i = 0; i < k; i++) {
-        asked[i] = groups->perturbation[p->chunk[first + i].group];
+        g->asked[i] = groups->perturbation[p->chunk[first + i].group];
         set_rows(g, i, p->chunk[first + i].count);
     }
-    gather_priors(g, asked, k, genes);
+    gather_priors(g, g->asked, k, genes);
     for (sow_index i = 0; i < k; i++) memcpy(g->which + g->x_start[i], p->order + p->chunk[first + i].first, (size_t)p->chunk[first + i].count * sizeof *g->which);
     SOW_TRY(sow_i_morph_rows(g->y, groups, SOW_I_PERTURBED, g->which, g->x_start[k], env, err));
     for (sow_index i = 0; i < k; i++) memcpy(g->which + g->x_start[i], p->control + p->chunk[first + i].first, (size_t)p->chunk[first + i].count * sizeof *g->which);
@@ -225,6 +221,5 @@ sow_status sow_i_morph_stage_fill(sow_i_morph_stage *g, const sow_i_morph_plan *
     g->batch.y = g->y;
     draw_noise(g, s->sizes.zc, rng);
 done:
-    free(several);
     return st;
 }

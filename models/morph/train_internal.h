@@ -108,7 +108,7 @@ SOW_MUST_CHECK sow_status sow_i_morph_folds(sow_index *fold, const sow_i_morph_g
 typedef struct {
     sow_morph_batch batch;
     sow_index k_most, rows_most, genes;
-    sow_index *x_start, *y_start, *segment, *first, *second, *which, *row_of; /* row_of [n_items + 1] prior row -> row of the batch + 1 */
+    sow_index *x_start, *y_start, *segment, *first, *second, *which, *asked, *row_of; /* row_of [n_items + 1] prior row -> row of the batch + 1 */
     sow_index *distinct; /* prior rows of the batch */
     float *x, *y, *eps, *prior[SOW_MORPH_MOST_PRIORS];
 } sow_i_morph_stage;
