@@ -120,6 +120,21 @@ done:
     return st;
 }
 
+const char *const *sow_cell_metrics(sow_index *n)
+{
+    *n = SOW_I_N_CELL_METRICS;
+    return sow_i_cell_metric;
+}
+
+sow_status sow_evaluate_cells_items(double *value, const sow_truth *truth, const sow_cells_item *items, sow_index n, const sow_env *env, sow_error *err)
+{
+    scoring s = {.t = truth, .items = items, .distributions = 1};
+    sow_status st = score_items(&s, n, env, err);
+    if (st == SOW_OK && n > 0) memcpy(value, s.value, (size_t)(n * SOW_I_N_CELL_METRICS) * sizeof *value);
+    free(s.value);
+    return st;
+}
+
 typedef struct {
     const sow_truth *t;
     const sow_cells_item *items; /* NULL: the measured cells */

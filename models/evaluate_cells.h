@@ -76,6 +76,12 @@ SOW_MUST_CHECK sow_status sow_evaluate_cells(sow_metric *out, sow_index *n_out, 
 SOW_MUST_CHECK sow_status sow_evaluate_cells_each(double *value, const char *metric, const sow_truth *truth, const sow_cells_item *items, sow_index n,
                                                   const sow_env *env, sow_error *err);
 
+/** Names of the metrics, in the order of sow_evaluate_cells; *n of them. Static. */
+const char *const *sow_cell_metrics(sow_index *n);
+/** All of them for each item: value [n, metrics], NaN where undefined. */
+SOW_MUST_CHECK sow_status sow_evaluate_cells_items(double *value, const sow_truth *truth, const sow_cells_item *items, sow_index n, const sow_env *env,
+                                                   sow_error *err);
+
 /** How far every item is from the controls: the MMD (of the truth's mode) between its measured cells, or with `predicted` != 0 the predicted ones, and the sample of
  *  controls, on all genes but its own; distance [n], NaN where undefined. Shifted controls are compared with the other controls (reference: with themselves, as
  *  published). `items` as above; may be NULL without `predicted`. For sow_precision_at. Cost of shifts: 512^2 kernels an item; of the measured cells: 512 x cells. */

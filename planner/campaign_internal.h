@@ -89,6 +89,7 @@ struct sow_campaign {
     unsigned char *in_pool;  /* [n] eligible and not held out */
     char **why_not;          /* [n] reason of a perturbation that is not eligible, or NULL */
     sow_index pool_size, n_held_out;
+    sow_prior given;           /* the simulator's; empty without one */
     sow_prior_set priors;      /* every prior of the file: quotas and the map */
     sow_prior_set model_priors; /* those of model.prior, with their fusion */
     sow_prior_coverage *coverage; /* [priors.n_priors] */
@@ -129,6 +130,8 @@ void sow_i_warn_of_dropped(const sow_dropped *dropped, const char *control, cons
 /* setup.c */
 SOW_MUST_CHECK sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err);
 void sow_i_setup_clear(sow_campaign *c);
+/** Read the model's priors again, scaled and projected on `rows` [n] only. */
+SOW_MUST_CHECK sow_status sow_i_refit_priors(sow_campaign *c, const unsigned char *rows, const sow_env *env, sow_error *err);
 /* pool.c: eligibility, held-out split, true hits */
 SOW_MUST_CHECK sow_status sow_i_pool_eligible(sow_campaign *c, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_pool_build(sow_campaign *c, sow_error *err);
@@ -152,6 +155,8 @@ SOW_MUST_CHECK sow_status sow_i_training_build(sow_i_training *out, const sow_ca
 void sow_i_training_clear(sow_i_training *t);
 /** Has anything been measured in the target context that a model may learn from? */
 int sow_i_any_measured(const sow_campaign *c);
+/** Training data of the present state and, for profiles and cells, the space of their responses: made when not at hand. */
+SOW_MUST_CHECK sow_status sow_i_training_ready(sow_campaign *c, const sow_env *env, sow_error *err);
 /** Model and training of the present state, fitted when not at hand. */
 SOW_MUST_CHECK sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err);
 void sow_i_forget_fit(sow_campaign *c);

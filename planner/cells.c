@@ -290,6 +290,7 @@ void sow_i_cells_clear(sow_campaign *c)
         json_decref(x->said[i]);
     free(x->recorded);
     free(x->said);
+    free(x->judge);
     free(x->own_context);
     free(x->digest);
     free(x->too_few);

@@ -32,6 +32,7 @@ struct sow_i_cells {
     sow_i_control_means control_means[SOW_I_CONTROL_LISTS]; /* of the last lists asked for */
     int oldest_means;                                       /* the one that gives way */
     sow_index n_recorded;
+    sow_index n_judges, *judge; /* controls that predictions start from and are judged against; NULL = all there are, owned */
     char *own_context;     /* name of the target context when the campaign names none */
     char **recorded;       /* files of the campaign's own folder, in the order of their events */
     json_t **said;         /* [n_recorded] payloads of those events: which cells count */
@@ -64,6 +65,8 @@ SOW_MUST_CHECK sow_status sow_i_item_respond(sow_campaign *c, sow_index q, sow_e
 void sow_i_control_means_clear(sow_i_control_means *m);
 
 /* freeze.c */
+/** The response space of the controls handed out so far, what is measured but not held out, and the references: as it is recorded; new reference. */
+SOW_MUST_CHECK sow_status sow_i_fit_space(json_t **payload, const sow_campaign *c, sow_error *err);
 /** Fit and record the response space when round 0 is measured and there is none yet. One event. */
 SOW_MUST_CHECK sow_status sow_i_freeze_if_due(sow_campaign *c, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_apply_frozen(sow_campaign *c, const json_t *payload, sow_error *err);
@@ -90,6 +93,9 @@ void sow_i_held_cells_destroy(sow_i_held_cells *h);
 /** Rows of metrics.csv for one model's predicted mean shifts [n, d], or for the cells it makes itself (SOW_CAP_GENERATES). */
 SOW_MUST_CHECK sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_model *fitted, const double *shift, const char *model, sow_index round,
                                             sow_error *err);
+
+/** Every metric of sow_cell_metrics for each of the perturbations that were made ready: value [n, metrics]. */
+SOW_MUST_CHECK sow_status sow_i_score_cells_each(double *value, const sow_campaign *c, const sow_model *fitted, const double *shift, sow_error *err);
 
 /* transfer.c */
 /** The report's "contexts": correlations between contexts, effects side by side and what follows. *out NULL with one context. New reference. */

@@ -104,14 +104,14 @@ static int is_due(const sow_campaign *c)
     return 0;
 }
 
-sow_status sow_i_freeze_if_due(sow_campaign *c, sow_error *err)
+sow_status sow_i_fit_space(json_t **payload, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     fit_set f = {0};
     sow_preparation p = {0};
     char *fitted_on = NULL, *variable = NULL, *effective = NULL;
     json_t *settings = NULL;
-    if (!is_due(c)) return SOW_OK;
+    *payload = NULL;
     SOW_TRY(build_fit_set(&f, c, err));
     SOW_TRY(sow_preparation_fit(&p, NULL, &c->cells->table, f.cell, f.n, &c->config->features, c->env, err));
     if (p.d < 2) SOW_FAIL(err, SOW_E_DATA, "%s: the response space has %lld gene; at least 2 are needed: relax `features`", c->config->path, (long long)p.d);
@@ -120,10 +120,9 @@ sow_status sow_i_freeze_if_due(sow_campaign *c, sow_error *err)
     if (!fitted_on || !variable) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_config_effective(&effective, c->config, err));
     settings = json_loads(effective, 0, NULL);
-    json_t *payload = json_pack("{s:o,s:o,s:o,s:b,s:s,s:s}", "genes", names_json(p.genes), "not_counted", not_counted_json(c, &p), "target_sum",
-                                sow_i_real_or_null(p.target_sum), "log1p", p.log1p, "fitted_on", fitted_on, "highly_variable", variable);
-    json_object_set(payload, "features", json_object_get(settings, "features"));
-    SOW_TRY(sow_i_commit(c, "prepared", sow_i_current_round(c), payload, err));
+    *payload = json_pack("{s:o,s:o,s:o,s:b,s:s,s:s}", "genes", names_json(p.genes), "not_counted", not_counted_json(c, &p), "target_sum",
+                         sow_i_real_or_null(p.target_sum), "log1p", p.log1p, "fitted_on", fitted_on, "highly_variable", variable);
+    json_object_set(*payload, "features", json_object_get(settings, "features"));
 done:
     if (st != SOW_OK) sow_error_prefix(err, "fitting the response space");
     free(fitted_on);
@@ -132,6 +131,17 @@ done:
     json_decref(settings);
     free(f.cell);
     sow_preparation_clear(&p);
+    return st;
+}
+
+sow_status sow_i_freeze_if_due(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    json_t *payload = NULL;
+    if (!is_due(c)) return SOW_OK;
+    SOW_TRY(sow_i_fit_space(&payload, c, err));
+    SOW_TRY(sow_i_commit(c, "prepared", sow_i_current_round(c), payload, err));
+done:
     return st;
 }
 

@@ -306,15 +306,22 @@ void sow_i_forget_fit(sow_campaign *c)
     c->training_ready = 0;
 }
 
+sow_status sow_i_training_ready(sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (c->training_ready) return SOW_OK;
+    SOW_TRY(sow_i_training_build(&c->training, c, c->n_rounds, err));
+    c->training_ready = 1;
+    SOW_TRY(fit_response(c, env, err));
+done:
+    return st;
+}
+
 sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     if (c->model) return SOW_OK;
-    if (!c->training_ready) {
-        SOW_TRY(sow_i_training_build(&c->training, c, c->n_rounds, err));
-        c->training_ready = 1;
-        SOW_TRY(fit_response(c, env, err));
-    }
+    SOW_TRY(sow_i_training_ready(c, env, err));
     SOW_TRY(sow_i_model_after(&c->model, c, &c->training.view, sow_i_last_measured(c), env, err));
 done:
     if (st != SOW_OK) sow_error_prefix(err, "fitting model '%s'", c->model_class->name);

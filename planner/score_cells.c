@@ -112,7 +112,8 @@ static sow_status held_control(sow_index **out, sow_index *n, const sow_campaign
     sow_status st = SOW_OK;
     const sow_index *list = NULL;
     if (!c->has_truth) return sow_i_controls_so_far(out, n, c, err);
-    *n = sow_cells_of(&list, &c->cells->table, SOW_CONTROL, c->target);
+    *n = c->cells->judge ? c->cells->n_judges : sow_cells_of(&list, &c->cells->table, SOW_CONTROL, c->target);
+    if (c->cells->judge) list = c->cells->judge;
     SOW_NEW(*out, *n);
     if (*n) memcpy(*out, list, (size_t)*n * sizeof **out);
 done:
@@ -225,6 +226,25 @@ done:
     return st;
 }
 
+/* What the model predicts into the items: the controls moved by its shift, without making the cells, or cells that it makes. */
+static sow_status present(float **made, const sow_campaign *c, sow_i_held_cells *h, const sow_model *fitted, const double *shift, sow_error *err)
+{
+    for (sow_index i = 0; i < h->n; i++) {
+        h->item[i].predicted = NULL;
+        h->item[i].shift = &shift[i * h->d];
+    }
+    return fitted->class_->caps & SOW_CAP_GENERATES ? generate(made, c, h, fitted, err) : SOW_OK;
+}
+
+static void withdraw(sow_i_held_cells *h, float *made)
+{
+    for (sow_index i = 0; i < h->n; i++) {
+        h->item[i].shift = NULL;
+        h->item[i].predicted = NULL;
+    }
+    free(made);
+}
+
 sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_model *fitted, const double *shift, const char *model, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -232,21 +252,25 @@ sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_mode
     sow_metric metrics[SOW_METRICS_MAX];
     sow_index n = 0;
     float *made = NULL;
-    for (sow_index i = 0; i < h->n; i++) { /* the controls moved by the shift, without making the cells */
-        h->item[i].predicted = NULL;
-        h->item[i].shift = &shift[i * h->d];
-    }
-    if (fitted->class_->caps & SOW_CAP_GENERATES) SOW_TRY(generate(&made, c, h, fitted, err));
+    SOW_TRY(present(&made, c, h, fitted, shift, err));
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_BOOTSTRAP, (uint32_t)round, 0);
     SOW_TRY(sow_evaluate_cells(metrics, &n, h->truth, h->item, h->n, &rng, c->env, err));
     for (sow_index i = 0; i < n; i++)
         add_row(rows, c, round, model, metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
     SOW_TRY(add_precision(rows, c, h, model, round, err));
 done:
-    for (sow_index i = 0; i < h->n; i++) {
-        h->item[i].shift = NULL;
-        h->item[i].predicted = NULL;
-    }
-    free(made);
+    withdraw(h, made);
+    return st;
+}
+
+sow_status sow_i_score_cells_each(double *value, const sow_campaign *c, const sow_model *fitted, const double *shift, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_held_cells *h = c->cells->held;
+    float *made = NULL;
+    SOW_TRY(present(&made, c, h, fitted, shift, err));
+    SOW_TRY(sow_evaluate_cells_items(value, h->truth, h->item, h->n, c->env, err));
+done:
+    withdraw(h, made);
     return st;
 }

@@ -140,6 +140,22 @@ done:
     return st;
 }
 
+static const sow_prior *given_prior(const sow_campaign *c)
+{
+    return is_kind(c, "generative") ? &c->given : NULL;
+}
+
+sow_status sow_i_refit_priors(sow_campaign *c, const unsigned char *rows, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_prior_set_clear(&c->model_priors);
+    SOW_TRY(read_priors(c, &c->model_priors, NULL, OF_MODEL, c->config->model.prior_dims, rows, given_prior(c), env, err));
+    SOW_NEW(c->model_priors.fit_rows, c->n);
+    memcpy(c->model_priors.fit_rows, rows, (size_t)c->n);
+done:
+    return st;
+}
+
 static sow_status find_rows_of_tables(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -292,9 +308,8 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
-    sow_prior given = {0};
     SOW_TRY(check_files(c, err));
-    SOW_TRY(build_world(c, &given, env, err));
+    SOW_TRY(build_world(c, &c->given, env, err));
     SOW_TRY(digest_files(c, err));
     c->n = sow_screen_n_perturbations(c->screen);
     c->d = sow_screen_n_features(c->screen);
@@ -307,7 +322,7 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_NEW(c->in_pool, c->n);
     SOW_NEW(c->why_not, c->n);
     SOW_TRY(sow_i_pool_eligible(c, err));
-    SOW_TRY(load_priors(c, is_kind(c, "generative") ? &given : NULL, env, err));
+    SOW_TRY(load_priors(c, given_prior(c), env, err));
     SOW_TRY(check_needs(c, c->initial_strategy, 1, err));
     if (k->rounds.n_batches > 0) SOW_TRY(check_needs(c, c->strategy, 0, err));
     SOW_TRY(check_sizes(c, err));
@@ -319,7 +334,6 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_TRY(sow_i_check_rules(c, err));
     SOW_TRY(create_oracle(c, err));
 done:
-    sow_prior_clear(&given);
     return st;
 }
 
@@ -330,6 +344,7 @@ void sow_i_setup_clear(sow_campaign *c)
     for (sow_index i = 0; c->coverage && i < c->config->n_priors; i++)
         sow_prior_coverage_clear(&c->coverage[i]);
     free(c->coverage);
+    sow_prior_clear(&c->given);
     sow_prior_set_clear(&c->model_priors);
     sow_prior_set_clear(&c->priors);
     if (c->has_response) sow_pca_clear(&c->response);
