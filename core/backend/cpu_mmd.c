@@ -20,6 +20,7 @@ enum {
     CHUNKS = 16,  /* runs of blocks that are shared out; each has n^2 sums of its own, */
     MANY = 256,   /* so that of more rows than these there are only 2 */
     ROWS = 16,    /* of a tile of kernels */
+    LANES = 8,
     RENEW = 10    /* exp is taken anew after so many squarings, each of which doubles the relative error */
 };
 
@@ -129,30 +130,23 @@ static double kernels_and_slope(double *slope, double squared, double widest, in
 
 /* ---- distances: chunks of columns ---- */
 
-/* |a - b_r|^2 of four rows b at once. */
-static void four_distances(double out[4], const double *a, const double *const b[4], sow_index n)
+/* |a - b|^2 in lanes that a compiler makes vectors of. */
+static double squared_distance(const double *a, const double *b, sow_index n)
 {
-    double sum[4][4] = {{0}};
+    double lane[LANES] = {0}, sum = 0;
     sow_index j = 0;
-    for (; j + 4 <= n; j += 4)
-        for (int r = 0; r < 4; r++)
-            for (int l = 0; l < 4; l++) sum[r][l] += (a[j + l] - b[r][j + l]) * (a[j + l] - b[r][j + l]);
-    for (; j < n; j++)
-        for (int r = 0; r < 4; r++) sum[r][0] += (a[j] - b[r][j]) * (a[j] - b[r][j]);
-    for (int r = 0; r < 4; r++) out[r] = (sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]);
+    for (; j + LANES <= n; j += LANES)
+        for (int l = 0; l < LANES; l++) lane[l] += (a[j + l] - b[j + l]) * (a[j + l] - b[j + l]);
+    for (; j < n; j++) sum += (a[j] - b[j]) * (a[j] - b[j]);
+    for (int l = 0; l < LANES; l++) sum += lane[l];
+    return sum;
 }
 
 /* Squared distances within `width` columns, added to the lower triangle of sums. */
 static void add_distances_f64(double *sums, const double *z, sow_index ld, sow_index total, sow_index width)
 {
     for (sow_index i = 1; i < total; i++)
-        for (sow_index j = 0; j < i; j += 4) {
-            const double *b[4];
-            double squared[4];
-            for (int r = 0; r < 4; r++) b[r] = z + smaller(j + r, i - 1) * ld;
-            four_distances(squared, z + i * ld, b, width);
-            for (sow_index r = 0; r < 4 && j + r < i; r++) sums[i * total + j + r] += squared[r];
-        }
+        for (sow_index j = 0; j < i; j++) sums[i * total + j] += squared_distance(z + i * ld, z + j * ld, width);
 }
 
 static sow_status add_distances_f32(double *sums, float *gram, const float *z, sow_index ld, sow_index total, sow_index width, sow_error *err)
