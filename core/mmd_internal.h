@@ -10,6 +10,8 @@ SOW_MUST_CHECK sow_status sow_i_mmd_check(sow_index n, sow_index m, sow_index d,
 double sow_i_mmd_widest(double sigma, int kernels);
 /** sum over i < kernels of exp(-2^i squared / widest). */
 double sow_i_mmd_kernels(double squared, double widest, int kernels);
+/** The same summed over squared [n] >= 0, for many at once: within 1e-13 relative of the sum of the above. */
+double sow_i_mmd_kernel_sum(const double *squared, sow_index n, double widest, int kernels);
 /** From sums over all ordered pairs, the n (m) diagonal pairs included, each of which counts `kernels`. */
 double sow_i_mmd_of_sums(double xx, double yy, double xy, sow_index n, sow_index m, int kernels, int unbiased);
 int sow_i_mmd_from_data(const sow_mmd_options *options);

@@ -74,18 +74,18 @@ static double bandwidth_of(const float *gram, sow_index total)
     return 2 * sum / ((double)total * (double)(total - 1));
 }
 
-static double mmd_of_gram(const float *gram, sow_index n, sow_index m, const sow_mmd_options *o)
+/* row [n + m]: room for the distances of one cell. */
+static double mmd_of_gram(const float *gram, sow_index n, sow_index m, double *row, const sow_mmd_options *o)
 {
     const sow_index total = n + m;
     const double sigma = sow_i_mmd_from_data(o) ? bandwidth_of(gram, total) : o->sigma, widest = sow_i_mmd_widest(sigma, o->kernels);
     double xx = 0, yy = 0, xy = 0;
     if (sigma == 0) return 0;
     for (sow_index i = 0; i < total; i++) {
-        double own = 0, across = 0;
-        for (sow_index j = i < n ? 0 : n; j < i; j++) own += sow_i_mmd_kernels(squared_distance(gram, total, i, j), widest, o->kernels);
-        for (sow_index j = 0; j < n && i >= n; j++) across += sow_i_mmd_kernels(squared_distance(gram, total, i, j), widest, o->kernels);
-        *(i < n ? &xx : &yy) += 2 * own + o->kernels;
-        xy += across;
+        const sow_index first = i < n ? 0 : n; /* of its own sample; the rows before it are the other's */
+        for (sow_index j = 0; j < i; j++) row[j] = squared_distance(gram, total, i, j);
+        *(i < n ? &xx : &yy) += 2 * sow_i_mmd_kernel_sum(row + first, i - first, widest, o->kernels) + o->kernels;
+        xy += sow_i_mmd_kernel_sum(row, first, widest, o->kernels);
     }
     return sow_i_mmd_of_sums(xx, yy, xy, n, m, o->kernels, o->unbiased);
 }
@@ -95,18 +95,21 @@ static sow_status pair_task(void *user, sow_index at, sow_error *err)
     const batch *w = user;
     const sow_mmd_pair *p = &w->pairs[at];
     float *gram = NULL, *centred = NULL;
+    double *row = NULL;
     const sow_index total = p->n + p->m;
     sow_status st = SOW_OK;
     SOW_NEW(gram, total * total);
+    SOW_NEW(row, total);
     SOW_NEW(centred, total * (w->d < BLOCK ? w->d : BLOCK));
     SOW_TRY(gram_of(gram, centred, w, p, err));
-    const double value = mmd_of_gram(gram, p->n, p->m, w->options);
+    const double value = mmd_of_gram(gram, p->n, p->m, row, w->options);
     if (!isfinite(value))
         SOW_FAIL(err, SOW_E_NONFINITE, "MMD of pair %lld: a value is not a finite number, or too large for single precision", (long long)at);
     w->out[at] = value;
 done:
     free(gram);
     free(centred);
+    free(row);
     return st;
 }
 

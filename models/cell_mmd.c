@@ -52,17 +52,19 @@ static sow_status mean_within(double *out, const float *z, sow_index n, sow_inde
     sow_status st = SOW_OK;
     double widest = sow_i_mmd_widest(sigma, SOW_I_KERNELS), sum = 0;
     float *gram = NULL;
+    double *row = NULL;
     SOW_NEW(gram, n * n);
+    SOW_NEW(row, n);
     SOW_TRY(sow_gram_f32(NULL, n, width, z, width, 0, gram, n, err));
     for (sow_index i = 1; i < n; i++) {
-        double row = 0, own = (double)gram[i * n + i];
-        for (sow_index j = 0; j < i; j++)
-            row += sow_i_mmd_kernels(positive(own + (double)gram[j * n + j] - 2 * (double)gram[i * n + j]), widest, SOW_I_KERNELS);
-        sum += row;
+        const double own = (double)gram[i * n + i];
+        for (sow_index j = 0; j < i; j++) row[j] = positive(own + (double)gram[j * n + j] - 2 * (double)gram[i * n + j]);
+        sum += sow_i_mmd_kernel_sum(row, i, widest, SOW_I_KERNELS);
     }
     *out = 2 * sum / ((double)n * (double)(n - 1));
 done:
     free(gram);
+    free(row);
     return st;
 }
 
@@ -101,11 +103,13 @@ done:
 
 static double mean_across(const float *squared, sow_index n, sow_index m, double sigma)
 {
-    double widest = sow_i_mmd_widest(sigma, SOW_I_KERNELS), sum = 0;
-    for (sow_index i = 0; i < n; i++) {
-        double row = 0;
-        for (sow_index j = 0; j < m; j++) row += sow_i_mmd_kernels((double)squared[i * m + j], widest, SOW_I_KERNELS);
-        sum += row;
+    enum { PIECE = 1024 };
+    const double widest = sow_i_mmd_widest(sigma, SOW_I_KERNELS);
+    double sum = 0, piece[PIECE];
+    for (sow_index at = 0; at < n * m; at += PIECE) {
+        const sow_index count = n * m - at < PIECE ? n * m - at : PIECE;
+        for (sow_index l = 0; l < count; l++) piece[l] = (double)squared[at + l];
+        sum += sow_i_mmd_kernel_sum(piece, count, widest, SOW_I_KERNELS);
     }
     return sum / ((double)n * (double)m);
 }
@@ -142,17 +146,22 @@ static double control_distance(const sow_truth *t, const sow_i_truth_item *item,
 }
 
 /* Mean kernel between different controls of the sample. */
-static double mean_within_controls(const sow_truth *t, const sow_i_truth_item *item)
+static sow_status mean_within_controls(double *out, const sow_truth *t, const sow_i_truth_item *item, sow_error *err)
 {
+    sow_status st = SOW_OK;
     sow_index n = t->n_near;
-    double widest = sow_i_mmd_widest(item->sigma_all, SOW_I_KERNELS), sum = 0;
-    if (n < 2 || !(item->sigma_all > 0)) return NAN;
+    double widest = sow_i_mmd_widest(item->sigma_all, SOW_I_KERNELS), sum = 0, *row = NULL;
+    *out = NAN;
+    if (n < 2 || !(item->sigma_all > 0)) return SOW_OK;
+    SOW_NEW(row, n);
     for (sow_index i = 1; i < n; i++) {
-        double row = 0;
-        for (sow_index j = 0; j < i; j++) row += sow_i_mmd_kernels(positive(control_distance(t, item, i, j)), widest, SOW_I_KERNELS);
-        sum += row;
+        for (sow_index j = 0; j < i; j++) row[j] = positive(control_distance(t, item, i, j));
+        sum += sow_i_mmd_kernel_sum(row, i, widest, SOW_I_KERNELS);
     }
-    return 2 * sum / ((double)n * (double)(n - 1));
+    *out = 2 * sum / ((double)n * (double)(n - 1));
+done:
+    free(row);
+    return st;
 }
 
 static sow_i_sample measured(const sow_truth *t, const sow_i_truth_item *item)
@@ -199,7 +208,7 @@ sow_status sow_i_prepare_mmd(sow_i_truth_item *item, const sow_truth *t, sow_err
     SOW_TRY(mean_within_sample(&item->truth_all, &z, &truth, NULL, item, t, item->sigma_all, err));
     SOW_TRY(mean_within_sample(&item->truth_de, NULL, &truth, &de, NULL, t, item->sigma_de, err));
     SOW_TRY(mean_within_sample(&item->control_de, NULL, &control, &de, NULL, t, item->sigma_de, err));
-    item->control_all = mean_within_controls(t, item);
+    SOW_TRY(mean_within_controls(&item->control_all, t, item, err));
     SOW_NEW(item->across, t->n_near * item->n_row);
     SOW_TRY(distances_across(item->across, t->near, t->n_near, z, item->n_row, t->d, item, err));
 done:
@@ -412,24 +421,27 @@ static sow_status distance_of_shift(double *out, const sow_truth *t, const sow_i
     sow_index n = t->n_near;
     double widest = sow_i_mmd_widest(item->sigma_all, SOW_I_KERNELS), sum = 0;
     float *s = NULL, *along = NULL;
+    double *row = NULL;
     *out = NAN;
     if (n < 2 || !(item->sigma_all > 0)) goto done;
     SOW_TRY(kept_shift(&s, t, item, shift, err));
     SOW_NEW(along, n);
+    SOW_NEW(row, 2 * n);
     SOW_TRY(project(along, s, t->near, n, t->d, err));
     double length = squared_norm(s, t->d);
     for (sow_index i = 1; i < n; i++) {
-        double row = 0;
         for (sow_index j = 0; j < i; j++) {
             double apart = control_distance(t, item, i, j) + length, turn = 2 * ((double)along[i] - (double)along[j]);
-            row += sow_i_mmd_kernels(positive(apart + turn), widest, SOW_I_KERNELS) + sow_i_mmd_kernels(positive(apart - turn), widest, SOW_I_KERNELS);
+            row[2 * j] = positive(apart + turn);
+            row[2 * j + 1] = positive(apart - turn);
         }
-        sum += row;
+        sum += sow_i_mmd_kernel_sum(row, 2 * i, widest, SOW_I_KERNELS);
     }
     *out = unbiased(item->control_all, item->control_all, sum / ((double)n * (double)(n - 1)));
 done:
     free(s);
     free(along);
+    free(row);
     return st;
 }
 

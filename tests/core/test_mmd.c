@@ -1,4 +1,5 @@
 #include "core/mmd.h"
+#include "core/mmd_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -409,4 +410,23 @@ done:
 Test(mmd, survives_every_failed_allocation)
 {
     every_allocation_may_fail(every_distance, 1);
+}
+
+Test(mmd, sums_kernels_of_many_distances_as_one_by_one)
+{
+    enum { N = 203 };
+    double squared[N], wanted = 0;
+    sow_rng rng = sow_rng_make(3, SOW_RNG_TEST, 0, 7);
+    for (int kernels = 1; kernels <= 30; kernels += 29) {
+        wanted = 0;
+        for (int i = 0; i < N; i++) {
+            squared[i] = i == 5 ? 0 : exp(8 * sow_rng_normal(&rng)); /* from 1e-8 to far beyond where a kernel is 0 */
+            wanted += sow_i_mmd_kernels(squared[i], 3.0, kernels);
+        }
+        const double sum = sow_i_mmd_kernel_sum(squared, N, 3.0, kernels);
+        cr_expect(!(fabs(sum - wanted) > 1e-13 * wanted), "%d kernels: %.17g, not %.17g", kernels, sum, wanted);
+    }
+    cr_expect_eq(sow_i_mmd_kernel_sum(squared, 0, 3.0, 10), 0);
+    squared[3] = NAN;
+    cr_expect(isnan(sow_i_mmd_kernel_sum(squared, N, 3.0, 10)));
 }
