@@ -49,6 +49,34 @@ typedef struct {
     sow_i_detail detail;
 } sow_i_node;
 
+typedef struct {
+    void *raw;       /* what the backend gave */
+    char *data;      /* its first 64-byte boundary */
+    size_t size, used;
+} sow_i_arena_block;
+
+/* Host memory of networks (tape_scratch.c). */
+typedef struct {
+    sow_i_arena_block *block; /* [n], filled in order, kept over resets */
+    sow_index n, capacity, current;
+} sow_i_scratch;
+
+struct sow_tape {
+    const sow_backend *backend;
+    sow_threads *threads;
+    sow_dtype dtype;
+    sow_i_node *node; /* [n] */
+    sow_index n, capacity;
+    sow_i_arena_block *block; /* [n_blocks], filled in order; one block after the first reset */
+    sow_index n_blocks, block_capacity, current;
+    size_t bytes, most_bytes, used, most_used;
+    sow_var *adjoint; /* of each node, while sow_tape_gradient runs */
+    sow_index adjoint_capacity;
+    sow_i_scratch scratch;
+    sow_status status; /* the first error, and no other */
+    sow_error error;
+};
+
 /* ---- reading ---- */
 /** 1 when the tape has an error or one of the vars is SOW_NO_VAR or not on the tape (which then becomes the error); give the same var again to fill up. */
 int sow_i_stopped(sow_tape *t, sow_var a, sow_var b, sow_var c);
@@ -65,8 +93,6 @@ static inline sow_tensor sow_i_in_value(const sow_tape *t, sow_var v, int i)
 {
     return sow_i_value(t, sow_i_in(t, v, i));
 }
-const sow_backend *sow_i_backend(const sow_tape *t);
-sow_threads *sow_i_threads(const sow_tape *t);
 
 /* ---- making ---- */
 /** A new value [rows, cols] of `op` from up to three inputs (SOW_NO_VAR = none), not filled. */
@@ -79,10 +105,14 @@ sow_tensor sow_i_arena_tensor(sow_tape *t, sow_index rows, sow_index cols);
 /** Memory for the duration of one kernel: take the mark AFTER gradient slots were asked for, release it at the end. */
 typedef struct {
     sow_index block;
-    size_t used;
+    size_t used, used_in_all;
 } sow_i_mark;
 sow_i_mark sow_i_arena_mark(const sow_tape *t);
 void sow_i_arena_release(sow_tape *t, sow_i_mark mark);
+void sow_i_arena_reset(sow_tape *t);
+void sow_i_arena_clear(sow_tape *t);
+void sow_i_scratch_reset(sow_tape *t); /* tape_scratch.c */
+void sow_i_scratch_clear(sow_tape *t);
 
 /* ---- the way back ---- */
 /** Does the pass under way want the gradient of input i of y? 0 for an input that is not there. */
@@ -92,10 +122,18 @@ sow_tensor sow_i_grad_of(const sow_tape *t, sow_var y);
  *  kernel, right before it. */
 sow_grad sow_i_grad_slot(sow_tape *t, sow_var y, int i);
 
+/** 1 when a way back may start at `loss`: one number, finite. */
+int sow_i_may_go_back(sow_tape *t, sow_var loss);
+
 /* ---- errors ---- */
-/** 1 when all is well; else the status and message stick, with the operation's name in front. */
+/** 1 when all is well; else the status sticks (the message is in t->error already). */
 int sow_i_check(sow_tape *t, sow_status st);
-sow_error *sow_i_error(sow_tape *t); /* to hand to a kernel */
+/** Runs a slot of the backend: 1 when all went well. */
+#define SOW_I_KERNEL(t, slot, ...)                                                                                                                                                         \
+    ((t)->status != SOW_OK ? 0                                                                                                                                                             \
+     : (t)->backend->slot  ? sow_i_check((t), (t)->backend->slot((t)->threads, __VA_ARGS__, &(t)->error))                                                                                  \
+                           : sow_i_missing((t), #slot))
+int sow_i_missing(sow_tape *t, const char *slot);
 void sow_i_fail(sow_tape *t, sow_status status, const char *file, int line, const char *format, ...) SOW_PRINTF(5, 6);
 #define SOW_I_FAIL(t, status, ...) sow_i_fail((t), (status), __FILE__, __LINE__, __VA_ARGS__)
 /** "linear: x [3, 4] does not fit w [2, 5]": the usual shape error. */

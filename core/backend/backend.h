@@ -40,11 +40,7 @@ typedef enum {
     SOW_MAP_STEP        /* x > 0 ? 1 : p, the slope of (leaky) ReLU; its own derivative is 0 */
 } sow_map;
 
-/** FIRST is a alone, spread to the shape of the output (b is then not read). */
-typedef enum { SOW_ZIP_ADD, SOW_ZIP_SUB, SOW_ZIP_MUL, SOW_ZIP_DIV, SOW_ZIP_FIRST } sow_zip;
-
-/** Which entries a sum runs over; the output's shape is [1, 1], [1, n] or [m, 1]. */
-typedef enum { SOW_SUM_ALL, SOW_SUM_ROWS /* down the rows: [1, n] */, SOW_SUM_COLUMNS /* along each row: [m, 1] */ } sow_sum;
+typedef enum { SOW_ZIP_ADD, SOW_ZIP_SUB, SOW_ZIP_MUL, SOW_ZIP_DIV } sow_zip;
 
 /** A mask of dropout: entry i of a matrix is a function of (seed, stream, call, i). */
 typedef struct {
@@ -92,8 +88,10 @@ struct sow_backend {
     sow_status (*dropout)(sow_threads *threads, const sow_mask *mask, sow_tensor x, sow_grad y, sow_error *err); /* forward, and backward of itself */
 
     /* ---- sums and rows ---- */
-    /** y = scale * sum of x. */
-    sow_status (*sum)(sow_threads *threads, sow_sum over, double scale, sow_tensor x, sow_grad y, sow_error *err);
+    /** y = scale * sum of x [m, n] down to the shape of y: [1, n] down the rows, [m, 1] along them, [1, 1], or [m, n]. */
+    sow_status (*sum)(sow_threads *threads, double scale, sow_tensor x, sow_grad y, sow_error *err);
+    /** Its transpose: y [m, n] = scale * x, x repeated where it has 1 row or column. */
+    sow_status (*spread)(sow_threads *threads, double scale, sow_tensor x, sow_grad y, sow_error *err);
     sow_status (*softmax)(sow_threads *threads, sow_tensor x, sow_tensor y, sow_error *err);
     sow_status (*softmax_back)(sow_threads *threads, sow_tensor y, sow_tensor dy, sow_grad dx, sow_error *err);
     /** moments [m, 2]: mean and 1 / sqrt(var + eps) of each row, kept for the way back. */
