@@ -21,8 +21,8 @@ static double between(const double *x, const double *y, int n, double at)
 
 double sow_i_baseline_share(double f)
 {
-    static const double rank[] = {0, .0005, .002, .005, .01, .02, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
-    static const double share[] = {1.458e-02, 1.337e-02, 7.196e-03, 5.350e-03, 3.573e-03, 1.428e-03, 4.124e-04, 2.270e-04, 1.256e-04,
+    static const double rank[] = {0, .0005, .002, .005, .01, .02, .03, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
+    static const double share[] = {1.458e-02, 1.337e-02, 7.196e-03, 5.350e-03, 3.573e-03, 1.428e-03, 7.564e-04, 4.124e-04, 2.270e-04, 1.256e-04,
                                    8.875e-05, 6.913e-05, 5.666e-05, 4.799e-05, 4.068e-05, 3.500e-05, 3.036e-05, 2.642e-05};
     return between(rank, share, (int)(sizeof rank / sizeof *rank), f);
 }
