@@ -6,11 +6,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/clones.h"
 #include "core/mmd_internal.h"
 
 enum { BLOCK = 64, LANES = 8, RENEW = 10 };
 
-static void exp_block(double *e, const double *exponent, double twice)
+static inline void exp_block(double *e, const double *exponent, double twice)
 {
     static const double per_ln2 = 1.4426950408889634074, ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45, rounder = 0x1.8p52;
     double x[BLOCK], shifted[BLOCK];
@@ -43,7 +44,7 @@ static void exp_block(double *e, const double *exponent, double twice)
     memcpy(e, bits, sizeof bits);
 }
 
-static void kernels_block(double *sum, const double *exponent, int kernels)
+SOW_CLONES static void kernels_block(double *sum, const double *exponent, int kernels)
 {
     double e[BLOCK];
     memset(sum, 0, BLOCK * sizeof *sum);
