@@ -101,8 +101,6 @@ typedef struct {
 } sow_morph_schedule;
 void sow_morph_schedules(float *alpha, float *beta, const sow_morph_schedule *s);
 
-extern const sow_model_class sow_i_morph;
-
 #ifdef __cplusplus
 }
 #endif
