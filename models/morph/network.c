@@ -53,11 +53,8 @@ static sow_var encode_prior(const network *net)
 
 static sow_var expert(const network *net, int i)
 {
-    char layer[16];
-    snprintf(layer, sizeof layer, "expert_%d.0", i + 1);
-    const sow_var h = linear(net, prior(net, i), layer, SOW_ACT_LEAKY_RELU);
-    snprintf(layer, sizeof layer, "expert_%d.2", i + 1);
-    return linear(net, h, layer, SOW_ACT_LEAKY_RELU);
+    static const char *const name[SOW_MORPH_MOST_PRIORS][2] = {{"expert_1.0", "expert_1.2"}, {"expert_2.0", "expert_2.2"}, {"expert_3.0", "expert_3.2"}};
+    return linear(net, linear(net, prior(net, i), name[i][0], SOW_ACT_LEAKY_RELU), name[i][1], SOW_ACT_LEAKY_RELU);
 }
 
 /* The "gate" does not weigh the experts: its value is the latent. */

@@ -54,12 +54,10 @@ static void add_perturbation_encoder(spec_list *l, const sow_morph_sizes *s)
 
 static void add_experts(spec_list *l, const sow_morph_sizes *s)
 {
+    static const char *const name[SOW_MORPH_MOST_PRIORS][2] = {{"expert_1.0", "expert_1.2"}, {"expert_2.0", "expert_2.2"}, {"expert_3.0", "expert_3.2"}};
     for (int i = 0; i < SOW_MORPH_MOST_PRIORS; i++) {
-        char layer[NAME];
-        snprintf(layer, sizeof layer, "expert_%d.0", i + 1);
-        add_linear(l, layer, s->prior[i], s->hidden);
-        snprintf(layer, sizeof layer, "expert_%d.2", i + 1);
-        add_linear(l, layer, s->hidden, s->zp);
+        add_linear(l, name[i][0], s->prior[i], s->hidden);
+        add_linear(l, name[i][1], s->hidden, s->zp);
     }
     add_linear(l, "gate.0", SOW_MORPH_MOST_PRIORS * s->zp, s->zp);
 }
