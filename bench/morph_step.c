@@ -25,6 +25,13 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static double cpu(void) /* of all threads */
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static void check(sow_status st, const sow_error *err)
 {
     if (st == SOW_OK) return;
@@ -215,10 +222,12 @@ static void measure(sow_dtype dtype, sow_threads *threads, int steps, double ban
     make_case(&c, dtype, threads);
     const double rate = product_rate(threads, dtype), operations = step_operations(&c.sizes), bytes = step_bytes(sow_params_numbers(c.params), (sow_index)sow_dtype_size(dtype));
     const double floor_s = operations / rate + bytes / bandwidth;
-    double loss[2] = {0};
+    double loss[2] = {0}, busy = 0;
     for (int i = -3; i < steps; i++) {
         double took[STAGES];
+        const double before = cpu();
         loss[i == steps - 1] = step(&c, took);
+        if (i >= 0) busy += cpu() - before;
         for (int k = 0; k < STAGES && i >= 0; k++) part[k][i] = took[k];
         if (i >= 0) total[i] = took[0] + took[1] + took[2];
         if (i == -3) printf("%s: %lld parameters, loss %.4f", dtype == SOW_F32 ? "f32" : "f64", (long long)sow_params_numbers(c.params), loss[0]);
@@ -227,7 +236,7 @@ static void measure(sow_dtype dtype, sow_threads *threads, int steps, double ban
     qsort(total, (size_t)steps, sizeof *total, by_size);
     for (int k = 0; k < STAGES; k++) qsort(part[k], (size_t)steps, sizeof *part[k], by_size);
     const double median = total[steps / 2];
-    printf("    step      median %7.2f ms   best %7.2f ms   %.0f cells/s   (forward %.2f, backward %.2f, Adam %.2f)\n", 1e3 * median, 1e3 * total[0], CELLS / median, 1e3 * part[FORWARD][steps / 2],
+    printf("    step      median %7.2f ms   best %7.2f ms   CPU %7.2f ms   %.0f cells/s   (forward %.2f, backward %.2f, Adam %.2f)\n", 1e3 * median, 1e3 * total[0], 1e3 * busy / steps, CELLS / median, 1e3 * part[FORWARD][steps / 2],
            1e3 * part[BACKWARD][steps / 2], 1e3 * part[ADAM][steps / 2]);
     printf("    floor            %7.2f ms   %.2f GFLOP at %.0f GFLOP/s, %.0f MB at %.1f GB/s;   median / floor %.2f\n", 1e3 * floor_s, operations / 1e9, rate / 1e9, bytes / 1e6, bandwidth / 1e9,
            median / floor_s);

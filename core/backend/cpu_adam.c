@@ -7,6 +7,8 @@
  * denormal numbers, which cost many times as much. This file is compiled with -fno-math-errno, so that square roots are one instruction. */
 #include "core/backend/cpu_adam.h"
 
+#include "core/clones.h"
+
 #include <float.h>
 #include <math.h>
 

@@ -3,6 +3,7 @@
  * The products are core/linalg's tiles; bias and activation follow in one pass over y, and the way back needs y alone: the sign of y tells the slope of (leaky) ReLU. */
 #include "core/backend/cpu_linear.h"
 
+#include "core/clones.h"
 #include "core/linalg.h"
 
 #include <math.h>

@@ -9,6 +9,7 @@
  * Kernels and their sums are double in both: bandwidths double, so one exp and squarings give them all, as in core/mmd.c. */
 #include "core/backend/cpu_mmd.h"
 
+#include "core/clones.h"
 #include "core/linalg.h"
 #include "core/mmd_internal.h"
 
@@ -131,7 +132,7 @@ static double kernels_and_slope(double *slope, double squared, double widest, in
 /* ---- distances: chunks of columns ---- */
 
 /* |a - b|^2 in lanes that a compiler makes vectors of. */
-static double squared_distance(const double *a, const double *b, sow_index n)
+static inline double squared_distance(const double *a, const double *b, sow_index n)
 {
     double lane[LANES] = {0}, sum = 0;
     sow_index j = 0;
@@ -143,7 +144,7 @@ static double squared_distance(const double *a, const double *b, sow_index n)
 }
 
 /* Squared distances within `width` columns, added to the lower triangle of sums. */
-static void add_distances_f64(double *sums, const double *z, sow_index ld, sow_index total, sow_index width)
+SOW_CLONES static void add_distances_f64(double *sums, const double *z, sow_index ld, sow_index total, sow_index width)
 {
     for (sow_index i = 1; i < total; i++)
         for (sow_index j = 0; j < i; j++) sums[i * total + j] += squared_distance(z + i * ld, z + j * ld, width);
