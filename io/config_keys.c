@@ -23,18 +23,18 @@
     }
 #define STRATEGIES                                                                                                                 \
     "random,kmeans,kmeans-embedding,core-set,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead,"           \
-    "uncertainty,soft-uncertainty,loss-oracle"
+    "uncertainty,soft-uncertainty,loss-oracle,loss-prediction"
 #define STRATEGY_ALIASES                                                                                                           \
     "uniform,k-means,kmeans-data,kmeans-coverage,kmeans-latent,coreset,k-center,kcenter,max-dist,topuncertain,top-uncertainty,"    \
     "maxdet,exploit,mean,upper-confidence-bound,expected-improvement,thompson-sampling,ts,by-reference,poh,pi,look-ahead,"         \
-    "latent-drift,softuncertain,uncertainty-random,true-loss"
-#define STRATEGIES_LATER "loss-prediction"
+    "latent-drift,softuncertain,uncertainty-random,true-loss,learn-loss,learning-loss"
 
 /* Kept equal to the tables of acquisition/ and models/ by a test: io may not see those folders. */
 const char sow_i_hit_strategies[] =
     "greedy,exploit,mean,ucb,upper-confidence-bound,ei,expected-improvement,thompson,thompson-sampling,ts,"
     "probability-of-hit,poh,pi,lookahead,look-ahead,reference,by-reference";
-const char sow_i_prior_strategies[] = "kmeans,k-means,kmeans-data,kmeans-coverage,kmeans-embedding,kmeans-latent,core-set,coreset,k-center,kcenter,max-dist";
+const char sow_i_prior_strategies[] = "kmeans,k-means,kmeans-data,kmeans-coverage,kmeans-embedding,kmeans-latent,core-set,coreset,k-center,kcenter,max-dist,"
+    "loss-prediction,learn-loss,learning-loss";
 const char sow_i_prior_models[] = "linear,knn,morph";
 
 /* clang-format off */
@@ -226,7 +226,7 @@ static const sow_i_key keys[] = {
 
     GROUP("acquisition", 0, "How batches are chosen after the initial one."),
     {"acquisition.strategy", SOW_KEY_ENUM, AT(acquisition.strategy), .standard = "random", .allowed = STRATEGIES,
-     .aliases = STRATEGY_ALIASES, .unsupported = STRATEGIES_LATER, .sentence = "The strategy (sower check --list strategies)."},
+     .aliases = STRATEGY_ALIASES, .sentence = "The strategy (sower check --list strategies)."},
     {"acquisition.beta", SOW_KEY_NUMBER, AT(acquisition.beta), FROM(0), .standard = "1",
      .sentence = "ucb: weight of the standard deviation beside the mean."},
     {"acquisition.starts", SOW_KEY_INT, AT(acquisition.starts), RANGE(1, 10000), .standard = "10",
@@ -250,7 +250,7 @@ static const sow_i_key keys[] = {
     {"rounds.initial.size", SOW_KEY_INT, SOW_KEY_REQUIRED, AT(rounds.initial_size), FROM(1), .unit = "perturbations", .example = "20",
      .sentence = "Its size."},
     {"rounds.initial.strategy", SOW_KEY_ENUM, AT(rounds.initial_strategy), .standard = "random", .allowed = STRATEGIES,
-     .aliases = STRATEGY_ALIASES, .unsupported = STRATEGIES_LATER, .sentence = "Its strategy."},
+     .aliases = STRATEGY_ALIASES, .sentence = "Its strategy."},
     {"rounds.batches", SOW_KEY_INTS, LIST_AT(rounds.batches, rounds.n_batches), FROM(1), .unit = "perturbations", .standard = "[]",
      .example = "[20, 20]", .sentence = "Sizes of the rounds after it."},
 

@@ -1,4 +1,6 @@
 sow_add_test(acquisition/conformance)
 sow_add_test(acquisition/constraints)
 sow_add_test(acquisition/learned)
+sow_add_test(acquisition/loss_network)
+sow_add_test(acquisition/loss_prediction)
 sow_add_test(acquisition/strategies)

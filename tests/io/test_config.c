@@ -221,7 +221,7 @@ Test(config_problem, unknown_word_says_what_is_near_and_what_is_allowed)
         REPLAY "acquisition:\n  strategy: kmean\n",
         "c.yaml:7:13: unknown strategy 'kmean' in acquisition; did you mean 'kmeans'? (allowed: random, kmeans, kmeans-embedding, "
         "core-set, max-variance, greedy, ucb, ei, thompson, reference, probability-of-hit, lookahead, uncertainty, soft-uncertainty, "
-        "loss-oracle)");
+        "loss-oracle, loss-prediction)");
     expect_words(REPLAY "acquisition: {strategy: corset}\n", "did you mean 'coreset'?");
     expect_words(REPLAY "model: {kind: gpp}\n", "unknown kind 'gpp' in model");
     expect_words("sower: 1\nrounds: {initial: {size: 1}}\noracle: {kind: replya}\n",
