@@ -131,6 +131,9 @@ static sow_status pick_loss_prediction(sow_pick *picks, sow_index batch, const s
     if (!view->labelled_features) SOW_FAIL(err, SOW_E_CONFIG, "strategy 'loss-prediction' needs the features of what is measured");
     SOW_TRY(sow_i_loss_form_find(&p.form, options->loss_form, err));
     SOW_TRY(sow_i_loss_targets_make(&p.targets, view, options->loss_target, options->loss_cells, p.form == SOW_I_LOSS_PUBLISHED, err));
+    if (options->loss_target && strcmp(options->loss_target, "held") == 0 && !p.targets.held_only)
+        sow_log(env, SOW_LOG_INFO, "fewer than half of the %lld measured have a loss out of sample: loss-prediction learns from all",
+                (long long)p.targets.n_rows);
     SOW_NEW(p.predicted, view->n);
     SOW_NEW(p.key, view->n);
     if (p.targets.differ) {

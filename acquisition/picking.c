@@ -105,7 +105,7 @@ double sow_i_percent_below(const double *score, sow_index n, sow_index i)
         below += score[k] < score[i];
         others++;
     }
-    return others > 0 ? 100.0 * (double)below / (double)others : 0;
+    return others > 0 ? floor(100.0 * (double)below / (double)others) : 0; /* 100 is for those with nothing above */
 }
 
 double sow_i_probability(double mean, double var, double threshold)

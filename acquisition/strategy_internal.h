@@ -29,7 +29,7 @@ SOW_MUST_CHECK sow_status sow_i_take_rest(sow_pick *picks, sow_index *picked, so
 /** The rest of the batch at random: first those whose score is NaN, with `reason`, then what the rules leave open. Sets its own errors. */
 SOW_MUST_CHECK sow_status sow_i_take_unknown(sow_pick *picks, sow_index *picked, sow_index batch, const sow_pool_view *view,
                                              const double *score, const char *reason, sow_error *err);
-/** Share of the other known scores that are below candidate i's, in percent. */
+/** Share of the other known scores that are below candidate i's, in whole percent, rounded down. */
 double sow_i_percent_below(const double *score, sow_index n, sow_index i);
 /** p [n] = softmax of scale x; NaN gets 0. */
 void sow_i_softmax(double *p, const double *x, sow_index n, double scale);

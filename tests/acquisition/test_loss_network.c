@@ -462,6 +462,32 @@ Test(loss_fit, gives_the_same_bits_for_any_number_of_threads)
     free(b);
 }
 
+/* A lone network of many weights shares out its kernels instead of its members. */
+Test(loss_fit, gives_the_same_bits_when_a_large_network_is_shared_out)
+{
+    enum { WIDE = 270, FEW = 12 };
+    static double x[FEW * WIDE], y[FEW], a[FEW], b[FEW];
+    sow_index row[FEW];
+    sow_rng rng = sow_rng_make(9, SOW_RNG_TEST, 5, 1);
+    for (int i = 0; i < FEW * WIDE; i++)
+        x[i] = sow_rng_normal(&rng);
+    for (int i = 0; i < FEW; i++) {
+        y[i] = sow_rng_normal(&rng);
+        row[i] = i;
+    }
+    const sow_i_loss_examples e = {.dim = WIDE, .n_rows = FEW, .n = FEW, .x = x, .row = row, .y = y};
+    const sow_i_loss_settings s = {.form = SOW_I_LOSS_PUBLISHED, .members = 1, .seed = 3};
+    cr_assert_eq(sow_i_loss_fit_predict(a, &e, x, FEW, &s, NULL, NULL), SOW_OK);
+    for (int n = 2; n <= 3; n++) {
+        sow_threads *threads = NULL;
+        cr_assert_eq(sow_threads_create(&threads, n, NULL), SOW_OK);
+        const sow_env env = {.threads = threads};
+        cr_assert_eq(sow_i_loss_fit_predict(b, &e, x, FEW, &s, &env, NULL), SOW_OK);
+        cr_assert_eq(memcmp(a, b, sizeof a), 0, "%d threads", n);
+        sow_threads_destroy(threads);
+    }
+}
+
 Test(loss_fit, bins_are_positions_and_the_high_losses_are_in_the_high_ones)
 {
     made *m = make(4, 1);

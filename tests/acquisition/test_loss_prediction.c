@@ -196,6 +196,29 @@ Test(loss_prediction, draws_at_random_while_all_losses_are_equal)
     fake_pool_clear(&f);
 }
 
+static void keep_message(void *user, sow_log_level level, const char *message)
+{
+    (void)level;
+    snprintf(user, 200, "%s", message);
+}
+
+Test(loss_prediction, says_so_when_too_few_losses_are_out_of_sample)
+{
+    fake_pool f;
+    fake_pool_init(&f, 20, 5);
+    char said[200] = "";
+    const sow_env env = {.log = keep_message, .log_user = said};
+    sow_strategy_options options = SOW_STRATEGY_OPTIONS_INIT;
+    sow_pick pick;
+    options.loss_target = "held";
+    choose(&pick, 1, &f.view, &options, &env);
+    cr_assert_str_eq(said, "");
+    memset(f.loss_held, 0, FAKE_LOSSES - 2); /* one of seven */
+    choose(&pick, 1, &f.view, &options, &env);
+    cr_assert_str_eq(said, "fewer than half of the 7 measured have a loss out of sample: loss-prediction learns from all");
+    fake_pool_clear(&f);
+}
+
 Test(loss_prediction, shuffles_the_ties_of_bins_by_the_seed)
 {
     corner *c = make(3);
