@@ -4,7 +4,7 @@
  *     value -= rate / correct1 * m / (sqrt(v / correct2) + eps)                                  Kingma & Ba 2015, Algorithm 1
  *
  * Bound by memory: in f32 it reads 16 and writes 12 bytes a number. A moment below the smallest normal number is set to 0, since those of units that died would stay among the
- * denormal numbers, which cost many times as much. This file is compiled with -fno-math-errno, so that square roots are one instruction. */
+ * denormal numbers, which cost many times as much. */
 #include "core/backend/cpu_adam.h"
 
 #include "core/clones.h"

@@ -1,127 +1,92 @@
-#include "fused_check.h"
+/* Attention over programs on every backend; see tape_check.h. */
+#include "tape_check.h"
 
 #include "core/memory.h"
 
-static sow_index m_rows = 5;
+#include "../io/faults.h"
 
-/* Weights of a loss in which every entry counts differently. */
-static sow_var weighted(sow_tape *t, sow_var x, uint32_t stream)
-{
-    static double kept[4][1024];
-    const sow_tensor v = sow_tape_value(t, x);
-    double *weight = kept[stream % 4];
-    cr_assert(v.rows * v.cols <= 1024);
-    for (sow_index i = 0; i < v.rows * v.cols; i++) weight[i] = fused_number(50 + stream, i);
-    return sow_op_sum(t, sow_op_mul(t, x, sow_tape_constant(t, weight, v.rows, v.cols)));
-}
+#define COUNT(table) (sizeof(table) / sizeof *(table))
 
-static sow_var loss_of_out(sow_tape *t, const sow_var *in)
+/* softmax(q k^T / sqrt(l)) v by its definition, beside the weights: row i of y is [out, alpha]. */
+static void naive(double *y, double *const *x, const check_case *c)
 {
-    return weighted(t, sow_op_square(t, sow_op_attend(t, in[0], in[1], in[2], NULL)), 0);
-}
-
-static sow_var loss_of_both(sow_tape *t, const sow_var *in)
-{
-    sow_var alpha;
-    const sow_var out = sow_op_attend(t, in[0], in[1], in[2], &alpha);
-    return sow_op_add(t, weighted(t, out, 1), weighted(t, sow_op_square(t, alpha), 2));
-}
-
-/* Queries, keys and values are the same numbers. */
-static sow_var loss_of_self(sow_tape *t, const sow_var *in)
-{
-    return weighted(t, sow_op_attend(t, in[0], in[0], in[0], NULL), 3);
-}
-
-static fused_case small_case(sow_var (*loss)(sow_tape *t, const sow_var *in))
-{
-    fused_case c = {.n = 3, .rows = {m_rows, 4, 4}, .cols = {3, 3, 6}, .loss = loss};
-    for (uint32_t i = 0; i < 3; i++) c.at[i] = fused_numbers(i, c.rows[i] * c.cols[i]);
-    return c;
-}
-
-static void clear_case(fused_case *c)
-{
-    for (int i = 0; i < 3; i++) free(c->at[i]);
-}
-
-Test(op_attend, has_both_gradients_of_what_it_gives_out)
-{
-    fused_case c = small_case(loss_of_out);
-    fused_check(&c);
-    clear_case(&c);
-}
-
-Test(op_attend, has_both_gradients_when_its_weights_are_used_as_well)
-{
-    fused_case c = small_case(loss_of_both);
-    fused_check(&c);
-    clear_case(&c);
-}
-
-Test(op_attend, attends_to_itself)
-{
-    fused_case c = {.n = 1, .rows = {5}, .cols = {4}, .at = {fused_numbers(9, 20)}, .loss = loss_of_self};
-    fused_check(&c);
-    free(c.at[0]);
-}
-
-/* softmax(q k^T / sqrt(l)) v by its definition. */
-static void naive(double *alpha, double *out, const double *q, const double *k, const double *v, sow_index m, sow_index g, sow_index l, sow_index e)
-{
+    const sow_index m = c->in[0].rows, l = c->in[0].cols, g = c->in[1].rows, e = c->in[2].cols;
+    const double *q = x[0], *k = c->kind ? x[0] : x[1], *v = c->kind ? x[0] : x[2];
     for (sow_index i = 0; i < m; i++) {
-        double sum = 0;
+        double *out = y + i * (e + g), *alpha = out + e, sum = 0;
         for (sow_index j = 0; j < g; j++) {
             double dot = 0;
-            for (sow_index c = 0; c < l; c++) dot += q[i * l + c] * k[j * l + c];
-            alpha[i * g + j] = exp(dot / sqrt((double)l));
-            sum += alpha[i * g + j];
+            for (sow_index d = 0; d < l; d++) dot += q[i * l + d] * k[j * l + d];
+            alpha[j] = exp(dot / sqrt((double)l));
+            sum += alpha[j];
         }
-        for (sow_index j = 0; j < g; j++) alpha[i * g + j] /= sum;
-        for (sow_index c = 0; c < e; c++) {
-            out[i * e + c] = 0;
-            for (sow_index j = 0; j < g; j++) out[i * e + c] += alpha[i * g + j] * v[j * e + c];
+        for (sow_index j = 0; j < g; j++) alpha[j] /= sum;
+        for (sow_index d = 0; d < e; d++) {
+            out[d] = 0;
+            for (sow_index j = 0; j < g; j++) out[d] += alpha[j] * v[j * e + d];
         }
     }
 }
 
-enum { M = 64, G = 50, L = 100 };
-
-static void check_twin(sow_dtype dtype, double tolerance)
+static sow_var both(sow_tape *t, const sow_var *x, const check_case *c)
 {
-    double *q = fused_numbers(1, M * L), *k = fused_numbers(2, G * L), *v = fused_numbers(3, G * L), *alpha = fused_numbers(4, M * G), *out = fused_numbers(5, M * L);
-    sow_tape *t = NULL;
-    sow_error err = {0};
-    float *single = malloc((M + 2 * G) * L * sizeof *single);
-    cr_assert(single);
-    for (sow_index i = 0; i < M * L; i++) q[i] = (double)(single[i] = (float)q[i]);
-    for (sow_index i = 0; i < G * L; i++) k[i] = (double)(single[M * L + i] = (float)k[i]);
-    for (sow_index i = 0; i < G * L; i++) v[i] = (double)(single[(M + G) * L + i] = (float)v[i]);
-    naive(alpha, out, q, k, v, M, G, L, L);
-    cr_assert_eq(sow_tape_create(&t, NULL, dtype, NULL, &err), SOW_OK);
-    sow_var weights;
-    const sow_var given = sow_op_attend(t, sow_tape_floats(t, single, M, L), sow_tape_floats(t, single + M * L, G, L), sow_tape_floats(t, single + (M + G) * L, G, L), &weights);
-    cr_assert_eq(sow_tape_status(t, &err), SOW_OK, "%s", err.message);
-    const void *a = sow_tape_value(t, weights).data, *o = sow_tape_value(t, given).data;
-    for (sow_index i = 0; i < M * G; i++) fused_near(dtype == SOW_F32 ? (double)((const float *)a)[i] : ((const double *)a)[i], alpha[i], tolerance, "weights", 0, i);
-    for (sow_index i = 0; i < M * L; i++) fused_near(dtype == SOW_F32 ? (double)((const float *)o)[i] : ((const double *)o)[i], out[i], tolerance, "output", 0, i);
-    sow_tape_destroy(t);
-    free(q);
-    free(k);
-    free(v);
-    free(alpha);
-    free(out);
-    free(single);
+    sow_var alpha;
+    const sow_var out = c->kind ? sow_op_attend(t, x[0], x[0], x[0], &alpha) : sow_op_attend(t, x[0], x[1], x[2], &alpha);
+    return sow_op_join_columns(t, out, alpha);
 }
 
-Test(op_attend, equals_its_definition_in_double)
+#define ATTEND(name_, m, g, l, e, big)                                                                                                                                                     \
+    {.name = name_, .build = both, .naive = naive, .n_in = 3, .in = {{m, l}, {g, l}, {g, e}}, .rows = m, .cols = (e) + (g), .low = -2, .high = 2, .large = big}
+
+static const check_case cases[] = {
+    ATTEND("attention", 5, 4, 3, 6, 0),
+    ATTEND("attention of one query", 1, 3, 2, 2, 0),
+    ATTEND("attention to one program", 3, 1, 2, 4, 0),
+    ATTEND("attention with one column", 3, 4, 1, 1, 0),
+    ATTEND("attention without queries", 0, 4, 3, 2, 0),
+    ATTEND("attention at MORPH's size", 64, 50, 100, 100, 1),
+    {.name = "attention to itself", .build = both, .naive = naive, .n_in = 1, .in = {{5, 4}, {5, 4}, {5, 4}}, .rows = 5, .cols = 9, .kind = 1},
+};
+
+Test(op_attend, agrees_with_plain_loops_and_differences)
 {
-    check_twin(SOW_F64, 1e-13);
+    check_table(cases, COUNT(cases));
 }
 
-Test(op_attend, is_near_its_definition_in_single)
+/* What flows back through the output alone, and through the weights alone. */
+static sow_var out_alone(sow_tape *t, const sow_var *x, const check_case *c)
 {
-    check_twin(SOW_F32, 3e-6);
+    (void)c;
+    return sow_op_attend(t, x[0], x[1], x[2], NULL);
+}
+
+static sow_var weights_alone(sow_tape *t, const sow_var *x, const check_case *c)
+{
+    (void)c;
+    sow_var alpha;
+    (void)sow_op_attend(t, x[0], x[1], x[2], &alpha);
+    return alpha;
+}
+
+static void naive_part(double *y, double *const *x, const check_case *c)
+{
+    const sow_index e = c->in[2].cols, g = c->in[1].rows, first = c->number > 0 ? e : 0;
+    double *whole = calloc((size_t)(c->rows * (e + g)), sizeof *whole);
+    cr_assert(whole != NULL);
+    naive(whole, x, c);
+    for (sow_index i = 0; i < c->rows; i++)
+        for (sow_index j = 0; j < c->cols; j++) y[i * c->cols + j] = whole[i * (e + g) + first + j];
+    free(whole);
+}
+
+static const check_case parts[] = {
+    {.name = "the output of attention", .build = out_alone, .naive = naive_part, .n_in = 3, .in = {{4, 3}, {5, 3}, {5, 2}}, .rows = 4, .cols = 2},
+    {.name = "the weights of attention", .build = weights_alone, .naive = naive_part, .n_in = 3, .in = {{4, 3}, {5, 3}, {5, 2}}, .rows = 4, .cols = 5, .number = 1},
+};
+
+Test(op_attend, lets_gradients_through_its_output_alone_and_through_its_weights_alone)
+{
+    check_table(parts, COUNT(parts));
 }
 
 Test(op_attend, survives_scores_whose_exponentials_would_overflow)
@@ -138,37 +103,52 @@ Test(op_attend, survives_scores_whose_exponentials_would_overflow)
 Test(op_attend, refuses_shapes_that_do_not_go_together)
 {
     static const double x[12] = {0};
-    const struct {
-        sow_index q, k, v, q_cols;
-    } wrong[] = {{2, 3, 3, 4} /* keys have 3 columns */, {2, 3, 2, 3}, {2, 0, 0, 3}};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        sow_tape *t = NULL;
-        sow_error err = {0};
-        cr_assert_eq(sow_tape_create(&t, NULL, SOW_F64, NULL, &err), SOW_OK);
-        const sow_var q = sow_tape_constant(t, x, wrong[i].q, wrong[i].q_cols), k = sow_tape_constant(t, x, wrong[i].k, 3), v = sow_tape_constant(t, x, wrong[i].v, 1);
-        sow_var alpha = 7;
-        cr_assert_eq(sow_op_attend(t, q, k, v, &alpha), SOW_NO_VAR);
-        cr_assert_eq(alpha, SOW_NO_VAR);
-        cr_assert_eq(sow_tape_status(t, &err), SOW_E_SHAPE);
-        cr_assert(strstr(err.message, "attention"), "%s", err.message);
-        sow_tape_destroy(t);
-    }
+    sow_tape *t = NULL;
+    sow_var alpha = 7;
+    cr_assert_eq(sow_tape_create(&t, NULL, SOW_F64, NULL, NULL), SOW_OK);
+#define GIVEN(rows, cols) sow_tape_constant(t, x, rows, cols)
+    CHECK_STOPPED(t, sow_op_attend(t, GIVEN(2, 4), GIVEN(3, 3), GIVEN(3, 1), &alpha), SOW_E_SHAPE, "attention", "[2, 4]", "[3, 3]", "[3, 1]");
+    cr_assert_eq(alpha, SOW_NO_VAR);
+    CHECK_STOPPED(t, sow_op_attend(t, GIVEN(2, 3), GIVEN(3, 3), GIVEN(2, 1), NULL), SOW_E_SHAPE, "attention");
+    CHECK_STOPPED(t, sow_op_attend(t, GIVEN(2, 3), GIVEN(0, 3), GIVEN(0, 1), NULL), SOW_E_SHAPE, "attention");
+    CHECK_STOPPED(t, sow_op_attend(t, SOW_NO_VAR, GIVEN(3, 3), GIVEN(3, 1), NULL), SOW_E_ARG, "not on the tape");
+#undef GIVEN
+    sow_tape_destroy(t);
+}
+
+static sow_status pass(sow_tape *t, sow_error *err)
+{
+    static const double q[6] = {1, 2, 3, 4, 5, 6}, k[9] = {0.1, 0.2, 0.3, 0.4}, v[3] = {1, -1, 2};
+    sow_var alpha;
+    const sow_var out = sow_op_attend(t, sow_tape_variable(t, q, 2, 3), sow_tape_variable(t, k, 3, 3), sow_tape_variable(t, v, 3, 1), &alpha);
+    return sow_tape_backward(t, sow_op_add(t, sow_op_sum(t, out), sow_op_sum(t, sow_op_square(t, alpha))), err);
 }
 
 Test(op_attend, takes_no_memory_in_the_second_pass)
 {
-    fused_case c = small_case(loss_of_both);
     sow_tape *t = NULL;
     sow_error err = {0};
     cr_assert_eq(sow_tape_create(&t, NULL, SOW_F64, NULL, &err), SOW_OK);
-    for (int pass = 0; pass < 3; pass++) {
-        sow_var in[FUSED_MOST];
+    for (int i = 0; i < 3; i++) {
         sow_tape_reset(t);
-        sow_memory_fail_after(pass ? 0 : -1);
-        const sow_status st = sow_tape_backward(t, fused_build(t, &c, in), &err);
+        sow_memory_fail_after(i ? 0 : -1);
+        const sow_status st = pass(t, &err);
         sow_memory_fail_after(-1);
-        cr_assert_eq(st, SOW_OK, "pass %d: %s", pass, err.message);
+        cr_assert_eq(st, SOW_OK, "pass %d: %s", i, err.message);
     }
     sow_tape_destroy(t);
-    clear_case(&c);
+}
+
+static sow_status whole_life(sow_error *err)
+{
+    sow_tape *t = NULL;
+    sow_status st = sow_tape_create(&t, NULL, SOW_F64, NULL, err);
+    if (st == SOW_OK) st = pass(t, err);
+    sow_tape_destroy(t);
+    return st;
+}
+
+Test(op_attend, survives_a_failure_of_any_allocation)
+{
+    every_allocation_may_fail(whole_life, 1);
 }
