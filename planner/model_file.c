@@ -82,23 +82,25 @@ static sow_status read_state(sow_archive *a, const char *path, const sow_model_c
         return st;
     }
     if (st != SOW_OK) sow_log(env, SOW_LOG_WARN, "%s; the model is trained again", why.message);
-    else if (sow_archive_get_text(&then, a, "state", NULL) != SOW_OK || strcmp(then, digest) != 0) sow_archive_clear(a);
+    else if (sow_archive_get_text(&then, a, "made_from", NULL) != SOW_OK || strcmp(then, digest) != 0) sow_archive_clear(a);
     return SOW_OK;
 }
 
 static sow_status write_state(const char *path, const sow_model_class *m, sow_archive *a, const char *digest, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_TRY(sow_archive_put_text(a, "state", digest, err));
+    SOW_TRY(sow_archive_put_text(a, "made_from", digest, err));
     SOW_TRY(sow_archive_write(path, m->name, m->version, a, err));
 done:
     return st;
 }
 
+/* The state after the last epoch stays in memory: it is written every so often, for a kill, and at once when the training is interrupted. */
 typedef struct {
     const sow_model_class *class_;
     const char *path, *digest;
     double last; /* seconds */
+    sow_archive state;
 } checkpoints;
 
 static double now_seconds(void)
@@ -112,16 +114,16 @@ static sow_status checkpoint(void *user, const sow_archive *state, sow_error *er
 {
     sow_status st = SOW_OK;
     checkpoints *k = user;
-    sow_archive copy = {0};
-    if (now_seconds() - k->last < seconds_between_checkpoints) return SOW_OK;
+    sow_archive_clear(&k->state);
     for (sow_index i = 0; i < state->n; i++) {
         const sow_archive_item *x = &state->item[i];
-        SOW_TRY(sow_archive_put(&copy, x->name, x->kind, x->data, x->rows, x->cols, err));
+        SOW_TRY(sow_archive_put(&k->state, x->name, x->kind, x->data, x->rows, x->cols, err));
     }
-    SOW_TRY(write_state(k->path, k->class_, &copy, k->digest, err));
+    if (now_seconds() - k->last < seconds_between_checkpoints) goto done;
+    SOW_TRY(write_state(k->path, k->class_, &k->state, k->digest, err));
     k->last = now_seconds();
 done:
-    sow_archive_clear(&copy);
+    if (st != SOW_OK) sow_archive_clear(&k->state);
     return st;
 }
 
@@ -168,8 +170,11 @@ static sow_status train(sow_model **out, const sow_campaign *c, const sow_traini
         options->checkpoint = checkpoint;
         options->checkpoint_user = &k;
     }
-    SOW_TRY(sow_model_fit(out, c->model_class, training, options, env, err));
+    st = sow_model_fit(out, c->model_class, training, options, env, err);
+    if (st == SOW_E_CANCELLED && k.state.n && write_state(part, c->model_class, &k.state, digest, NULL) != SOW_OK)
+        sow_log(env, SOW_LOG_WARN, "%s: the unfinished training cannot be kept there; it will begin again", part);
 done:
+    sow_archive_clear(&k.state);
     sow_archive_clear(&unfinished);
     sow_model_destroy(warm);
     sow_i_training_clear(&before);

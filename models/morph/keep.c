@@ -106,7 +106,7 @@ sow_status sow_i_morph_checkpoint(sow_archive *out, const sow_i_morph_model *m, 
 {
     sow_status st = SOW_OK;
     SOW_TRY(sow_archive_put_integer(out, "print", (int64_t)m->print, err));
-    SOW_TRY(sow_archive_put_integer(out, "member", member, err));
+    SOW_TRY(sow_archive_put_integer(out, "member_now", member, err));
     for (sow_index i = 0; i <= member; i++) SOW_TRY(put_member(out, &m->member[i], m, 1, err));
 done:
     return st;
@@ -121,7 +121,7 @@ sow_status sow_i_morph_resume(sow_i_morph_model *m, const sow_archive *state, co
         sow_log(env, SOW_LOG_WARN, "the interrupted training of morph was of other data, options or seed; it starts anew");
         return SOW_OK;
     }
-    SOW_TRY(get_count(&last, state, "member", 0, m->n_members - 1, err));
+    SOW_TRY(get_count(&last, state, "member_now", 0, m->n_members - 1, err));
     for (sow_index i = 0; i <= last; i++) SOW_TRY(get_member(&m->member[i], i, state, m, m->s.o.epochs, err));
     sow_log(env, SOW_LOG_INFO, "the training of morph goes on with member %lld after epoch %lld", (long long)last + 1, (long long)m->member[last].epochs);
 done:
