@@ -19,6 +19,8 @@ typedef struct {
     int n_sets;
     const char *out, *list, *cache;
     const char *perturbation, *control, *context; /* preprocess */
+    const char *split, *models;                   /* evaluate */
+    sow_index folds;                              /* evaluate; 0 = not said */
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
@@ -83,6 +85,7 @@ int cmd_plan(const cli_args *args, const sow_env *env);
 int cmd_record(const cli_args *args, const sow_env *env);
 int cmd_status(const cli_args *args, const sow_env *env);
 int cmd_run(const cli_args *args, const sow_env *env);
+int cmd_evaluate(const cli_args *args, const sow_env *env);
 int cmd_report(const cli_args *args, const sow_env *env);
 int cmd_inspect(const cli_args *args, const sow_env *env);
 int cmd_preprocess(const cli_args *args, const sow_env *env);

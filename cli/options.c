@@ -39,6 +39,14 @@ static const cli_command run_row = {
     .max_positional = 1, .run = cmd_run,
     .details = "Plans, measures (replay, generative) and evaluates round after round; goes on where an interrupted run stopped. With `oracle: {kind: lab}`\n"
                "it plans one round and stops with exit 3. Exit 3 too when there was nothing left to do."};
+static const cli_command evaluate_row = {
+    .name = "evaluate", .usage = "sower evaluate [CAMPAIGN.yaml] [--split folds|outliers|folds,outliers] [--folds N] [--models NAME,...]",
+    .summary = "judge models on a finished screen", .options = "split,folds,models," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_evaluate,
+    .details = "Holds out every perturbation once (folds), or those unlike the controls and all that resembles them (outliers), fits the campaign's model and every\n"
+               "baseline that applies on the rest, and compares predictions with what was measured. Writes evaluate.csv\n"
+               "(split,fold,perturbation,model,metric,value,cells), evaluate_summary.csv (split,model,metric,mean,sd,low,high,n: sd over folds, 95 % interval over\n"
+               "perturbations) and evaluate.html, and prints their paths. Needs the finished screen of a campaign file (oracle replay or generative); a campaign\n"
+               "under way is not touched. Nothing is written when it is interrupted (exit 130). --json prints the summary."};
 static const cli_command report_row = {
     .name = "report", .usage = "sower report [CAMPAIGN.yaml]", .summary = "write report.html again", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_report, .details = "One self-contained HTML file that opens offline. Prints its path."};
 static const cli_command inspect_row = {
@@ -57,7 +65,7 @@ static const cli_command version_row = {.name = "version", .usage = "sower versi
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
-                                           &run_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
+                                           &run_row, &evaluate_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
 
 typedef struct {
     const char *name, *argument, *help;
@@ -66,7 +74,10 @@ typedef struct {
 static const option options[] = {
     {"set", "KEY=VALUE", "override one key of the campaign file, e.g. --set acquisition.strategy=ucb; may be repeated"},
     {"seed", "N", "same as --set seed=N"},
-    {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of preprocess, the file [NAME-prepared.h5ad in this folder]"},
+    {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of evaluate, its own [NAME.evaluate]; of preprocess, the file [NAME-prepared.h5ad in this folder]"},
+    {"split", "KIND", "what is held out: folds, outliers, or folds,outliers [folds]"},
+    {"folds", "N", "number of folds [5]"},
+    {"models", "NAMES", "models to judge, e.g. gp,linear,train-mean [the campaign's and every baseline that applies]"},
     {"perturbation", "COLUMN", "column of obs with each cell's perturbation [as inspect finds it]"},
     {"control", "LABEL", "what control cells are called there [as inspect finds it]"},
     {"context", "COLUMN", "column with each cell's context: genes are chosen in each [as inspect finds it]"},
@@ -167,6 +178,19 @@ static int parse_threads(cli_args *args, const char *value)
     return 0;
 }
 
+static int parse_folds(cli_args *args, const char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    long n = strtol(value, &end, 10);
+    if (errno || end == value || *end || n < 2 || n > 1000000) {
+        fprintf(stderr, "sower: --folds takes a number of at least 2, not '%s'\n", value);
+        return EXIT_WRONG_INPUT;
+    }
+    args->folds = n;
+    return 0;
+}
+
 /* A number with K, M, G or T behind it, in powers of 1024. */
 static int parse_memory(cli_args *args, const char *value)
 {
@@ -196,11 +220,14 @@ static int apply(cli_args *args, const option *o, const char *value)
     }
     if (strcmp(o->name, "threads") == 0) return parse_threads(args, value);
     if (strcmp(o->name, "memory") == 0) return parse_memory(args, value);
+    if (strcmp(o->name, "folds") == 0) return parse_folds(args, value);
     if (strcmp(o->name, "cache") == 0) args->cache = value;
     if (strcmp(o->name, "out") == 0 || strcmp(o->name, "o") == 0) args->out = value;
     else if (strcmp(o->name, "perturbation") == 0) args->perturbation = value;
     else if (strcmp(o->name, "control") == 0) args->control = value;
     else if (strcmp(o->name, "context") == 0) args->context = value;
+    else if (strcmp(o->name, "split") == 0) args->split = value;
+    else if (strcmp(o->name, "models") == 0) args->models = value;
     else if (strcmp(o->name, "list") == 0) args->list = value;
     else if (strcmp(o->name, "json") == 0) args->json = 1;
     else if (strcmp(o->name, "quiet") == 0) args->quiet = 1;

@@ -50,6 +50,11 @@ static void write_body(sow_i_report *r)
     sow_i_report_constraints(r);
     sow_i_report_held_out(r);
     sow_i_report_provenance(r);
+    sow_i_report_foot(r);
+}
+
+void sow_i_report_foot(sow_i_report *r)
+{
     sow_text_append(&r->body, "</main>\n<footer>This page is complete in itself: it loads nothing and sends nothing.");
     if (json_array_size(r->charts))
         sow_text_append(&r->body, " Charts can be saved as SVG or PNG from the menu at their upper right corner.");
@@ -97,8 +102,9 @@ static void fill_slot(sow_text *t, const char *slot, const sow_i_report *r, cons
 {
     if (strcmp(slot, "title") == 0) {
         sow_i_html(t, sow_i_string(r->doc, "name"));
-        sow_text_append(t, " · sower report");
+        sow_text_printf(t, " · sower %s", r->kind);
     }
+    if (strcmp(slot, "skip") == 0) sow_text_append(t, r->skip);
     if (strcmp(slot, "css") == 0) append_asset(t, sow_i_report_css);
     if (strcmp(slot, "body") == 0 && r->body.text) sow_text_append(t, r->body.text);
     if (strcmp(slot, "data") == 0) append_json(t, texts->charts);
@@ -131,12 +137,28 @@ static void fill_page(sow_text *t, const sow_i_report *r, const json_texts *text
     sow_text_append(t, p);
 }
 
-sow_status sow_report_write(const char *path, const char *json, sow_error *err)
+sow_status sow_i_report_save(const sow_i_report *r, const char *path, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_text page = {0};
-    sow_i_report r = {.charts = json_array()};
     json_texts texts = {0};
+    texts.charts = r->charts ? json_dumps(r->charts, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    texts.document = document_text(r->doc);
+    if (r->failed || r->body.failed || !texts.charts || !texts.document)
+        SOW_FAIL(err, SOW_E_NOMEM, "out of memory composing '%s'", path);
+    fill_page(&page, r, &texts);
+    SOW_TRY(sow_text_save(&page, path, err));
+done:
+    free(texts.charts);
+    free(texts.document);
+    sow_text_clear(&page);
+    return st;
+}
+
+sow_status sow_report_write(const char *path, const char *json, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_report r = {.charts = json_array(), .kind = "report", .skip = "#next\">Skip to what to do next"};
     json_error_t where;
     json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
     if (!doc && json_error_code(&where) == json_error_out_of_memory)
@@ -145,16 +167,8 @@ sow_status sow_report_write(const char *path, const char *json, sow_error *err)
     SOW_TRY(check_document(doc, err));
     r.doc = doc;
     write_body(&r);
-    texts.charts = r.charts ? json_dumps(r.charts, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
-    texts.document = document_text(doc);
-    if (r.failed || r.body.failed || !texts.charts || !texts.document)
-        SOW_FAIL(err, SOW_E_NOMEM, "out of memory composing '%s'", path);
-    fill_page(&page, &r, &texts);
-    SOW_TRY(sow_text_save(&page, path, err));
+    SOW_TRY(sow_i_report_save(&r, path, err));
 done:
-    free(texts.charts);
-    free(texts.document);
-    sow_text_clear(&page);
     sow_text_clear(&r.body);
     json_decref(r.charts);
     json_decref(doc);

@@ -17,8 +17,16 @@ typedef struct {
     const json_t *doc; /* borrowed */
     sow_text body;     /* HTML between <body> and the scripts */
     json_t *charts;    /* array, one object a figure: {"kind": "curve", ...}; position = the figure's data-chart */
+    const char *kind;  /* "report" or "evaluation", in the title */
+    const char *skip;  /* where the link for keyboards goes and what it says, as HTML: "#next\">Skip to ..." */
     int failed;        /* jansson ran out of memory */
 } sow_i_report;
+
+/* --- the page around the sections --- */
+/** The foot of the page, behind the last section. */
+void sow_i_report_foot(sow_i_report *r);
+/** Set body, charts and document into the page and write it. */
+SOW_MUST_CHECK sow_status sow_i_report_save(const sow_i_report *r, const char *path, sow_error *err);
 
 /* --- reading the document: a value of another type reads as absent --- */
 const char *sow_i_string(const json_t *object, const char *key); /* NULL when absent or empty; borrowed */

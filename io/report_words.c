@@ -17,6 +17,7 @@ static const sow_i_metric_words METRICS[] = {
      "Share of held-out values inside the model's 90% predictive interval: below 0.9 the model is too sure, above 0.9 too "
      "cautious.",
      0, 0.9, 0, 0},
+    {"error", "Absolute error", "Size of the difference between predicted and measured value, in the units of the readout.", -1, NAN, 0, 0},
     {"hits_recall", "Recall of hits", "Hits found so far as a share of all hits in the pool.", 1, NAN, 1, 0},
     {"hits_found", "Hits found", "Hits among what has been measured.", 1, NAN, 1, 0},
     {"chance", "Chance", "Recall expected when the same number of perturbations is drawn at random.", 1, NAN, 1, 0},

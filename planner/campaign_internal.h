@@ -209,6 +209,7 @@ SOW_MUST_CHECK sow_status sow_i_write_metrics(const sow_campaign *c, sow_error *
 SOW_MUST_CHECK sow_status sow_i_write_all(const sow_campaign *c, sow_error *err);
 /** Files half-written by a process that was killed (io/file.h writes NAME.tmp-PID first). Only for who holds the campaign. */
 void sow_i_remove_leftovers(const sow_campaign *c);
+void sow_i_remove_leftovers_in(const char *folder);
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out);
 
 /* parts.c: JSON parts; new references */

@@ -13,7 +13,7 @@ void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out)
     sow_bill_round(out, &c->config->costs, &c->config->design, r->n, c->config->constraints.n_controls);
 }
 
-static void remove_leftovers_in(const char *folder)
+void sow_i_remove_leftovers_in(const char *folder)
 {
     DIR *d = opendir(folder);
     for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
@@ -26,10 +26,10 @@ static void remove_leftovers_in(const char *folder)
 
 void sow_i_remove_leftovers(const sow_campaign *c)
 {
-    remove_leftovers_in(c->dir);
+    sow_i_remove_leftovers_in(c->dir);
     for (sow_index r = 0; r < c->n_rounds; r++) {
         char *folder = sow_format("%s/rounds/%02lld", c->dir, (long long)r);
-        if (folder) remove_leftovers_in(folder);
+        if (folder) sow_i_remove_leftovers_in(folder);
         free(folder);
     }
 }

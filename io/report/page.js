@@ -138,6 +138,27 @@
     return { width: "container", height: 26 * values.length + 10, data: { values }, layer };
   }
 
+  // --- one measure of every perturbation, by model, with the mean and its interval ---
+  function strip(chart) {
+    const values = chart.rows.map(([model, name, fold, value]) => ({ model, name, fold, value }));
+    const means = chart.means.map(([model, value, low, high]) => ({ model, value, low, high }));
+    const y = { field: "model", type: "nominal", title: null, sort: null, scale: { domain: chart.series }, axis: { domain: false, ticks: false, labelLimit: 130 } };
+    const x = { field: "value", type: "quantitative", title: null, scale: { zero: false, nice: true }, axis: { grid: true, tickCount: 5 } };
+    const tooltip = [{ field: "name", title: "perturbation", type: "nominal" }, { field: "model", type: "nominal" }, { field: "fold", type: "quantitative" },
+                     { field: "value", type: "quantitative", format: ".3~r" }];
+    const total = ["value", "low", "high"].map((field) => ({ field, title: field === "value" ? "mean" : field, type: "quantitative", format: ".3~r" }));
+    const layer = [
+      { mark: { type: "tick", thickness: 1.4, size: 14, opacity: values.length > 800 ? 0.25 : 0.5, color: colour("measured") }, encoding: { y, x, tooltip } },
+    ];
+    if (means.some((d) => d.low !== null))
+      layer.push({ data: { values: means.filter((d) => d.low !== null) }, mark: { type: "rule", strokeWidth: 3, color: colour("ink") },
+                   encoding: { y, x: Object.assign({}, x, { field: "low" }), x2: { field: "high" } } });
+    if (means.length) // a layer without a row would leave its scale without an extent
+      layer.push({ data: { values: means }, mark: { type: "point", filled: true, opacity: 1, size: 60, color: colour("ink") },
+                   encoding: { y, x, tooltip: [{ field: "model", type: "nominal" }].concat(total) } });
+    return { width: "container", height: 30 * chart.series.length + 10, data: { values }, layer };
+  }
+
   // --- the map ---
   const KINDS = ["free", "measured", "measured, a hit", "planned", "held out", "excluded"];
   const KIND_COLOURS = ["free", "measured", "hit", "planned", "heldout", "excluded"];
@@ -194,7 +215,7 @@
     if (input.value) input.oninput();
   }
 
-  const BUILDERS = { curve, hits, spend, scatter, pairs, map };
+  const BUILDERS = { curve, hits, spend, scatter, pairs, strip, map };
   const views = new Map();
 
   function draw(place) {

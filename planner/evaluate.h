@@ -1,0 +1,35 @@
+/* Judging models on a finished screen: perturbations are held out in turn, every model is fitted on the rest and its predictions are compared with what was measured.
+ *
+ * Nothing of a held-out perturbation enters a fit: in every fold the response space of cells and the scaling of priors are fitted on the controls, the references and the training perturbations
+ * alone. Controls of single cells are cut in two halves: responses that models learn from are taken against one, predictions start from the other and are judged against it. docs/evaluate.md. */
+#ifndef SOWER_PLANNER_EVALUATE_H
+#define SOWER_PLANNER_EVALUATE_H
+
+#include "core/env.h"
+#include "core/status.h"
+#include "io/config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const char *splits; /* "folds", "outliers", or both with a comma between */
+    sow_index folds;    /* of the split `folds`, >= 2 */
+    const char *models; /* comma-separated names; NULL = the campaign's model and every baseline that applies */
+    const char *dir;    /* folder for the results; NULL = NAME.evaluate beside the YAML */
+    const char *cache;  /* as sow_campaign_options */
+} sow_evaluation_options;
+#define SOW_EVALUATION_OPTIONS_INIT {"folds", 5, NULL, NULL, NULL}
+
+/** Evaluates the models on the screen of the campaign file and writes evaluate.csv (split, fold, perturbation, model, metric, value, cells), evaluate_summary.csv (split, model, metric, mean, sd over
+ *  folds, low, high, n) and evaluate.html into the folder: all of them are computed before the first is written, each is written beside its place and renamed. `*json` (may be NULL) is what
+ *  --json prints: the folder and the summary; caller frees. Reads only the data of the campaign file: a campaign under way beside it is neither needed nor touched. The same bytes for any number of
+ *  threads. SOW_E_CONFIG: an unknown split or model, a model that does not apply, a lab's campaign, fewer perturbations than folds; SOW_E_UNSUPPORTED: outliers without igraph; SOW_E_DATA: no
+ *  outliers, too few controls. Cost: a fit of every model in every fold. */
+SOW_MUST_CHECK sow_status sow_evaluate_campaign(char **json, const sow_config *config, const sow_evaluation_options *options, const sow_env *env, sow_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
