@@ -89,6 +89,33 @@ Test(op_attend, lets_gradients_through_its_output_alone_and_through_its_weights_
     check_table(parts, COUNT(parts));
 }
 
+/* The slot takes what came to the output and what came to the weights in one call as well. */
+Test(op_attend, goes_back_from_both_at_once_as_from_each_alone)
+{
+    enum { M = 3, G = 4, L = 2, E = 5 };
+    double *x[6], d[3][M * L + G * L + G * E];
+    static const sow_index size[6] = {M * L, G * L, G * E, M * E, M * G, M * G};
+    for (uint32_t i = 0; i < 6; i++) x[i] = check_random(size[i], -1, 1, i);
+#define MATRIX(p, m, n) ((sow_tensor){.data = (p), .rows = (m), .cols = (n), .dtype = SOW_F64})
+    const sow_tensor q = MATRIX(x[0], M, L), k = MATRIX(x[1], G, L), v = MATRIX(x[2], G, E), out = MATRIX(x[3], M, E), alpha = MATRIX(x[4], M, G), extra = MATRIX(x[5], M, G), none = {0};
+    for (size_t b = 0; b < COUNT(check_backends); b++) {
+        const sow_backend *cpu = check_backends[b]();
+        double score[M * G], dout[M * E];
+        cr_assert_eq(cpu->attend(NULL, q, k, v, alpha, out, NULL), SOW_OK);
+        for (int i = 0; i < M * E; i++) dout[i] = sin(i + 1.0);
+        for (int pass = 0; pass < 3; pass++) {
+            double *to = d[pass];
+            memset(d[pass], 0, sizeof d[pass]);
+            cr_assert_eq(cpu->attend_back(NULL, q, k, v, alpha, pass == 1 ? none : MATRIX(dout, M, E), pass == 0 ? none : extra, MATRIX(score, M, G), (sow_grad){MATRIX(to, M, L), 0},
+                                          (sow_grad){MATRIX(to + M * L, G, L), 0}, (sow_grad){pass == 1 ? none : MATRIX(to + M * L + G * L, G, E), 0}, NULL),
+                         SOW_OK);
+        }
+        for (int i = 0; i < M * L + G * L + G * E; i++) cr_assert(fabs(d[2][i] - d[0][i] - d[1][i]) <= 1e-14);
+    }
+#undef MATRIX
+    for (int i = 0; i < 6; i++) free(x[i]);
+}
+
 Test(op_attend, survives_scores_whose_exponentials_would_overflow)
 {
     const double q[2] = {1e4, -1e4}, k[4] = {1, 0, 0, 1}, v[2] = {3, 5};
