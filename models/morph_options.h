@@ -26,7 +26,7 @@ typedef struct {
     int unbiased;               /* MMD without diagonals [1] */
     int fresh_controls;         /* controls drawn anew each epoch [1]; 0 = each perturbed cell keeps one */
     int weighted_criterion;     /* model selection by the final loss weights [1]; 0 = pred + recon + KL */
-    int mean_latent;            /* prediction without noise in the latent [1] */
+    int mean_latent;            /* mean shifts without noise in the latent [1]; cells always have it: it is what tells them from each other */
     int small_groups;           /* short chunks and groups are used [1]; 0 = dropped */
     int paired_change;          /* predicted cells are controls + (y_hat - x_recon) [0]; 0 = y_hat */
     sow_index latent_cell, latent_perturbation, programs, program_dim, hidden, encoder; /* widths */

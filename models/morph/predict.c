@@ -92,19 +92,14 @@ static sow_rng noise_of(const sow_i_morph_model *m, sow_index member, sow_index 
     return sow_rng_make(m->s.seed ^ (uint64_t)member << 32, SOW_RNG_LATENT, m->s.round, 0x80000000u | (uint32_t)perturbation);
 }
 
-static sow_status member_cells(float *out, sow_i_morph_asker *a, sow_index member, sow_index perturbation, const float *control, sow_index n, sow_rng *noise, sow_error *err)
-{
-    return forward(out, a, member, perturbation, control, n, a->model->s.o.mean_latent ? NULL : noise, err);
-}
-
 /* Mean over the members of a block of rows. */
 static sow_status mean_cells(float *out, sow_i_morph_asker *a, sow_index perturbation, const float *control, sow_index n, sow_rng *noise, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index members = a->model->n_members, size = n * a->model->s.sizes.genes;
-    SOW_TRY(member_cells(out, a, 0, perturbation, control, n, &noise[0], err));
+    SOW_TRY(forward(out, a, 0, perturbation, control, n, &noise[0], err));
     for (sow_index b = 1; b < members; b++) {
-        SOW_TRY(member_cells(a->each, a, b, perturbation, control, n, &noise[b], err));
+        SOW_TRY(forward(a->each, a, b, perturbation, control, n, &noise[b], err));
         for (sow_index i = 0; i < size; i++) out[i] += a->each[i];
     }
     for (sow_index i = 0; members > 1 && i < size; i++) out[i] /= (float)members;
@@ -124,7 +119,7 @@ sow_status sow_i_morph_cells(float *out, sow_i_morph_asker *a, sow_index member,
         if (member < 0)
             SOW_TRY(mean_cells(out + i * d, a, perturbation, control + i * d, rows, noise, err));
         else
-            SOW_TRY(member_cells(out + i * d, a, member, perturbation, control + i * d, rows, &noise[member], err));
+            SOW_TRY(forward(out + i * d, a, member, perturbation, control + i * d, rows, &noise[member], err));
     }
 done:
     free(noise);
@@ -148,7 +143,10 @@ static sow_status predict_one(double *mean, double *var, double *shift, float *c
     const sow_i_morph_model *m = a->model;
     const sow_index d = m->s.sizes.genes, members = m->n_members;
     for (sow_index b = 0; b < members; b++) {
-        SOW_TRY(sow_i_morph_cells(cells, a, b, perturbation, m->control, m->n_control, err));
+        if (m->s.o.mean_latent) /* m->n_control is at most one block */
+            SOW_TRY(forward(cells, a, b, perturbation, m->control, m->n_control, NULL, err));
+        else
+            SOW_TRY(sow_i_morph_cells(cells, a, b, perturbation, m->control, m->n_control, err));
         mean_difference(shift + b * d, cells, m->control, m->n_control, d);
     }
     for (sow_index j = 0; j < d; j++) {
