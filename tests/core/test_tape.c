@@ -133,8 +133,34 @@ Test(tape, lays_its_memory_together_on_a_reset_and_stays_bounded)
         cr_assert_neq(large_pass(t, x, 500 - 100 * i), SOW_NO_VAR);
         sow_tape_reset(t);
     }
+    /* one value of most of it: there is one block */
+    cr_assert_neq(sow_op_matmul(t, sow_tape_constant(t, x, 14000, 1), 0, sow_tape_constant(t, x, 1, 1000), 0), SOW_NO_VAR);
     cr_assert(sow_calloc(1, 1) == NULL);
     cr_assert_eq(sow_tape_bytes(t), bytes);
+    sow_tape_destroy(t);
+    free(x);
+}
+
+/* Its highest use is in the middle: the scratch of the layer's way back. */
+static void scratch_pass(sow_tape *t, const float *x)
+{
+    const float one = 1;
+    sow_var v = sow_op_mul(t, sow_tape_variable(t, &one, 1, 1), sow_tape_constant(t, x, 700, 700));
+    sow_var y = sow_op_linear(t, v, sow_tape_constant(t, x, 700, 700), SOW_NO_VAR, SOW_ACT_LEAKY_RELU);
+    cr_assert_eq(sow_tape_backward(t, sow_op_sum(t, y), NULL), SOW_OK);
+}
+
+Test(tape, counts_the_scratch_of_kernels)
+{
+    float *x = calloc(700 * 700, sizeof *x);
+    sow_tape *t = make_tape(SOW_F32);
+    scratch_pass(t, x);
+    sow_tape_reset(t);
+    sow_memory_fail_after(0);
+    scratch_pass(t, x);
+    sow_tape_reset(t);
+    scratch_pass(t, x);
+    cr_assert(sow_calloc(1, 1) == NULL);
     sow_tape_destroy(t);
     free(x);
 }
