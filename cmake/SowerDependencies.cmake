@@ -20,8 +20,16 @@ sow_require(JANSSON jansson libjansson-dev)
 sow_require(ZLIB zlib zlib1g-dev)
 sow_require(NETTLE nettle nettle-dev)
 
-# AUTO: used where it is there. igraph 1 has other functions.
-pkg_check_modules(IGRAPH IMPORTED_TARGET "igraph>=0.10" "igraph<1")
+# Leiden clustering, for the outlier split of sower evaluate. igraph 1 has other functions.
+set(SOWER_IGRAPH AUTO CACHE STRING "igraph: AUTO (used where it is there), ON (needed) or OFF")
+if(NOT SOWER_IGRAPH STREQUAL "OFF")
+    pkg_check_modules(IGRAPH IMPORTED_TARGET "igraph>=0.10" "igraph<1")
+else()
+    set(IGRAPH_FOUND 0)
+endif()
+if(NOT IGRAPH_FOUND AND SOWER_IGRAPH STREQUAL "ON")
+    message(FATAL_ERROR "SOWER_IGRAPH is ON and igraph 0.10 is not there: apt-get install libigraph-dev")
+endif()
 if(IGRAPH_FOUND)
     set_property(GLOBAL APPEND PROPERTY SOWER_PKGS igraph)
 endif()

@@ -7,7 +7,7 @@ message(STATUS "  libyaml       ${YAML_VERSION}, SQLite ${SQLITE_VERSION}, janss
 if(IGRAPH_FOUND)
     message(STATUS "  igraph        ${IGRAPH_igraph_VERSION}")
 else()
-    message(STATUS "  igraph        not found: no outlier split in sower evaluate (apt-get install libigraph-dev)")
+    message(STATUS "  igraph        not used: no outlier split in sower evaluate (apt-get install libigraph-dev; SOWER_IGRAPH is ${SOWER_IGRAPH})")
 endif()
 message(STATUS "  tests         ${SOWER_TESTS}   benchmarks ${SOWER_BENCH}   ccache ${CCACHE_PROGRAM}")
 message(STATUS "")
