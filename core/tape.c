@@ -152,20 +152,18 @@ sow_var sow_i_note_view(sow_tape *t, const sow_i_op *op, sow_var a, sow_tensor v
 
 static const sow_var no_inputs[SOW_I_INPUTS] = {SOW_NO_VAR, SOW_NO_VAR, SOW_NO_VAR};
 
-static int is_shape(sow_tape *t, const char *what, sow_index rows, sow_index cols)
+static int is_matrix(sow_tape *t, const char *what, const void *data, sow_index rows, sow_index cols)
 {
-    if (rows >= 0 && cols >= 0) return 1;
-    SOW_I_FAIL(t, SOW_E_SHAPE, "%s: a matrix [%lld, %lld]", what, (long long)rows, (long long)cols);
-    return 0;
+    if (rows < 0 || cols < 0)
+        SOW_I_FAIL(t, SOW_E_SHAPE, "%s: a matrix [%lld, %lld]", what, (long long)rows, (long long)cols);
+    else if (!data && rows > 0 && cols > 0)
+        SOW_I_FAIL(t, SOW_E_ARG, "%s: no data for a matrix [%lld, %lld]", what, (long long)rows, (long long)cols);
+    return t->status == SOW_OK;
 }
 
 sow_var sow_tape_constant(sow_tape *t, const void *data, sow_index rows, sow_index cols)
 {
-    if (t->status != SOW_OK || !is_shape(t, "constant", rows, cols)) return SOW_NO_VAR;
-    if (!data && rows > 0 && cols > 0) {
-        SOW_I_FAIL(t, SOW_E_ARG, "constant: no data for a matrix [%lld, %lld]", (long long)rows, (long long)cols);
-        return SOW_NO_VAR;
-    }
+    if (t->status != SOW_OK || !is_matrix(t, "constant", data, rows, cols)) return SOW_NO_VAR;
     sow_tensor value = {.rows = rows, .cols = cols, .dtype = t->dtype, .place = t->backend->place};
     memcpy(&value.data, &data, sizeof data); /* a tensor cannot say const; nothing writes to a leaf */
     return note(t, NULL, no_inputs, value, NULL);
@@ -173,7 +171,7 @@ sow_var sow_tape_constant(sow_tape *t, const void *data, sow_index rows, sow_ind
 
 sow_var sow_tape_floats(sow_tape *t, const float *data, sow_index rows, sow_index cols)
 {
-    if (t->status != SOW_OK || !is_shape(t, "floats", rows, cols)) return SOW_NO_VAR;
+    if (t->status != SOW_OK || !is_matrix(t, "floats", data, rows, cols)) return SOW_NO_VAR;
     sow_var v = sow_i_note(t, NULL, SOW_NO_VAR, SOW_NO_VAR, SOW_NO_VAR, rows, cols, NULL);
     return SOW_I_KERNEL(t, widen, sow_i_value(t, v), data) ? v : SOW_NO_VAR;
 }
@@ -215,7 +213,7 @@ sow_var sow_tape_param(sow_tape *t, sow_params *p, sow_index i)
 
 sow_var sow_tape_variable(sow_tape *t, const void *data, sow_index rows, sow_index cols)
 {
-    if (t->status != SOW_OK || !is_shape(t, "variable", rows, cols)) return SOW_NO_VAR;
+    if (t->status != SOW_OK || !is_matrix(t, "variable", data, rows, cols)) return SOW_NO_VAR;
     sow_var v = sow_i_note(t, NULL, SOW_NO_VAR, SOW_NO_VAR, SOW_NO_VAR, rows, cols, NULL);
     if (v == SOW_NO_VAR) return v;
     t->node[v].needs = 1;

@@ -40,7 +40,7 @@ sow_var sow_tape_constant(sow_tape *t, const void *data, sow_index rows, sow_ind
 /** The same from host floats, copied and widened where the tape is double. */
 sow_var sow_tape_floats(sow_tape *t, const float *data, sow_index rows, sow_index cols);
 sow_var sow_tape_number(sow_tape *t, double x); /* [1, 1] */
-/** Parameter i of p. backward() OVERWRITES its gradient (sums over all its uses on this tape); a parameter on the tape that the loss does not reach gets 0. */
+/** Parameter i of p; asked for again, the same value. backward() OVERWRITES its gradient (sums over all its uses on this tape); a parameter on the tape that the loss does not reach gets 0. */
 sow_var sow_tape_param(sow_tape *t, sow_params *p, sow_index i);
 /** A copy to be differentiated by (gradient checks, adapted weights): like a parameter, but its gradient is only seen by sow_tape_gradient and sow_tape_grad_of. */
 sow_var sow_tape_variable(sow_tape *t, const void *data, sow_index rows, sow_index cols);
@@ -50,10 +50,10 @@ void *sow_tape_scratch(sow_tape *t, size_t bytes);
 /* ---- what comes out ---- */
 sow_tensor sow_tape_value(const sow_tape *t, sow_var v); /* borrowed until the reset; data NULL for SOW_NO_VAR */
 double sow_tape_scalar(const sow_tape *t, sow_var v);    /* of a [1, 1]; NaN for SOW_NO_VAR */
-/** First order. loss [1, 1]. Gradients of parameters are left in them; those of variables can be read by grad_of until the reset. */
+/** First order. loss [1, 1]; SOW_E_NONFINITE when it is not finite (sticking; the parameters and their old gradients are untouched). May be called again, also for another loss. Gradients of parameters are left in them; those of variables can be read by grad_of until the reset. */
 SOW_MUST_CHECK sow_status sow_tape_backward(sow_tape *t, sow_var loss, sow_error *err);
 sow_tensor sow_tape_grad_of(const sow_tape *t, sow_var v); /* after backward; data NULL when the loss does not reach it */
-/** Gradients of `loss` [1, 1] with respect to wrt [n] as values on the tape, made of differentiable operations: out [n]; zeros where the loss does not reach. */
+/** Gradients of `loss` [1, 1] with respect to wrt [n] as values on the tape, made of differentiable operations: out [n]; zeros where the loss does not reach. Any values may be asked for. Not finite: as above. */
 SOW_MUST_CHECK sow_status sow_tape_gradient(sow_tape *t, sow_var *out, sow_var loss, const sow_var *wrt, sow_index n, sow_error *err);
 
 /* ---- operations; shapes beside them. b, w: batch rows; SOW_E_SHAPE (sticking) names the operation and the shapes ---- */
@@ -77,7 +77,7 @@ sow_var sow_op_matmul(sow_tape *t, sow_var a, int trans_a, sow_var b, int trans_
 sow_var sow_op_linear(sow_tape *t, sow_var x, sow_var w, sow_var bias, sow_activation act);
 sow_var sow_op_softmax(sow_tape *t, sow_var x);                                              /* over each row */
 sow_var sow_op_layer_norm(sow_tape *t, sow_var x, sow_var gain, sow_var bias, double eps);   /* over each row; gain, bias [1, n] */
-/** Inverted dropout: kept entries times 1 / (1 - rate). The mask is a function of (seed, stream, call): counter-based, the same forward, backward and after a resume. */
+/** Inverted dropout: kept entries times 1 / (1 - rate), rate 0 to below 1. The mask is a function of (seed, stream, call): counter-based, the same forward, backward and after a resume. */
 sow_var sow_op_dropout(sow_tape *t, sow_var x, double rate, uint64_t seed, uint32_t stream, uint32_t call);
 /** softmax(q k^T / sqrt(columns of q)) v: q [m, l], k [g, l], v [g, e] -> [m, e]; *alpha (may be NULL) the weights [m, g]. Fused. */
 sow_var sow_op_attend(sow_tape *t, sow_var q, sow_var k, sow_var v, sow_var *alpha);

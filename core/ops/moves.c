@@ -217,7 +217,8 @@ sow_var sow_op_reshape(sow_tape *t, sow_var x, sow_index rows, sow_index cols)
 {
     if (sow_i_stopped(t, x, x, x)) return SOW_NO_VAR;
     sow_tensor view = sow_i_value(t, x);
-    if (rows < 0 || cols < 0 || rows * cols != view.rows * view.cols) {
+    const sow_index numbers = view.rows * view.cols;
+    if (rows < 0 || cols < 0 || (cols == 0 ? numbers != 0 : numbers % cols != 0 || rows != numbers / cols)) {
         SOW_I_FAIL(t, SOW_E_SHAPE, "reshape: [%lld, %lld] does not fill [%lld, %lld]", (long long)view.rows, (long long)view.cols, (long long)rows, (long long)cols);
         return SOW_NO_VAR;
     }

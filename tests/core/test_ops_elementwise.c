@@ -246,6 +246,24 @@ Test(ops_elementwise, dropout_keeps_its_share_and_differs_by_seed_stream_and_cal
     cr_assert(memcmp(a, b, sizeof a) != 0);
 }
 
+/* A network that runs away must be seen to. */
+Test(ops_elementwise, what_is_not_a_number_stays_so)
+{
+    sow_tape *t = NULL;
+    const double x[] = {NAN, 1, 2}, one[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+    cr_assert_eq(sow_tape_create(&t, NULL, SOW_F64, NULL, NULL), SOW_OK);
+    const sow_var v = sow_tape_constant(t, x, 1, 3), ones = sow_tape_constant(t, one, 1, 3), weight = sow_tape_constant(t, one, 3, 3);
+    for (int act = SOW_ACT_NONE; act <= SOW_ACT_SIGMOID; act++) {
+        cr_assert(isnan(((double *)sow_tape_value(t, sow_op_activate(t, v, (sow_activation)act)).data)[0]), "activation %d", act);
+        cr_assert(isnan(((double *)sow_tape_value(t, sow_op_linear(t, v, weight, SOW_NO_VAR, (sow_activation)act)).data)[0]), "layer %d", act);
+    }
+    cr_assert(isnan(((double *)sow_tape_value(t, sow_op_softmax(t, v)).data)[1]));
+    cr_assert(isnan(((double *)sow_tape_value(t, sow_op_layer_norm(t, v, ones, ones, 1e-5)).data)[1]));
+    cr_assert(isnan(sow_tape_scalar(t, sow_op_sum(t, v))));
+    cr_assert_eq(sow_tape_status(t, NULL), SOW_OK);
+    sow_tape_destroy(t);
+}
+
 /* ---- errors ---- */
 
 Test(ops_elementwise, shapes_that_do_not_go_together_are_named)

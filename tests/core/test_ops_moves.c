@@ -159,6 +159,7 @@ Test(ops_moves, ranges_and_indices_outside_are_named)
     CHECK_STOPPED(t, sow_op_rows(t, M(3, 4), 0, -1), SOW_E_SHAPE, "rows");
     CHECK_STOPPED(t, sow_op_reshape(t, M(3, 4), 5, 2), SOW_E_SHAPE, "reshape", "[3, 4]", "[5, 2]");
     CHECK_STOPPED(t, sow_op_reshape(t, M(3, 4), -3, -4), SOW_E_SHAPE, "reshape");
+    CHECK_STOPPED(t, sow_op_reshape(t, M(0, 4), (sow_index)1 << 62, 4), SOW_E_SHAPE, "reshape");
     CHECK_STOPPED(t, sow_op_join_columns(t, M(3, 4), M(4, 3)), SOW_E_SHAPE, "join_columns", "[3, 4]", "[4, 3]");
     CHECK_STOPPED(t, sow_op_join_rows(t, M(3, 4), M(4, 3)), SOW_E_SHAPE, "join_rows", "[4, 3]");
 #undef M

@@ -227,7 +227,7 @@ Test(tape, refuses_a_matrix_that_no_memory_holds)
     sow_error err = {0};
     sow_var row = sow_tape_constant(t, &x, 1, 1), v = sow_op_gather(t, row, NULL, 0);
     cr_assert_neq(v, SOW_NO_VAR);
-    cr_assert_eq(sow_tape_floats(t, NULL, (sow_index)1 << 40, (sow_index)1 << 40), SOW_NO_VAR);
+    cr_assert_eq(sow_tape_floats(t, (const float[]){0}, (sow_index)1 << 40, (sow_index)1 << 40), SOW_NO_VAR);
     cr_assert_eq(sow_tape_status(t, &err), SOW_E_NOMEM);
     sow_tape_destroy(t);
 }
@@ -282,6 +282,14 @@ Test(tape, refuses_what_it_cannot_take)
     cr_assert_eq(sow_tape_status(t, &err), SOW_E_SHAPE);
     sow_tape_reset(t);
     cr_assert_eq(sow_tape_variable(t, good.x, 2, -1), SOW_NO_VAR);
+    cr_assert_eq(sow_tape_status(t, &err), SOW_E_SHAPE);
+    sow_tape_reset(t);
+    cr_assert_eq(sow_tape_variable(t, NULL, 2, 2), SOW_NO_VAR);
+    cr_assert_eq(sow_tape_status(t, &err), SOW_E_ARG);
+    sow_tape_reset(t);
+    cr_assert_eq(sow_tape_floats(t, NULL, 2, 2), SOW_NO_VAR);
+    cr_assert_eq(sow_tape_status(t, &err), SOW_E_ARG);
+    cr_assert(strstr(err.message, "floats") != NULL, "%s", err.message);
     sow_tape *bad = t;
     cr_assert_eq(sow_tape_create(&bad, NULL, (sow_dtype)7, NULL, &err), SOW_E_ARG);
     cr_assert(bad == NULL);
