@@ -317,7 +317,8 @@ static void check_reference_mode(sow_i_reader *r, sow_config *c, const sow_i_nod
         const char *key;
         int *value;
     } fixed[] = {{"unbiased", &c->model.unbiased},       {"fresh_controls", &c->model.fresh_controls}, {"weighted_criterion", &c->model.weighted_criterion},
-                 {"mean_latent", &c->model.mean_latent}, {"small_groups", &c->model.small_groups},     {"paired_change", &c->model.paired_change}};
+                 {"mean_latent", &c->model.mean_latent}, {"small_groups", &c->model.small_groups},     {"paired_change", &c->model.paired_change},
+                 {"scaled_prior", &c->model.scaled_prior}};
     if (!same(c->model.mode, "reference")) return;
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         char path[60];

@@ -206,8 +206,10 @@ static const sow_i_key keys[] = {
      .sentence = "morph: predictions take the mean of a cell's latent; else a draw."},
     {"model.small_groups", SOW_KEY_BOOL, AT(model.small_groups), .standard = "true", .standard_is = "true; false with mode reference",
      .sentence = "morph: groups and remainders smaller than a batch are used; else dropped."},
-    {"model.paired_change", SOW_KEY_BOOL, AT(model.paired_change), .standard = "false",
+    {"model.paired_change", SOW_KEY_BOOL, AT(model.paired_change), .standard = "true", .standard_is = "true; false with mode reference",
      .sentence = "morph: predicted cells are the controls plus the difference of the two paths; else the perturbed path's output."},
+    {"model.scaled_prior", SOW_KEY_BOOL, AT(model.scaled_prior), .standard = "true", .standard_is = "true; false with mode reference",
+     .sentence = "morph: the priors' rows are brought to a mean square of 1 by one number; else taken as they are."},
 
     GROUP("objective", 0, "What the campaign is for."),
     {"objective.kind", SOW_KEY_ENUM, AT(objective.kind), .standard = "learn", .allowed = "learn,hits",

@@ -60,6 +60,7 @@ static sow_morph_options morph_options(const sow_config *k)
     o.mean_latent = k->model.mean_latent;
     o.small_groups = k->model.small_groups;
     o.paired_change = k->model.paired_change;
+    o.scaled_prior = k->model.scaled_prior;
     o.latent_cell = k->model.latent_cell;
     o.latent_perturbation = k->model.latent_perturbation;
     o.programs = k->model.programs;

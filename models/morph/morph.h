@@ -3,7 +3,7 @@
  *   z = mu(x) + exp(logvar(x) / 2) eps            cell latent, one per cell, shared by both paths
  *   p = enc(prior of a) [+ enc(prior of b)]       perturbation latent;  p0 = enc(null label) for the control path
  *   u = [z, p];  two times: u <- attend(Wq u; K = P Wk', V = P Wv') + u,  u <- FF(layer norm(u)) + u
- *   y_hat = leaky(W u + b);  x_recon the same with p0
+ *   y_hat = leaky(W u + b);  x_recon the same with p0;  with `paired` y_hat = x + leaky(W u + b) - x_recon
  *   loss = alpha MMD(y_hat, y) + gamma1 MMD(x_recon, x) + gamma2 MSE(x_recon, x) + beta KL
  *
  * sizes.c has the widths, network.c these equations on the tape, loss.c the last of them; schedule.c, feed.c and train.c are the training; keep.c saves and loads; morph.c is the row of the model table. */
@@ -37,8 +37,9 @@ typedef struct {
     sow_index hidden;                       /* h [128] */
     sow_index encoder;                      /* first layer of the cell encoder [512] */
     sow_morph_variant variant;
+    int paired; /* y_hat = x + (decoded of the perturbed path - decoded of the control path): the cells that came in, changed. 0: the perturbed path's output, as published */
 } sow_morph_sizes;
-#define SOW_MORPH_SIZES_INIT {0, 1, {0, 0, 0}, 50, 50, 50, 50, 128, 512, SOW_MORPH_PLAIN}
+#define SOW_MORPH_SIZES_INIT {0, 1, {0, 0, 0}, 50, 50, 50, 50, 128, 512, SOW_MORPH_PLAIN, 0}
 
 /** Learned numbers of these sizes, for an estimate before anything is made: 3,485,876 for the defaults. */
 sow_index sow_morph_numbers(const sow_morph_sizes *sizes);

@@ -156,6 +156,7 @@ void sow_morph_forward(sow_morph_values *out, sow_tape *t, sow_params *p, const 
     out->decoded = linear(&net, out->u, "d1", SOW_ACT_LEAKY_RELU);
     out->y_hat = sow_op_rows(t, out->decoded, 0, net.n);
     out->x_recon = sow_op_rows(t, out->decoded, net.n, net.n);
+    if (sizes->paired) out->y_hat = sow_op_add(t, sow_tape_constant(t, batch->x, net.n, sizes->genes), sow_op_sub(t, out->y_hat, out->x_recon));
 }
 
 sow_var sow_morph_latent(sow_tape *t, sow_params *p, const sow_morph_sizes *sizes, const void *const *priors, sow_index n)

@@ -77,11 +77,7 @@ static sow_status forward(float *out, sow_i_morph_asker *a, sow_index member, so
     a->stage.batch.x = control;
     sow_morph_forward(&v, a->tape, m->member[member].best, &m->s.sizes, &a->stage.batch);
     SOW_TRY(sow_tape_status(a->tape, err));
-    const float *y = sow_tape_value(a->tape, v.y_hat).data, *recon = sow_tape_value(a->tape, v.x_recon).data;
-    if (m->s.o.paired_change)
-        for (sow_index i = 0; i < n * d; i++) out[i] = control[i] + (y[i] - recon[i]);
-    else
-        memcpy(out, y, (size_t)(n * d) * sizeof *out);
+    memcpy(out, sow_tape_value(a->tape, v.y_hat).data, (size_t)(n * d) * sizeof *out);
 done:
     return st;
 }

@@ -14,7 +14,7 @@ static void as_published(sow_morph_options *o)
     o->gamma2 = 0;
     o->sigma = 1500;
     o->kernels = 10;
-    o->unbiased = o->fresh_controls = o->weighted_criterion = o->mean_latent = o->small_groups = o->scaled_prior = 0;
+    o->unbiased = o->fresh_controls = o->weighted_criterion = o->mean_latent = o->small_groups = o->scaled_prior = o->paired_change = 0;
 }
 
 static sow_status whole(const char *name, sow_index x, sow_index least, sow_index most, sow_error *err)
@@ -58,7 +58,7 @@ sow_status sow_i_morph_settle(sow_i_morph_settings *out, const sow_model_options
     SOW_TRY(check(&o, err));
     *out = (sow_i_morph_settings){.o = o, .seed = options->seed, .round = options->round};
     out->sizes = (sow_morph_sizes){.n_priors = 1, .zc = o.latent_cell, .zp = o.latent_perturbation, .programs = o.programs, .program_dim = o.program_dim, .hidden = o.hidden,
-                                   .encoder = o.encoder, .variant = (sow_morph_variant)o.variant};
+                                   .encoder = o.encoder, .variant = (sow_morph_variant)o.variant, .paired = o.paired_change};
     out->mmd = (sow_mmd_options){o.sigma, (int)o.kernels, o.unbiased};
 done:
     return st;
@@ -85,7 +85,7 @@ void sow_i_print_settings(sow_i_print *p, const sow_i_morph_settings *s)
     const sow_morph_options *o = &s->o;
     const sow_index n[] = {(sow_index)s->seed, s->round, o->reference, o->variant, o->epochs, o->patience, o->batch, o->segments, o->kernels, o->unbiased, o->fresh_controls,
                            o->weighted_criterion, o->mean_latent, o->small_groups, o->latent_cell, o->latent_perturbation, o->programs, o->program_dim, o->hidden, o->encoder,
-                           o->members, o->scaled_prior, s->sizes.genes, s->sizes.n_priors};
+                           o->members, o->scaled_prior, o->paired_change, s->sizes.genes, s->sizes.n_priors};
     const double x[] = {o->rate, o->clamp, o->alpha, o->beta, o->gamma1, o->gamma2, s->mmd.sigma, o->validation};
     sow_i_print_bytes(p, n, sizeof n);
     sow_i_print_bytes(p, x, sizeof x);
