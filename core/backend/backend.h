@@ -111,7 +111,7 @@ struct sow_backend {
     /* ---- fused: attention over programs, and the squared MMD of segments ---- */
     /** alpha = softmax(q k^T / sqrt(l)) [m, g]; out = alpha v [m, e]. */
     sow_status (*attend)(sow_threads *threads, sow_tensor q, sow_tensor k, sow_tensor v, sow_tensor alpha, sow_tensor out, sow_error *err);
-    /** dalpha_extra: what came to alpha itself (data NULL = nothing). score: scratch [m, g]. */
+    /** dout, dalpha_extra: what came to out and to alpha itself; data NULL = nothing. Without dout v is not read and dv must not be wanted. score: scratch [m, g]. */
     sow_status (*attend_back)(sow_threads *threads, sow_tensor q, sow_tensor k, sow_tensor v, sow_tensor alpha, sow_tensor dout, sow_tensor dalpha_extra, sow_tensor score,
                               sow_grad dq, sow_grad dk, sow_grad dv, sow_error *err);
     /** Bytes that mmd keeps for mmd_back (`kept`) and that either needs meanwhile (`work`). */
