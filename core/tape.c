@@ -205,6 +205,10 @@ sow_var sow_tape_param(sow_tape *t, sow_params *p, sow_index i)
         SOW_I_FAIL(t, SOW_E_ARG, "parameter '%s' has numbers of %zu bytes, the tape of %zu", sow_params_name(p, i), sow_dtype_size(p->dtype), sow_dtype_size(t->dtype));
         return SOW_NO_VAR;
     }
+    if (sow_params_value(p, i).place != t->backend->place) {
+        SOW_I_FAIL(t, SOW_E_UNSUPPORTED, "parameter '%s' is not where the backend '%s' works", sow_params_name(p, i), t->backend->name);
+        return SOW_NO_VAR;
+    }
     sow_var known = find_param(t, p, i);
     if (known != SOW_NO_VAR) return known;
     sow_i_node node = {.value = sow_params_value(p, i), .grad = sow_params_grad(p, i), .in = {SOW_NO_VAR, SOW_NO_VAR, SOW_NO_VAR}, .needs = 1, .params = p, .param = i};

@@ -110,7 +110,7 @@ static inline check_result check_run(const check_case *c, const sow_backend *b, 
     check_result r = {0};
     sow_tape *t = NULL;
     sow_error err = {0};
-    void *raw[CHECK_INPUTS + 2] = {0};
+    void *raw[CHECK_INPUTS + 1] = {0};
     sow_var in[CHECK_INPUTS] = {SOW_NO_VAR, SOW_NO_VAR, SOW_NO_VAR}, g[CHECK_INPUTS], again[CHECK_INPUTS];
     cr_assert_eq(sow_tape_create(&t, b, dtype, threads, &err), SOW_OK, "%s", err.message);
     for (int i = 0; i < c->n_in; i++) {
@@ -123,8 +123,8 @@ static inline check_result check_run(const check_case *c, const sow_backend *b, 
     cr_assert(value.rows == c->rows && value.cols == c->cols, "%s gives [%lld, %lld]", c->name, (long long)value.rows, (long long)value.cols);
     r.value = check_doubles(b, value);
     double *weights = check_random(c->rows * c->cols, -1, 1, 900);
-    raw[CHECK_INPUTS] = check_as(dtype, weights, c->rows * c->cols);
-    sow_var weight = sow_tape_constant(t, raw[CHECK_INPUTS], c->rows, c->cols);
+    raw[CHECK_INPUTS] = check_as(SOW_F32, weights, c->rows * c->cols);
+    sow_var weight = sow_tape_floats(t, raw[CHECK_INPUTS], c->rows, c->cols);
     sow_var loss = sow_op_sum(t, sow_op_mul(t, y, sow_op_add(t, weight, sow_op_scale(t, y, 0.5))));
     r.loss = sow_tape_scalar(t, loss);
     cr_assert_eq(sow_tape_backward(t, loss, &err), SOW_OK, "%s: %s", c->name, err.message);
@@ -148,7 +148,7 @@ static inline check_result check_run(const check_case *c, const sow_backend *b, 
     for (int i = 0; i < c->n_in; i++) r.second_again[i] = check_doubles(b, sow_tape_value(t, again[i]));
 done:
     free(weights);
-    for (int i = 0; i < CHECK_INPUTS + 2; i++) free(raw[i]);
+    for (int i = 0; i < CHECK_INPUTS + 1; i++) free(raw[i]);
     sow_tape_destroy(t);
     return r;
 }

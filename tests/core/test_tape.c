@@ -366,6 +366,13 @@ Test(tape, reports_a_kernel_that_fails_and_one_that_a_backend_lacks)
     cr_assert_eq(sow_op_softmax(t, sow_tape_constant(t, &x, 1, 1)), SOW_NO_VAR);
     cr_assert_eq(sow_tape_status(t, &err), SOW_E_UNSUPPORTED);
     cr_assert(strstr(err.message, "'odd'") && strstr(err.message, "softmax"), "%s", err.message);
+    sow_tape_reset(t);
+    network n = make_network(SOW_F64);
+    odd.place = SOW_DEVICE;
+    cr_assert_eq(sow_tape_param(t, n.params, 0), SOW_NO_VAR);
+    cr_assert_eq(sow_tape_status(t, &err), SOW_E_UNSUPPORTED);
+    cr_assert(strstr(err.message, "first.weight") != NULL, "%s", err.message);
+    clear_network(&n);
     sow_tape_destroy(t);
 }
 
