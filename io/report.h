@@ -49,7 +49,7 @@ SOW_MUST_CHECK sow_status sow_report_write(const char *path, const char *json, s
 
 /** The page of `sower evaluate`, in the same way, from another document:
  *   name, generated_by, readout, context, model, provenance as above
- *   perturbations, without_prior, without_value   how many take part, and how many do not
+ *   perturbations, without_prior, without_value, not_eligible   how many take part, and how many do not
  *   cells, controls [to learn from, to judge by], mode ("default"|"reference")   of a readout of single cells
  *   models [{model, summary}]   in the order of the tables, the campaign's first;  left_out [{model, why}]
  *   splits [{kind ("folds"|"outliers"), folds [{fold, training, held_out, features, names}], clusters [{cluster, held_out, controls, names}] (outliers),

@@ -72,16 +72,21 @@ static void header(sow_i_report *r)
 
 static void not_taking_part(sow_i_report *r)
 {
-    double without_prior, without_value;
+    double without_prior, without_value, not_eligible;
     (void)sow_i_number(r->doc, "without_prior", &without_prior);
     (void)sow_i_number(r->doc, "without_value", &without_value);
+    (void)sow_i_number(r->doc, "not_eligible", &not_eligible);
     if (without_prior > 0) {
         sow_i_html_count(&r->body, without_prior, "perturbation does", "perturbations do");
-        sow_text_append(&r->body, " not take part: no prior has a row for it, and one of the models needs that. ");
+        sow_text_append(&r->body, " not take part for lack of a prior, which one of the models needs. ");
+    }
+    if (not_eligible > 0) {
+        sow_i_html_count(&r->body, not_eligible, "perturbation does", "perturbations do");
+        sow_text_append(&r->body, " not take part, excluded or with too few cells; <code>sower check</code> has their names. ");
     }
     if (without_value > 0) {
         sow_i_html_count(&r->body, without_value, "perturbation does", "perturbations do");
-        sow_text_append(&r->body, " not take part: it was not measured, or in part only. ");
+        sow_text_append(&r->body, " not take part for lack of a full measurement. ");
     }
 }
 

@@ -54,6 +54,7 @@ typedef struct {
     sow_index n_left_out;
     sow_i_left_out *left_out; /* baselines that do not apply, and why */
     sow_index no_prior;  /* perturbations that do not take part because a model cannot predict them */
+    sow_index not_eligible; /* ... because the campaign could not choose them: excluded, too few cells */
     sow_index no_value;  /* ... because they were measured in part or not at all */
     sow_index n_controls[2]; /* cells: of the half to learn from, and of that to judge by */
     sow_i_measures measures;

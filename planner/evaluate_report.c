@@ -151,8 +151,8 @@ sow_status sow_i_evaluation_json(char **out, const sow_i_evaluation *e, const so
     json_t *runs = json_array();
     for (sow_index i = 0; i < e->n_runs; i++)
         json_array_append_new(runs, run_json(e, &e->run[i], &summary[i * e->n_models * e->measures.n_totals]));
-    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "name", e->c->config->name, "generated_by", "sower evaluate", "readout", sow_i_readout_word(e->c), "context",
-                          sow_i_target_name(e->c), "perturbations", (json_int_t)e->n, "without_prior", (json_int_t)e->no_prior, "without_value", (json_int_t)e->no_value, "models",
+    json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "name", e->c->config->name, "generated_by", "sower evaluate", "readout", sow_i_readout_word(e->c), "context",
+                          sow_i_target_name(e->c), "perturbations", (json_int_t)e->n, "without_prior", (json_int_t)e->no_prior, "not_eligible", (json_int_t)e->not_eligible, "without_value", (json_int_t)e->no_value, "models",
                           models_json(e), "left_out", left_out_json(e), "splits", runs, "provenance", provenance_json(e));
     if (j) json_object_set_new(j, "model", json_string(own_model(e)));
     if (j && e->c->cells) {

@@ -53,20 +53,22 @@ done:
 
 /* ---- perturbations ---- */
 
-/* All that could be planned or held out, and that every model can predict. */
+/* All that could be planned or held out, and that every model can predict. What is not in the target context is no part of its screen. */
 static sow_status find_items(sow_i_evaluation *e, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_campaign *c = e->c;
-    unsigned needs = 0;
+    int needs_prior = 0;
     for (sow_index m = 0; m < e->n_models; m++)
-        needs |= e->model[m]->caps;
+        needs_prior |= (e->model[m]->caps & SOW_CAP_NEEDS_PRIOR) != 0;
     SOW_NEW(e->item, c->n);
     SOW_NEW(e->cells, c->n);
     for (sow_index q = 0; q < c->n; q++) {
-        if (!c->eligible[q]) continue;
-        if ((needs & SOW_CAP_NEEDS_PRIOR) && !c->model_priors.has_any[q]) e->no_prior++;
-        else e->item[e->n++] = q;
+        int has_prior = !needs_prior || c->model_priors.has_any[q];
+        if (c->eligible[q] && has_prior) e->item[e->n++] = q;
+        else if (sow_screen_find(c->screen, q, c->target) < 0 && !(c->cells && c->cells->too_few[c->target * c->n + q])) continue;
+        else if (!has_prior) e->no_prior++;
+        else e->not_eligible++;
     }
 done:
     return st;

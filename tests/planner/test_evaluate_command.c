@@ -323,6 +323,38 @@ Test(evaluate_command, gives_the_same_bytes_for_any_number_of_threads)
     sow_threads_destroy(threads);
 }
 
+/* A model that learns from cells, makes cells, and knows nothing of a perturbation without a prior. */
+Test(evaluate_command, judges_a_model_by_the_cells_it_makes)
+{
+    double morph[5], control[5];
+    char layout[512] = "gene,x,y\n";
+    for (int i = 0; i < 10; i++)
+        sprintf(layout + strlen(layout), "P%02d,%.4f,%.4f\n", i, sin(i * 0.7), cos(i * 0.7));
+    scratch_write("ten.csv", layout);
+    char *ten = replaced(cells_yaml, "file: layout.csv", "file: ten.csv"), *small = replaced(ten, "batches: [3, 2]", "batches: [1]");
+    char *yaml = replaced(small, "model: {kind: gp, iterations: 8, components: 4}\nacquisition: {strategy: max-variance}",
+                          "model: {kind: morph, epochs: 2, batch: 8, latent_cell: 4, latent_perturbation: 4, programs: 4, program_dim: 4, hidden: 8, encoder: 8}\nacquisition: {strategy: random}");
+    sow_threads *threads = NULL;
+    MUST(sow_threads_create(&threads, 2, &err));
+    sow_env env = {.threads = threads};
+    make_cells_file(2, 1);
+    MUST(evaluate(yaml, "folds", 2, "morph,control", "a", NULL));
+    MUST(evaluate(yaml, "folds", 2, "morph,control", "b", &env));
+    cr_assert(summary_of(morph, "a", "folds", "morph", "mmd_all") && summary_of(control, "a", "folds", "control", "mmd_all"));
+    cr_assert(morph[4] == 10 && control[4] == 10);
+    cr_assert_neq(morph[0], control[0]);
+    char *a = file_of("a", "evaluate.csv"), *b = file_of("b", "evaluate.csv"), *page = file_of("a", "evaluate.html");
+    cr_assert_str_eq(a, b);
+    cr_assert(strstr(page, "4 perturbations do not take part for lack of a prior"));
+    free(a);
+    free(b);
+    free(page);
+    free(ten);
+    free(small);
+    free(yaml);
+    sow_threads_destroy(threads);
+}
+
 Test(evaluate_command, leaves_a_campaign_that_is_under_way_alone)
 {
     make_cells_file(2, 1);
