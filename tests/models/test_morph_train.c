@@ -67,6 +67,7 @@ Test(morph_train, generates_cells_whose_mean_is_the_mean_shift)
     for (int paired = 0; paired < 2; paired++) {
         sow_model_options o = small_options(3);
         o.morph.paired_change = paired;
+        o.morph.mean_latent = 0; /* which cells never have */
         o.morph.members = 2;
         sow_model *m = trained(screen_training(&s), &o, NULL);
         float control[40 * 9], out[40 * 9];
