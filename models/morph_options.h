@@ -26,15 +26,16 @@ typedef struct {
     int unbiased;               /* MMD without diagonals [1] */
     int fresh_controls;         /* controls drawn anew each epoch [1]; 0 = each perturbed cell keeps one */
     int weighted_criterion;     /* model selection by the final loss weights [1]; 0 = pred + recon + KL */
-    int mean_latent;            /* mean shifts without noise in the latent [1]; cells always have it: it is what tells them from each other */
+    int mean_latent;            /* mean shifts without noise in the latent [0: what a network has seen in training is noise]; cells always have it: it is what tells them from each other */
     int small_groups;           /* short chunks and groups are used [1]; 0 = dropped */
     int paired_change;          /* predicted cells are the controls + the difference of the two paths, in training too [1]; 0 = the perturbed path's output */
     sow_index latent_cell, latent_perturbation, programs, program_dim, hidden, encoder; /* widths */
     double validation;          /* share of the perturbations that judge epochs and are not trained on [0.1] */
     sow_index members;          /* ensemble: so many trainings, with different seeds and validation sets [1] */
     int scaled_prior;           /* rows of the prior times one number, so that their mean squared entry is 1 [1]; 0 = as given */
+    double prior_noise;         /* standard deviation of what is added to the entries of prior rows, drawn anew in every step of training [1]; 0 = none */
 } sow_morph_options;
-#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 1, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1}
+#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 0, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1, 1}
 
 #ifdef __cplusplus
 }

@@ -203,8 +203,15 @@ void sow_i_morph_stage_ask(sow_i_morph_stage *g, const sow_index *perturbation, 
     draw_noise(g, zc, rng);
 }
 
+/* Perturbations whose priors are alike are to be said alike; the null label, which is exact, is left as it is. */
+static void blur_priors(sow_i_morph_stage *g, const sow_i_morph_genes *genes, double sd, sow_rng *rng)
+{
+    for (sow_index j = 0; j < genes->n_priors; j++)
+        for (sow_index i = 0; i < (g->batch.n_latent - 1) * genes->dim[j]; i++) g->prior[j][i] += (float)(sd * sow_rng_normal(rng));
+}
+
 sow_status sow_i_morph_stage_fill(sow_i_morph_stage *g, const sow_i_morph_plan *p, sow_index first, sow_index k, const sow_i_morph_groups *groups, const sow_i_morph_genes *genes,
-                                  const sow_i_morph_settings *s, sow_rng *rng, const sow_env *env, sow_error *err)
+                                  const sow_i_morph_settings *s, const sow_i_noise *noise, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     for (sow_index i = 0; i < k; i++) {
@@ -219,7 +226,8 @@ sow_status sow_i_morph_stage_fill(sow_i_morph_stage *g, const sow_i_morph_plan *
     memcpy(g->y_start, g->x_start, (size_t)(k + 1) * sizeof *g->y_start);
     g->batch.y_start = g->y_start;
     g->batch.y = g->y;
-    draw_noise(g, s->sizes.zc, rng);
+    if (noise->prior) blur_priors(g, genes, s->o.prior_noise, noise->prior);
+    draw_noise(g, s->sizes.zc, noise->latent);
 done:
     return st;
 }

@@ -28,7 +28,7 @@ sow_status sow_i_morph_judge(sow_i_morph_score *score, int *any, sow_i_morph_wor
         sow_morph_values v;
         sow_morph_losses l;
         sow_tape_reset(w->tape);
-        SOW_TRY(sow_i_morph_stage_fill(&w->stage, &w->judge, c, k, &m->groups, &m->genes, s, &noise, w->env, err));
+        SOW_TRY(sow_i_morph_stage_fill(&w->stage, &w->judge, c, k, &m->groups, &m->genes, s, &(sow_i_noise){&noise, NULL}, w->env, err));
         sow_morph_forward(&v, w->tape, b->now, &s->sizes, &w->stage.batch);
         sow_morph_loss(&l, w->tape, &v, &w->stage.batch, &weights);
         SOW_TRY(sow_tape_status(w->tape, err));

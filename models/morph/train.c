@@ -55,7 +55,7 @@ typedef struct {
     const char *what;
 } mishap;
 
-static sow_status step(sow_i_morph_score *sum, mishap *bad, sow_i_morph_work *w, sow_i_morph_member *b, sow_index chunk, sow_index k, sow_rng *noise, sow_error *err)
+static sow_status step(sow_i_morph_score *sum, mishap *bad, sow_i_morph_work *w, sow_i_morph_member *b, sow_index chunk, sow_index k, const sow_i_noise *noise, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_morph_settings *s = &w->model->s;
@@ -94,7 +94,9 @@ static sow_status run_epoch(sow_i_morph_score *score, mishap *bad, sow_i_morph_w
     sow_status st = SOW_OK;
     const sow_i_morph_model *m = w->model;
     const sow_i_morph_settings *s = &m->s;
-    sow_rng noise = sow_i_morph_rng(s, SOW_RNG_LATENT, b->index, b->epochs, SOW_I_USE_NOISE);
+    sow_rng latent = sow_i_morph_rng(s, SOW_RNG_LATENT, b->index, b->epochs, SOW_I_USE_NOISE);
+    sow_rng prior = sow_i_morph_rng(s, SOW_RNG_LATENT, b->index, b->epochs, SOW_I_USE_PRIOR_NOISE);
+    const sow_i_noise noise = {&latent, s->o.prior_noise > 0 ? &prior : NULL};
     *score = (sow_i_morph_score){0};
     SOW_TRY(sow_i_morph_plan_make(&w->train, &m->groups, s, m->fold, b->index, b->epochs, SOW_I_TRAIN, err));
     for (sow_index c = 0, steps = 0; c < w->train.n && !bad->stopped; c += s->o.segments, steps++) {

@@ -35,7 +35,7 @@ void sow_i_print_bytes(sow_i_print *p, const void *bytes, size_t n);
 void sow_i_print_settings(sow_i_print *p, const sow_i_morph_settings *s);
 
 /** What a stream of random numbers is for. Streams of a member and an epoch are apart from each other. */
-typedef enum { SOW_I_USE_ORDER, SOW_I_USE_CONTROLS, SOW_I_USE_NOISE, SOW_I_USE_JUDGE_CONTROLS, SOW_I_USE_JUDGE_NOISE } sow_i_use;
+typedef enum { SOW_I_USE_ORDER, SOW_I_USE_CONTROLS, SOW_I_USE_NOISE, SOW_I_USE_JUDGE_CONTROLS, SOW_I_USE_JUDGE_NOISE, SOW_I_USE_PRIOR_NOISE } sow_i_use;
 sow_rng sow_i_morph_rng(const sow_i_morph_settings *s, sow_rng_purpose purpose, sow_index member, sow_index epoch, sow_i_use use);
 
 /* ---- genes.c ---- */
@@ -115,9 +115,13 @@ typedef struct {
 /** Room for k segments of `rows` rows in all. */
 SOW_MUST_CHECK sow_status sow_i_morph_stage_make(sow_i_morph_stage *st, const sow_i_morph_settings *s, const sow_i_morph_genes *genes, sow_index k, sow_index rows, sow_error *err);
 void sow_i_morph_stage_clear(sow_i_morph_stage *st);
-/** Chunks first .. first + k of the plan. rng NULL = mean latent. */
+/** The streams that one epoch draws from: the latent's noise and, unless it is NULL, that on prior rows. */
+typedef struct {
+    sow_rng *latent, *prior;
+} sow_i_noise;
+/** Chunks first .. first + k of the plan. */
 SOW_MUST_CHECK sow_status sow_i_morph_stage_fill(sow_i_morph_stage *st, const sow_i_morph_plan *p, sow_index first, sow_index k, const sow_i_morph_groups *g,
-                                                 const sow_i_morph_genes *genes, const sow_i_morph_settings *s, sow_rng *rng, const sow_env *env, sow_error *err);
+                                                 const sow_i_morph_genes *genes, const sow_i_morph_settings *s, const sow_i_noise *noise, const sow_env *env, sow_error *err);
 /** Segments of given perturbations (with a prior row each) and row counts; x is filled by the caller, there is no y. */
 void sow_i_morph_stage_ask(sow_i_morph_stage *st, const sow_index *perturbation, const sow_index *rows, sow_index k, const sow_i_morph_genes *genes, sow_index zc, sow_rng *rng);
 
