@@ -53,7 +53,8 @@ SOW_MUST_CHECK sow_status sow_report_write(const char *path, const char *json, s
  *   cells, controls [to learn from, to judge by], mode ("default"|"reference")   of a readout of single cells
  *   models [{model, summary}]   in the order of the tables, the campaign's first;  left_out [{model, why}]
  *   splits [{kind ("folds"|"outliers"), folds [{fold, training, held_out, features, names}], clusters [{cluster, held_out, controls, names}] (outliers),
- *            summary [{model, metric, mean, sd, low, high, n}], charts [{metric, of, rows [[model, perturbation, fold, value]]}]}]
+ *            summary [{model, metric, mean, sd, low, high, n}], held_out (how many), charts [{metric, of, rows [[model, perturbation, fold, value]]}],
+ *            paired {metric, model, rows [{other, difference, low, high, n}]} (model less other, over the same perturbations)}]
  *  The charts' rows stand in the page as the charts' data only. SOW_E_DATA when the text is no JSON object or lacks name or splits. */
 SOW_MUST_CHECK sow_status sow_report_write_evaluation(const char *path, const char *json, sow_error *err);
 

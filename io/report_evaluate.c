@@ -181,9 +181,9 @@ static void lede(sow_i_report *r, const json_t *split, const char *const *models
 
 /* ---- the table ---- */
 
-static void value_cell(sow_text *t, const json_t *row, int is_best)
+static void value_cell(sow_text *t, const json_t *row, double held, int is_best)
 {
-    double mean, sd, low, high;
+    double mean, sd, low, high, n;
     sow_text_append(t, is_best ? "<td class=\"n best\">" : "<td class=\"n\">");
     if (!row || !sow_i_number(row, "mean", &mean)) {
         sow_text_append(t, "–</td>");
@@ -202,6 +202,11 @@ static void value_cell(sow_text *t, const json_t *row, int is_best)
         sow_i_html_metric(t, sd);
         sow_text_append(t, "</span>");
     }
+    if (sow_i_number(row, "n", &n) && n < held) { /* another set of perturbations than its neighbours' */
+        sow_text_append(t, "<span class=\"ci\">of ");
+        sow_i_html_number(t, n);
+        sow_text_append(t, " only</span>");
+    }
     sow_text_append(t, "</td>");
 }
 
@@ -209,7 +214,8 @@ static void metric_row(sow_text *t, const json_t *split, const char *metric, con
 {
     const sow_i_metric_words *words = sow_i_metric(metric);
     int better = words ? words->better : 0;
-    double value, best = -INFINITY;
+    double value, held, best = -INFINITY;
+    (void)sow_i_number(split, "held_out", &held);
     for (size_t k = 0; k < n_models; k++) {
         const json_t *row = find_row(split, models[k], metric);
         if (row && sow_i_number(row, "mean", &value)) best = fmax(best, better * value);
@@ -220,7 +226,7 @@ static void metric_row(sow_text *t, const json_t *split, const char *metric, con
     sow_text_append(t, "</th>");
     for (size_t k = 0; k < n_models; k++) {
         const json_t *row = find_row(split, models[k], metric);
-        value_cell(t, row, better && row && sow_i_number(row, "mean", &value) && better * value >= best);
+        value_cell(t, row, held, better && row && sow_i_number(row, "mean", &value) && better * value >= best);
     }
     sow_text_append(t, "</tr>\n");
 }
@@ -304,6 +310,46 @@ static void figures(sow_i_report *r, const json_t *split, const char *const *mod
     sow_text_append(&r->body, "</div>\n");
 }
 
+/* ---- pair by pair ---- */
+
+/* `difference` is the first model less the other. */
+static const char *verdict(int better, double low, double high)
+{
+    if (low <= 0 && high >= 0) return "cannot be told apart";
+    return better * low > 0 || better * high > 0 ? "better" : "worse";
+}
+
+static void paired_table(sow_i_report *r, const json_t *split)
+{
+    const json_t *paired = json_object_get(split, "paired"), *rows = sow_i_array(paired, "rows");
+    const char *metric = sow_i_string(paired, "metric"), *model = sow_i_string(paired, "model");
+    const sow_i_metric_words *words = metric ? sow_i_metric(metric) : NULL;
+    sow_text *t = &r->body;
+    if (!rows || !words || !model) return;
+    sow_text_append(t, "<p>The same perturbations predicted by two models say more than two means: differences of <b>");
+    sow_i_html(t, model);
+    sow_text_append(t, "</b> to the others in ");
+    sow_i_html(t, words->label);
+    sow_text_append(t, words->better < 0 ? " (below 0: it is better)" : " (above 0: it is better)");
+    sow_text_append(t, ", with 95% Student intervals over perturbations. Folds share training data, so that these intervals are somewhat too narrow.</p>\n");
+    sow_i_table_open(t, "Differences pair by pair", "Against|#Difference|#From|#To|#Perturbations|It is", "few");
+    sow_text_append(t, "<tbody>\n");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        double low, high;
+        int known = sow_i_number(row, "low", &low) & sow_i_number(row, "high", &high);
+        sow_text_append(t, "<tr>");
+        sow_i_cell(t, row, "other");
+        sow_i_cell_number(t, row, "difference");
+        sow_i_cell_number(t, row, "low");
+        sow_i_cell_number(t, row, "high");
+        sow_i_cell_number(t, row, "n");
+        sow_text_printf(t, "<td>%s</td></tr>\n", known ? verdict(words->better, low, high) : "–");
+    }
+    sow_text_append(t, "</tbody>");
+    sow_i_table_close(t);
+}
+
 /* ---- folds and clusters ---- */
 
 static void folds_table(sow_i_report *r, const json_t *split)
@@ -367,6 +413,7 @@ static void split_section(sow_i_report *r, const json_t *split, const char *cons
     }
     figures(r, split, models, n_models);
     metrics_table(r, split, models, n_models);
+    paired_table(r, split);
     clusters_table(r, split);
     folds_table(r, split);
     sow_i_section_close(&r->body);

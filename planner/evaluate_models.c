@@ -31,8 +31,8 @@ static const char *why_not(const sow_campaign *c, const sow_model_class *m)
     int sees_priors = (m->caps & SOW_CAP_NEEDS_PRIOR) || is_named(m, "linear") || is_named(m, "knn");
     if ((m->caps & SOW_CAP_NEEDS_CELLS) && !c->cells) return "it learns from single cells, and the readout is not cells";
     if (!(m->caps & readout)) return "it does not predict this readout";
-    if (sees_priors && c->model_priors.fused_dim == 0) return "it predicts from priors, and the campaign has no `priors:`";
-    if ((is_named(m, "two-way") || is_named(m, "source-shift")) && !has_reference(c)) return "it needs another context: a source with `role: reference`";
+    if (sees_priors && c->model_priors.fused_dim == 0) return "it predicts from priors, and the campaign has no priors";
+    if ((is_named(m, "two-way") || is_named(m, "source-shift")) && !has_reference(c)) return "it needs another context, a source with role: reference";
     if (is_named(m, "additive") && !has_combinations(c)) return "it adds up combinations such as A+B, and the screen has none";
     return NULL;
 }

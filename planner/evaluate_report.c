@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/stats.h"
 #include "core/version.h"
 #include "planner/evaluate_internal.h"
 
@@ -92,12 +93,41 @@ static json_t *chart_json(const sow_i_evaluation *e, const sow_i_split_run *r, s
     return json_pack("{s:s,s:o,s:I}", "metric", e->measures.column[column], "rows", rows, "of", (json_int_t)held);
 }
 
+/* The first model less each of the others on the column that leads, perturbation by perturbation. NULL = out of memory. */
+static json_t *paired_json(const sow_i_evaluation *e, const sow_i_split_run *r)
+{
+    json_t *rows = json_array();
+    sow_index columns = e->measures.n_columns, at = e->measures.leading[0];
+    double *a = sow_calloc(e->n, sizeof *a), *b = sow_calloc(e->n, sizeof *b);
+    int failed = !a || !b;
+    for (sow_index m = 1; !failed && m < e->n_models; m++) {
+        sow_index n = 0;
+        sow_interval v;
+        for (sow_index i = 0; i < e->n; i++) {
+            a[n] = r->value[i * columns + at];
+            b[n] = r->value[(m * e->n + i) * columns + at];
+            n += r->fold[i] >= 0 && isfinite(a[n]) && isfinite(b[n]);
+        }
+        if (n == 0) continue;
+        failed = sow_paired_interval(&v, a, b, n, 0.95, NULL) != SOW_OK;
+        if (failed) break;
+        json_array_append_new(rows, json_pack("{s:s,s:o,s:o,s:o,s:I}", "other", e->model[m]->name, "difference", sow_i_real_or_null(v.value), "low", sow_i_real_or_null(v.low), "high",
+                                              sow_i_real_or_null(v.high), "n", (json_int_t)n));
+    }
+    json_t *out = !failed ? json_pack("{s:s,s:s,s:o}", "metric", e->measures.column[at], "model", e->model[0]->name, "rows", rows) : NULL;
+    if (!out) json_decref(rows);
+    free(a);
+    free(b);
+    return out;
+}
+
 static json_t *run_json(const sow_i_evaluation *e, const sow_i_split_run *r, const sow_i_summary *summary)
 {
     json_t *charts = json_array();
     for (int k = 0; k < 4 && e->measures.leading[k] >= 0; k++)
         json_array_append_new(charts, chart_json(e, r, e->measures.leading[k]));
-    json_t *j = json_pack("{s:s,s:o,s:o,s:o}", "kind", r->kind, "folds", folds_json(e, r), "summary", summary_of_run(e, r, summary), "charts", charts);
+    json_t *j = json_pack("{s:s,s:I,s:o,s:o,s:o,s:o}", "kind", r->kind, "held_out", (json_int_t)held_in(e, r, -1), "folds", folds_json(e, r), "summary", summary_of_run(e, r, summary),
+                          "charts", charts, "paired", paired_json(e, r)); /* NULL where any part is */
     if (r->cluster) json_object_set_new(j, "clusters", clusters_json(e, r));
     return j;
 }

@@ -263,7 +263,7 @@ Test(evaluate_command, judges_cells_by_every_metric_of_cells)
         cr_assert_eq(r.at[i].cells, strcmp(r.at[i].name, "P02") == 0 ? 18 : C_CELLS);
     free(r.at);
     char *page = file_of("e", "evaluate.html");
-    cr_assert(strstr(page, "Random folds") && strstr(page, "Controls are cut in two") && strstr(page, "source-shift"));
+    cr_assert(strstr(page, "Random folds") && strstr(page, "Controls are cut in two") && strstr(page, "source-shift") && strstr(page, "Differences pair by pair"));
     free(page);
 }
 
