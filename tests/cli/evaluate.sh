@@ -8,6 +8,12 @@ equal "$(head -n 1 sim.evaluate/evaluate_summary.csv)" split,model,metric,mean,s
 equal "$(grep -c ',gp,measured,' sim.evaluate/evaluate.csv)" 90 "perturbations judged"
 grep -q "default-src 'none'" sim.evaluate/evaluate.html || fail "the page may load something"
 [ -e sim.sower ] && fail "a campaign was begun"
+"$source_dir/scripts/check-report" sim.evaluate/evaluate.html > out 2> err
+case $? in
+0) ;;
+77) note_skip "no Chromium: the page was not opened" ;;
+*) fail "the page in a browser" ;;
+esac
 
 expect 0 "$SOWER" evaluate sim.yaml --folds 3 --threads 1 --out one --json
 equal "$(json out dir)" one "folder in --json"
