@@ -201,6 +201,32 @@ Test(evaluate_command, lets_nothing_of_a_held_out_value_into_its_folds_predictio
     free(moved);
 }
 
+Test(evaluate_command, scales_priors_without_the_rows_of_the_held_out)
+{
+    char layout[2048] = "gene,x,y\n";
+    for (int i = 0; i < N_PERTURBATIONS; i++)
+        sprintf(layout + strlen(layout), "P%02d,%.4f,%.4f\n", i, sin(i * 0.7) * (i == 7 ? 90 : 1), cos(i * 0.7));
+    scratch_write("far.csv", layout);
+    /* without the other context, where P07 would be learned from */
+    char *alone = replaced(scalar_yaml, "    - {file: screen.csv, role: reference, context: {column: line}, contexts: [other], perturbation: gene, cells: n_cells}\n", "");
+    char *pooled = replaced(alone, ", held_out: {fraction: 0.2}", ""), *yaml = replaced(pooled, "file: layout.csv", "file: far.csv"); /* the campaign's own pool has all rows */
+    int differ = 0;
+    MUST(evaluate(pooled, "folds", 5, NULL, "a", NULL));
+    MUST(evaluate(yaml, "folds", 5, NULL, "b", NULL));
+    rows a = read_rows("a"), b = read_rows("b");
+    for (int i = 0; i < a.n; i++) {
+        if (strcmp(a.at[i].metric, "predicted") != 0 || strcmp(a.at[i].name, "P07") == 0) continue;
+        if (a.at[i].fold == fold_of(&a, "P07")) cr_assert_eq(a.at[i].value, b.at[i].value, "%s of %s", a.at[i].model, a.at[i].name);
+        else differ += a.at[i].value != b.at[i].value;
+    }
+    cr_assert_gt(differ, 20);
+    free(a.at);
+    free(b.at);
+    free(alone);
+    free(pooled);
+    free(yaml);
+}
+
 Test(evaluate_command, judges_the_built_in_simulator)
 {
     double s[5];
