@@ -61,6 +61,7 @@ static sow_morph_options morph_options(const sow_config *k)
     o.small_groups = k->model.small_groups;
     o.paired_change = k->model.paired_change;
     o.scaled_prior = k->model.scaled_prior;
+    o.prior_noise = k->model.prior_noise;
     o.latent_cell = k->model.latent_cell;
     o.latent_perturbation = k->model.latent_perturbation;
     o.programs = k->model.programs;
