@@ -1,7 +1,8 @@
 /* Training MORPH from a mapped cache. usage: bench_morph_train FILE FOLDER THREADS MEMORY_MIB SECONDS [SEGMENTS]
  * FILE as bench_cells_read makes it (`bench_cells_read make FILE 310000 5000 1500`), its cache in FOLDER; a prior of 1,100 columns from a seed; the published sizes, batches of 32. Trains for
  * SECONDS after the first steps and prints: cells and genes, ms a step, cells a second, ms and share of a step that preparing its rows takes (they are prepared when needed where they do not fit
- * into a quarter of MEMORY), peak RssAnon in MB. Under a limit of memory: systemd-run --scope -p MemoryMax=2G ..., or a cgroup's memory.max. */
+ * into a quarter of MEMORY), peak RssAnon in MB. Under a limit of memory
+ * (systemd-run --scope -p MemoryMax=2G ..., or a cgroup of one's own) the time of the rows is of no use: it asks for them without saying so before, as the training does. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/cells_advice.h"
 #include "core/mmd.h"
 #include "models/morph/train_internal.h"
 
@@ -241,6 +242,13 @@ sow_status sow_i_morph_rows(float *out, const sow_i_morph_groups *g, sow_i_side 
 done:
     free(cell);
     return st;
+}
+
+void sow_i_morph_expect(const sow_i_morph_groups *g, sow_i_side side, const sow_index *which, sow_index n)
+{
+    const sow_index *position = side == SOW_I_CONTROLS ? g->control : g->cell;
+    if (side == SOW_I_CONTROLS ? g->control_rows != NULL : g->rows != NULL) return;
+    for (sow_index i = 0; i < n; i++) sow_cells_prefetch(g->table, &position[which[i]], 1);
 }
 
 sow_status sow_i_morph_sigma(double *sigma, const sow_i_morph_groups *g, const sow_i_morph_settings *s, const sow_env *env, sow_error *err)

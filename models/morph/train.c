@@ -2,10 +2,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/cells_advice.h"
 #include "core/memory.h"
 #include "models/morph/train_internal.h"
 
-enum { CANCEL_STEPS = 8, MANY_CELLS = 1000000 };
+enum { CANCEL_STEPS = 8, CHUNKS_AHEAD = 32, MANY_CELLS = 1000000 };
 
 void sow_i_morph_member_clear(sow_i_morph_member *m)
 {
@@ -89,6 +90,16 @@ static sow_status say_progress(const sow_i_morph_work *w, const sow_i_morph_memb
     return sow_progress(w->env, "training morph", ((double)b->index + ((double)b->epochs + within) / epochs) / (double)m->n_members, err);
 }
 
+/* The cells of the chunks from .. to - 1 are wanted soon. */
+static void look_ahead(const sow_i_morph_work *w, sow_index from, sow_index to)
+{
+    const sow_i_morph_plan *p = &w->train;
+    for (sow_index c = from; c < to && c < p->n; c++) {
+        sow_i_morph_expect(&w->model->groups, SOW_I_PERTURBED, p->order + p->chunk[c].first, p->chunk[c].count);
+        sow_i_morph_expect(&w->model->groups, SOW_I_CONTROLS, p->control + p->chunk[c].first, p->chunk[c].count);
+    }
+}
+
 static sow_status run_epoch(sow_i_morph_score *score, mishap *bad, sow_i_morph_work *w, sow_i_morph_member *b, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -101,6 +112,7 @@ static sow_status run_epoch(sow_i_morph_score *score, mishap *bad, sow_i_morph_w
     SOW_TRY(sow_i_morph_plan_make(&w->train, &m->groups, s, m->fold, b->index, b->epochs, SOW_I_TRAIN, err));
     for (sow_index c = 0, steps = 0; c < w->train.n && !bad->stopped; c += s->o.segments, steps++) {
         const sow_index k = w->train.n - c < s->o.segments ? w->train.n - c : s->o.segments;
+        look_ahead(w, c == 0 ? 0 : c + CHUNKS_AHEAD, c + k + CHUNKS_AHEAD);
         if (steps % CANCEL_STEPS == 0) SOW_TRY(say_progress(w, b, c, err));
         SOW_TRY(step(score, bad, w, b, c, k, &noise, err));
     }
@@ -221,6 +233,7 @@ sow_status sow_i_morph_train(sow_i_morph_model *m, const sow_model_options *opti
     sow_status st = SOW_OK;
     sow_i_morph_work w = {.model = m, .options = options, .env = env};
     SOW_TRY(work_make(&w, err));
+    if (!m->groups.rows) sow_cells_expect_random(m->groups.table, 1);
     for (sow_index i = 0; i < m->n_members; i++) {
         sow_i_morph_member *b = &m->member[i];
         if (!b->history) SOW_TRY(sow_i_morph_member_make(b, m, i, options->warm, err));
@@ -228,6 +241,7 @@ sow_status sow_i_morph_train(sow_i_morph_model *m, const sow_model_options *opti
     }
     SOW_TRY(sow_progress(env, "training morph", 1, err));
 done:
+    sow_cells_expect_random(m->groups.table, 0);
     sow_i_morph_groups_forget(&m->groups);
     work_clear(&w);
     return st;

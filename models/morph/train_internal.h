@@ -79,6 +79,8 @@ void sow_i_print_groups(sow_i_print *p, const sow_i_morph_groups *g);
 typedef enum { SOW_I_PERTURBED, SOW_I_CONTROLS } sow_i_side;
 SOW_MUST_CHECK sow_status sow_i_morph_rows(float *out, const sow_i_morph_groups *g, sow_i_side side, const sow_index *which, sow_index n, const sow_env *env,
                                            sow_error *err);
+/** Where rows are prepared when needed: say that these (positions in g->cell or g->control) are needed soon. */
+void sow_i_morph_expect(const sow_i_morph_groups *g, sow_i_side side, const sow_index *which, sow_index n);
 /** Mean squared distance between (at most 1024) controls: the default bandwidth. Above 0. */
 SOW_MUST_CHECK sow_status sow_i_morph_sigma(double *sigma, const sow_i_morph_groups *g, const sow_i_morph_settings *s, const sow_env *env, sow_error *err);
 

@@ -150,6 +150,64 @@ Test(morph_bad, leaves_out_a_double_one_gene_of_which_lacks_a_prior)
     screen_clear(&w.s);
 }
 
+/* ---- models that have none of it ---- */
+
+Test(morph_bad, is_the_only_model_with_latents_losses_and_files)
+{
+    screen s = screen_make(9, 7, 12, 9, 40, 13);
+    const sow_model_class *c = NULL;
+    const sow_index p = 1;
+    const float x[2 * 9] = {0};
+    float cells[2 * 9];
+    double latent[9], loss = 0;
+    sow_losses l;
+    sow_archive a = {0};
+    sow_model *m = NULL, *again = NULL;
+    OK(sow_model_find(&c, "train-mean", err));
+    OK(sow_model_fit(&m, c, screen_training(&s), NULL, NULL, err));
+    cr_assert_eq(sow_model_latent_dim(m), 0);
+    cr_assert_eq(sow_model_embed(m, &p, 1, latent, NULL, err), SOW_E_UNSUPPORTED);
+    SAYS("model 'train-mean' has no learned representation; use model morph");
+    cr_assert_eq(sow_model_drift(m, &p, 1, latent, err), SOW_E_UNSUPPORTED);
+    cr_assert_eq(sow_model_losses(m, &l, NULL, err), SOW_E_UNSUPPORTED);
+    cr_assert_eq(sow_model_loss_on(m, 1, x, 2, &loss, NULL, err), SOW_E_UNSUPPORTED);
+    cr_assert_eq(sow_model_generate(m, 1, 0, x, 2, cells, NULL, err), SOW_E_UNSUPPORTED);
+    cr_assert_eq(sow_model_save(m, &a, err), SOW_E_UNSUPPORTED);
+    cr_assert_eq(sow_model_load(&again, c, &a, &s.training, NULL, NULL, err), SOW_E_UNSUPPORTED);
+    cr_assert_null(again);
+    sow_model_destroy(m);
+    screen_clear(&s);
+}
+
+Test(morph_bad, refuses_questions_outside_the_catalogue_and_the_contexts)
+{
+    screen s = screen_make(9, 7, 12, 9, 40, 14);
+    sow_model_options o = small_options(1);
+    const sow_index p[2] = {3, 9};
+    float x[2 * 9] = {0};
+    double latent[2 * 5], loss = 0;
+    sow_archive a = {0};
+    sow_model *m = trained(screen_training(&s), &o, NULL), *other = NULL;
+    const sow_model_class *mean = NULL;
+    cr_assert_eq(sow_model_embed(m, p, 2, latent, NULL, err), SOW_E_SHAPE);
+    SAYS("perturbation 9 is outside the catalogue of 9");
+    cr_assert_eq(sow_model_drift(m, p, 2, latent, err), SOW_E_SHAPE);
+    cr_assert_eq(sow_model_loss_on(m, 9, x, 2, &loss, NULL, err), SOW_E_SHAPE);
+    cr_assert_eq(sow_model_loss_on(m, 3, x, 0, &loss, NULL, err), SOW_E_ARG);
+    cr_assert_eq(sow_model_generate(m, 9, 0, x, 2, x, NULL, err), SOW_E_SHAPE);
+    cr_assert_eq(sow_model_generate(m, 3, 1, x, 2, x, NULL, err), SOW_E_SHAPE);
+    OK(sow_model_generate(m, 3, 0, x, 0, x, NULL, err));
+    OK(sow_archive_put_number(&a, "x", 1, err));
+    cr_assert_eq(sow_model_save(m, &a, err), SOW_E_ARG);
+    OK(sow_model_find(&mean, "train-mean", err));
+    o.warm = m;
+    cr_assert_eq(sow_model_fit(&other, mean, &s.training, &o, NULL, err), SOW_E_ARG);
+    SAYS("model 'train-mean' cannot go on from a model 'morph'");
+    sow_archive_clear(&a);
+    sow_model_destroy(m);
+    screen_clear(&s);
+}
+
 /* ---- three experts ---- */
 
 Test(morph_bad, takes_three_dense_priors_for_three_experts_and_nothing_else)

@@ -298,25 +298,13 @@ Test(morph_train, follows_how_far_each_latent_moves_in_an_epoch)
 
 /* ---- doubles ---- */
 
-static void make_double(screen *s, sow_perturbation *detail, sow_index at, sow_index a, sow_index b, const char *names[2])
-{
-    static double no_dose[2];
-    static char *agents[8][2];
-    static int used;
-    no_dose[0] = no_dose[1] = (double)NAN;
-    char **agent = agents[used++ % 8];
-    agent[0] = (char *)(uintptr_t)names[0];
-    agent[1] = (char *)(uintptr_t)names[1];
-    (void)s, (void)a, (void)b;
-    detail[at] = (sow_perturbation){2, agent, no_dose};
-}
-
 Test(morph_train, represents_a_double_by_the_sum_of_its_two_genes)
 {
     screen s = screen_make(12, 8, 20, 9, 40, 12);
     sow_perturbation detail[12] = {{0}};
-    static const char *const pair[] = {"P1", "P4"};
-    make_double(&s, detail, 3, 1, 4, (const char *[]){pair[0], pair[1]});
+    char one[] = "P1", four[] = "P4", *pair[2] = {one, four};
+    double no_dose[2] = {(double)NAN, (double)NAN};
+    detail[3] = (sow_perturbation){2, pair, no_dose};
     const sow_model_options o = small_options(2);
     screen_training(&s)->detail = detail;
     sow_model *m = trained(&s.training, &o, NULL);
