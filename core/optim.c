@@ -67,6 +67,45 @@ done:
     return st;
 }
 
+/* ---- a running mean ---- */
+
+enum { AVERAGE_TILE = 1 << 15 };
+
+typedef struct {
+    void *mean;
+    const void *value;
+    sow_index n;
+    sow_dtype dtype;
+    double share;
+} average_job;
+
+static sow_status average_tile(void *user, sow_index tile, sow_error *err)
+{
+    (void)err;
+    const average_job *j = user;
+    const sow_index first = tile * AVERAGE_TILE, last = first + AVERAGE_TILE < j->n ? first + AVERAGE_TILE : j->n;
+    if (j->dtype == SOW_F32) {
+        float *mean = j->mean;
+        const float *value = j->value, share = (float)j->share;
+        for (sow_index i = first; i < last; i++) mean[i] += share * (value[i] - mean[i]);
+    } else {
+        double *mean = j->mean;
+        const double *value = j->value;
+        for (sow_index i = first; i < last; i++) mean[i] += j->share * (value[i] - mean[i]);
+    }
+    return SOW_OK;
+}
+
+sow_status sow_params_average(sow_params *mean, const sow_params *p, double share, sow_threads *threads, sow_error *err)
+{
+    if (mean->flat != p->flat || mean->dtype != p->dtype || mean->n != p->n)
+        return SOW_ERROR(err, SOW_E_SHAPE, "a mean of %lld matrices with %lld numbers and a set of %lld with %lld", (long long)mean->n, (long long)mean->numbers, (long long)p->n,
+                         (long long)p->numbers);
+    if (!(share >= 0 && share <= 1)) return SOW_ERROR(err, SOW_E_ARG, "a share of %g in a running mean; 0 to 1 is allowed", share);
+    average_job j = {mean->value, p->value, p->flat, p->dtype, share};
+    return sow_parallel_for(threads, (p->flat + AVERAGE_TILE - 1) / AVERAGE_TILE, average_tile, &j, err);
+}
+
 sow_index sow_adam_steps(const sow_params *p)
 {
     return p->steps;

@@ -24,6 +24,8 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_adam_step(sow_params *p, const sow_adam_options *options, const sow_backend *backend, sow_threads *threads, sow_error *err);
 /** value -= rate * gradient, the gradient clamped first when clamp > 0. */
 SOW_MUST_CHECK sow_status sow_sgd_step(sow_params *p, double rate, double clamp, const sow_backend *backend, sow_threads *threads, sow_error *err);
+/** mean += share (p - mean) for every value of two sets of the same shapes: a running mean of weights (Polyak & Juditsky 1992). On the host. The same bits for any number of threads. */
+SOW_MUST_CHECK sow_status sow_params_average(sow_params *mean, const sow_params *p, double share, sow_threads *threads, sow_error *err);
 /** Steps taken so far; reset to 0 together with the moments. */
 sow_index sow_adam_steps(const sow_params *p);
 void sow_adam_reset(sow_params *p);

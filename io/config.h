@@ -64,7 +64,7 @@ typedef struct {
         const char *mode, *variant, *start; /* default | reference; plain | ...; scratch | warm */
         sow_index epochs, patience, batch, segments, members, kernels; /* segments 0 = by the size of the screen */
         sow_index latent_cell, latent_perturbation, programs, program_dim, hidden, encoder;
-        double learning_rate, clamp, alpha, beta, gamma1, gamma2, sigma, validation, prior_noise; /* learning_rate, sigma 0 = chosen */
+        double learning_rate, clamp, alpha, beta, gamma1, gamma2, sigma, validation, prior_noise, mean_epochs; /* learning_rate, sigma 0 = chosen */
         int unbiased, fresh_controls, weighted_criterion, mean_latent, small_groups, paired_change, scaled_prior;
     } model;
 

@@ -320,9 +320,17 @@ static void check_reference_mode(sow_i_reader *r, sow_config *c, const sow_i_nod
                  {"mean_latent", &c->model.mean_latent}, {"small_groups", &c->model.small_groups},     {"paired_change", &c->model.paired_change},
                  {"scaled_prior", &c->model.scaled_prior}};
     if (!same(c->model.mode, "reference")) return;
-    if (given(root, "model", "prior_noise") && c->model.prior_noise != 0)
-        sow_i_problem_at_path(r, root, "model.prior_noise", "model.prior_noise is not as published; remove it, or model.mode: reference");
-    c->model.prior_noise = 0;
+    const struct {
+        const char *key;
+        double *value;
+    } none[] = {{"prior_noise", &c->model.prior_noise}, {"mean_epochs", &c->model.mean_epochs}};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        char path[60];
+        snprintf(path, sizeof path, "model.%s", none[i].key);
+        if (given(root, "model", none[i].key) && *none[i].value != 0)
+            sow_i_problem_at_path(r, root, path, "%s is not as published; remove it, or model.mode: reference", path);
+        *none[i].value = 0;
+    }
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         char path[60];
         snprintf(path, sizeof path, "model.%s", fixed[i].key);

@@ -62,6 +62,7 @@ static sow_morph_options morph_options(const sow_config *k)
     o.paired_change = k->model.paired_change;
     o.scaled_prior = k->model.scaled_prior;
     o.prior_noise = k->model.prior_noise;
+    o.mean_epochs = k->model.mean_epochs;
     o.latent_cell = k->model.latent_cell;
     o.latent_perturbation = k->model.latent_perturbation;
     o.programs = k->model.programs;

@@ -32,6 +32,7 @@ static sow_status put_member(sow_archive *a, const sow_i_morph_member *b, const 
     if (b->best) SOW_TRY(sow_params_save(a, part(name, b->index, "best"), b->best, 0, err));
     if (!moments || !b->now) goto done;
     SOW_TRY(sow_params_save(a, part(name, b->index, "now"), b->now, 1, err));
+    if (b->mean) SOW_TRY(sow_params_save(a, part(name, b->index, "mean"), b->mean, 0, err));
     SOW_TRY(sow_archive_put(a, part(name, b->index, "before"), SOW_ARCHIVE_F64, b->before, m->genes.n_items, m->s.sizes.zp, err));
 done:
     return st;
@@ -66,6 +67,10 @@ static sow_status get_weights(sow_i_morph_member *b, const sow_archive *a, const
     if (b->done) goto done;
     SOW_TRY(sow_morph_params_create(&b->now, &m->s.sizes, SOW_F32, 0, 0, err));
     SOW_TRY(sow_params_load(b->now, a, part(name, b->index, "now"), 1, err));
+    if (m->s.o.mean_epochs > 0) {
+        SOW_TRY(sow_morph_params_create(&b->mean, &m->s.sizes, SOW_F32, 0, 0, err));
+        SOW_TRY(sow_params_load(b->mean, a, part(name, b->index, "mean"), 0, err));
+    }
     SOW_NEW(b->before, m->genes.n_items * m->s.sizes.zp);
     SOW_TRY(copy_numbers(b->before, a, part(name, b->index, "before"), m->genes.n_items, m->s.sizes.zp, err));
 done:

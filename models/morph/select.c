@@ -29,7 +29,7 @@ sow_status sow_i_morph_judge(sow_i_morph_score *score, int *any, sow_i_morph_wor
         sow_morph_losses l;
         sow_tape_reset(w->tape);
         SOW_TRY(sow_i_morph_stage_fill(&w->stage, &w->judge, c, k, &m->groups, &m->genes, s, &(sow_i_noise){&noise, NULL}, w->env, err));
-        sow_morph_forward(&v, w->tape, b->now, &s->sizes, &w->stage.batch);
+        sow_morph_forward(&v, w->tape, b->mean ? b->mean : b->now, &s->sizes, &w->stage.batch);
         sow_morph_loss(&l, w->tape, &v, &w->stage.batch, &weights);
         SOW_TRY(sow_tape_status(w->tape, err));
         score->pred += sow_tape_scalar(w->tape, l.pred) * (double)k;
@@ -63,7 +63,7 @@ sow_status sow_i_morph_note_epoch(sow_i_morph_work *w, sow_i_morph_member *b, co
     write_history(b->history + b->epochs * SOW_I_SCORES, train, &judged, any);
     if (isfinite(criterion) && (b->best_epoch < 0 || criterion < b->best_criterion)) {
         if (!b->best) SOW_TRY(sow_morph_params_create(&b->best, &s->sizes, SOW_F32, 0, 0, err));
-        SOW_TRY(sow_params_copy(b->best, b->now, err));
+        SOW_TRY(sow_params_copy(b->best, b->mean ? b->mean : b->now, err));
         b->best_criterion = criterion;
         b->best_epoch = b->epochs;
         b->since = 0;

@@ -15,7 +15,7 @@ static void as_published(sow_morph_options *o)
     o->sigma = 1500;
     o->kernels = 10;
     o->unbiased = o->fresh_controls = o->weighted_criterion = o->mean_latent = o->small_groups = o->scaled_prior = o->paired_change = 0;
-    o->prior_noise = 0;
+    o->prior_noise = o->mean_epochs = 0;
 }
 
 static sow_status whole(const char *name, sow_index x, sow_index least, sow_index most, sow_error *err)
@@ -43,7 +43,7 @@ static sow_status check(const sow_morph_options *o, sow_error *err)
         const char *name;
         double x, most;
     } x[] = {{"learning_rate", o->rate, 1e6}, {"clamp", o->clamp, 1e6}, {"alpha", o->alpha, 1e6}, {"beta", o->beta, 1e6}, {"gamma1", o->gamma1, 1e6}, {"gamma2", o->gamma2, 1e6},
-             {"sigma", o->sigma, 1e12}, {"validation", o->validation, 0.9}, {"prior_noise", o->prior_noise, 1e6}};
+             {"sigma", o->sigma, 1e12}, {"validation", o->validation, 0.9}, {"mean_epochs", o->mean_epochs, 1e6}, {"prior_noise", o->prior_noise, 1e6}};
     sow_status st = SOW_OK;
     for (size_t i = 0; i < sizeof n / sizeof *n; i++) SOW_TRY(whole(n[i].name, n[i].x, n[i].least, n[i].most, err));
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) SOW_TRY(real(x[i].name, x[i].x, x[i].most, err));
@@ -87,7 +87,7 @@ void sow_i_print_settings(sow_i_print *p, const sow_i_morph_settings *s)
     const sow_index n[] = {(sow_index)s->seed, s->round, o->reference, o->variant, o->epochs, o->patience, o->batch, o->segments, o->kernels, o->unbiased, o->fresh_controls,
                            o->weighted_criterion, o->mean_latent, o->small_groups, o->latent_cell, o->latent_perturbation, o->programs, o->program_dim, o->hidden, o->encoder,
                            o->members, o->scaled_prior, o->paired_change, s->sizes.genes, s->sizes.n_priors};
-    const double x[] = {o->rate, o->clamp, o->alpha, o->beta, o->gamma1, o->gamma2, s->mmd.sigma, o->validation, o->prior_noise};
+    const double x[] = {o->rate, o->clamp, o->alpha, o->beta, o->gamma1, o->gamma2, s->mmd.sigma, o->validation, o->mean_epochs, o->prior_noise};
     sow_i_print_bytes(p, n, sizeof n);
     sow_i_print_bytes(p, x, sizeof x);
 }

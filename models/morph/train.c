@@ -11,6 +11,7 @@ enum { CANCEL_STEPS = 8, CHUNKS_AHEAD = 32, MANY_CELLS = 1000000 };
 void sow_i_morph_member_clear(sow_i_morph_member *m)
 {
     sow_params_destroy(m->now);
+    sow_params_destroy(m->mean);
     sow_params_destroy(m->best);
     free(m->history);
     free(m->moved);
@@ -38,6 +39,10 @@ sow_status sow_i_morph_member_make(sow_i_morph_member *out, const sow_i_morph_mo
         st = SOW_E_SHAPE;
         goto done;
     }
+    if (s->o.mean_epochs > 0) {
+        SOW_TRY(sow_morph_params_create(&b.mean, &s->sizes, SOW_F32, 0, 0, err));
+        SOW_TRY(sow_params_copy(b.mean, b.now, err));
+    }
     SOW_NEW(b.history, s->o.epochs * SOW_I_SCORES);
     SOW_NEW(b.moved, m->genes.n_items);
     SOW_NEW(b.before, m->genes.n_items * s->sizes.zp);
@@ -55,6 +60,13 @@ typedef struct {
     sow_index at_step;
     const char *what;
 } mishap;
+
+/* The mean reaches back so many epochs; at first over the steps there are. */
+static double share_of_step(const sow_i_morph_work *w, const sow_i_morph_member *b)
+{
+    const double reach = w->model->s.o.mean_epochs * ceil((double)w->train.n / (double)w->model->s.o.segments), steps = (double)sow_adam_steps(b->now);
+    return 1 / fmax(1, fmin(steps, reach));
+}
 
 static sow_status step(sow_i_morph_score *sum, mishap *bad, sow_i_morph_work *w, sow_i_morph_member *b, sow_index chunk, sow_index k, const sow_i_noise *noise, sow_error *err)
 {
@@ -76,6 +88,7 @@ static sow_status step(sow_i_morph_score *sum, mishap *bad, sow_i_morph_work *w,
     }
     SOW_TRY(sow_tape_backward(w->tape, l.total, err));
     SOW_TRY(sow_adam_step(b->now, &adam, NULL, sow_env_threads(w->env), err));
+    if (b->mean) SOW_TRY(sow_params_average(b->mean, b->now, share_of_step(w, b), sow_env_threads(w->env), err));
     sum->pred += pred * (double)k;
     sum->recon += sow_tape_scalar(w->tape, l.recon) * (double)k;
     sum->kl += sow_tape_scalar(w->tape, l.kl) * (double)k;
@@ -163,8 +176,9 @@ done:
 static void let_go_of_training(sow_i_morph_member *b)
 {
     sow_params_destroy(b->now);
+    sow_params_destroy(b->mean);
     free(b->before);
-    b->now = NULL;
+    b->now = b->mean = NULL;
     b->before = NULL;
 }
 

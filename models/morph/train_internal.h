@@ -149,6 +149,7 @@ typedef struct {
     double *before;        /* [n_items, zp] latents after the epoch before */
     int done;
     char *trouble;         /* where numbers stopped being finite; NULL = nowhere */
+    sow_params *mean;     /* running mean of `now` over the last epochs: what is judged and kept; NULL = the weights of the last step are */
 } sow_i_morph_member;
 void sow_i_morph_member_clear(sow_i_morph_member *m);
 

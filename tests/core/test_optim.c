@@ -253,3 +253,30 @@ Test(optim, refuses_options_out_of_range)
     cr_assert_eq(sow_adam_steps(p), 0);
     sow_params_destroy(p);
 }
+
+Test(optim, keeps_a_running_mean_of_weights)
+{
+    const sow_param_spec spec[] = {{"a", 70, 1000, 1, 0}, {"b", 1, 3, 0, 2}};
+    for (int dtype = SOW_F32; dtype <= SOW_F64; dtype++) {
+        sow_params *mean = NULL, *p = NULL, *other = NULL;
+        sow_threads *threads = NULL;
+        sow_error e = {0};
+        cr_assert_eq(sow_params_create(&mean, spec, 2, (sow_dtype)dtype, 1, 0, &e), SOW_OK);
+        cr_assert_eq(sow_params_create(&p, spec, 2, (sow_dtype)dtype, 2, 0, &e), SOW_OK);
+        cr_assert_eq(sow_params_create(&other, spec, 1, (sow_dtype)dtype, 2, 0, &e), SOW_OK);
+        cr_assert_eq(sow_threads_create(&threads, 3, &e), SOW_OK);
+        const sow_tensor m = sow_params_value(mean, 0), v = sow_params_value(p, 0);
+        const double before = dtype == SOW_F32 ? (double)((float *)m.data)[69999] : ((double *)m.data)[69999];
+        const double value = dtype == SOW_F32 ? (double)((float *)v.data)[69999] : ((double *)v.data)[69999];
+        cr_assert_eq(sow_params_average(mean, p, 0.25, threads, &e), SOW_OK);
+        const double after = dtype == SOW_F32 ? (double)((float *)m.data)[69999] : ((double *)m.data)[69999];
+        cr_expect(!(fabs(after - (0.75 * before + 0.25 * value)) > 1e-7), "%g, %g, %g", before, value, after);
+        cr_expect_eq(sow_params_average(mean, other, 0.25, NULL, &e), SOW_E_SHAPE);
+        cr_expect_eq(sow_params_average(mean, p, 1.5, NULL, &e), SOW_E_ARG);
+        cr_expect_eq(sow_params_average(mean, p, NAN, NULL, &e), SOW_E_ARG);
+        sow_params_destroy(mean);
+        sow_params_destroy(p);
+        sow_params_destroy(other);
+        sow_threads_destroy(threads);
+    }
+}
