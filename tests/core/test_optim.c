@@ -256,14 +256,14 @@ Test(optim, refuses_options_out_of_range)
 
 Test(optim, keeps_a_running_mean_of_weights)
 {
-    const sow_param_spec spec[] = {{"a", 70, 1000, 1, 0}, {"b", 1, 3, 0, 2}};
+    const sow_param_spec layers[] = {{"a", 70, 1000, 1, 0}, {"b", 1, 3, 0, 2}};
     for (int dtype = SOW_F32; dtype <= SOW_F64; dtype++) {
         sow_params *mean = NULL, *p = NULL, *other = NULL;
         sow_threads *threads = NULL;
         sow_error e = {0};
-        cr_assert_eq(sow_params_create(&mean, spec, 2, (sow_dtype)dtype, 1, 0, &e), SOW_OK);
-        cr_assert_eq(sow_params_create(&p, spec, 2, (sow_dtype)dtype, 2, 0, &e), SOW_OK);
-        cr_assert_eq(sow_params_create(&other, spec, 1, (sow_dtype)dtype, 2, 0, &e), SOW_OK);
+        cr_assert_eq(sow_params_create(&mean, layers, 2, (sow_dtype)dtype, 1, 0, &e), SOW_OK);
+        cr_assert_eq(sow_params_create(&p, layers, 2, (sow_dtype)dtype, 2, 0, &e), SOW_OK);
+        cr_assert_eq(sow_params_create(&other, layers, 1, (sow_dtype)dtype, 2, 0, &e), SOW_OK);
         cr_assert_eq(sow_threads_create(&threads, 3, &e), SOW_OK);
         const sow_tensor m = sow_params_value(mean, 0), v = sow_params_value(p, 0);
         const double before = dtype == SOW_F32 ? (double)((float *)m.data)[69999] : ((double *)m.data)[69999];
