@@ -210,7 +210,7 @@ static const sow_i_key keys[] = {
      .sentence = "morph: predicted cells are the controls plus the difference of the two paths; else the perturbed path's output."},
     {"model.mean_epochs", SOW_KEY_NUMBER, AT(model.mean_epochs), FROM(0), .standard = "4", .standard_is = "4; 0 with mode reference", .unit = "epochs",
      .sentence = "morph: the weights that are judged and kept are a running mean over so many epochs; 0 = those of the last step."},
-    {"model.prior_noise", SOW_KEY_NUMBER, AT(model.prior_noise), FROM(0), .standard = "1", .standard_is = "1; 0 with mode reference",
+    {"model.prior_noise", SOW_KEY_NUMBER, AT(model.prior_noise), FROM(0), .standard = "0.3", .standard_is = "0.3; 0 with mode reference",
      .sentence = "morph: standard deviation of noise that is added to the entries of prior rows, anew in every step of training; 0 = none."},
     {"model.scaled_prior", SOW_KEY_BOOL, AT(model.scaled_prior), .standard = "true", .standard_is = "true; false with mode reference",
      .sentence = "morph: the priors' rows are brought to a mean square of 1 by one number; else taken as they are."},

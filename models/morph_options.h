@@ -33,10 +33,10 @@ typedef struct {
     double validation;          /* share of the perturbations that judge epochs and are not trained on [0.1] */
     sow_index members;          /* ensemble: so many trainings, with different seeds and validation sets [1] */
     int scaled_prior;           /* rows of the prior times one number, so that their mean squared entry is 1 [1]; 0 = as given */
-    double prior_noise;         /* standard deviation of what is added to the entries of prior rows, drawn anew in every step of training [1]; 0 = none */
+    double prior_noise;         /* standard deviation of what is added to the entries of prior rows, drawn anew in every step of training [0.3]; 0 = none */
     double mean_epochs;         /* weights judged and kept are a running mean over so many epochs [4]; 0 = those of the last step */
 } sow_morph_options;
-#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 0, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1, 1, 4}
+#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 0, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1, 0.3, 4}
 
 #ifdef __cplusplus
 }

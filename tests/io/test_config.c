@@ -347,7 +347,7 @@ Test(config, reference_mode_switches_every_mending_off)
     free(problems);
     path = scratch_write("c.yaml", CELLS "priors: [{name: a, file: a.csv}]\nmodel: {kind: morph}\n");
     cr_assert_eq(sow_config_read(&c, &problems, path, NULL, 0, NULL), SOW_OK, "%s", problems ? problems : "");
-    cr_expect(c->model.unbiased && c->model.fresh_controls && c->model.weighted_criterion && c->model.small_groups && c->model.paired_change && c->model.prior_noise == 1);
+    cr_expect(c->model.unbiased && c->model.fresh_controls && c->model.weighted_criterion && c->model.small_groups && c->model.paired_change && c->model.prior_noise == 0.3);
     cr_expect(c->model.epochs == 100 && c->model.learning_rate == 0 && c->model.sigma == 0 && c->model.segments == 0);
     sow_config_destroy(c);
     free(problems);
