@@ -29,6 +29,13 @@ static void describe_training(sow_text *text, const sow_campaign *c, const sow_t
         sow_text_printf(text, " %lld", (long long)t->cells_of->control[k]);
 }
 
+/* A lab's list of candidates may grow, and is no part of the world's digest; a model has a place for each, and priors are scaled by all. */
+static void describe_catalogue(sow_text *text, const sow_campaign *c)
+{
+    for (sow_index q = 0; c->oracle->class_->needs_people && q < c->n; q++)
+        sow_text_printf(text, "candidate %s %d\n", sow_i_name(c, q), c->in_pool[q]);
+}
+
 static sow_status describe_settings(sow_text *text, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -56,6 +63,7 @@ static sow_status digest_state(char hex[65], const sow_campaign *c, const sow_tr
     sow_text_printf(&text, "world %s round %lld\n", c->world_digest, (long long)round);
     SOW_TRY(describe_settings(&text, c, err));
     describe_training(&text, c, t);
+    describe_catalogue(&text, c);
     if (text.failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     sow_sha256(hex, text.text, text.size);
 done:

@@ -161,26 +161,33 @@ done:
     return st;
 }
 
-/* Of each candidate's cells in the finished screen: what nobody at a bench could know. */
+/* Of each candidate's cells in the finished screen: what nobody at a bench could know. Of one that the model does not know (a gene without a prior row) there is no prediction, and no loss. */
 sow_status sow_i_view_true_loss(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     enum { MOST_CELLS = 512 };
     float *truth = NULL;
+    double *latent = NULL;
+    unsigned char *known = NULL;
     SOW_TRY(sow_i_fit(c, env, err));
     SOW_NEW(x->true_loss, x->n);
     SOW_NEW(truth, MOST_CELLS * c->d);
+    SOW_NEW(latent, x->n * sow_model_latent_dim(c->model));
+    SOW_NEW(known, x->n);
+    SOW_TRY(sow_model_embed(c->model, x->candidate, x->n, latent, known, err));
     for (sow_index i = 0; i < x->n; i++) {
         const sow_index *cell = NULL;
         sow_index n = sow_cells_of(&cell, &c->cells->table, x->candidate[i], c->target);
         n = n > MOST_CELLS ? MOST_CELLS : n;
         x->true_loss[i] = NAN;
-        if (n < 2) continue;
+        if (n < 2 || !known[i]) continue;
         SOW_TRY(sow_prepared_rows(truth, &c->cells->space, &c->cells->table, cell, n, env, err));
         SOW_TRY(sow_model_loss_on(c->model, x->candidate[i], truth, n, &x->true_loss[i], env, err));
     }
     x->view.true_loss = x->true_loss;
 done:
     free(truth);
+    free(latent);
+    free(known);
     return st;
 }

@@ -1,0 +1,94 @@
+/* MORPH on screens that are not complete: perturbations without a row in some prior, and a lab's list that grows. */
+#include "planner/cells_internal.h"
+
+#include "cells_fixture.h"
+
+TestSuite(morph_screens, .init = scratch_create, .fini = scratch_remove);
+
+static sow_error err;
+
+#define SMALL_MORPH "kind: morph, epochs: 3, batch: 8, latent_cell: 4, latent_perturbation: 5, programs: 4, program_dim: 3, hidden: 8, encoder: 16"
+
+static void write_prior(const char *name, int n, double shift)
+{
+    char text[2048] = "gene,x,y\n";
+    for (int i = 0; i < n; i++)
+        sprintf(text + strlen(text), "P%02d,%.4f,%.4f\n", i, sin(i * 0.7 + shift), cos(i * 0.7 + shift));
+    scratch_write(name, text);
+}
+
+static char *with(const char *yaml, const char *const changes[][2], int n)
+{
+    char *text = strdup(yaml);
+    for (int i = 0; i < n; i++) {
+        char *next = replaced(text, changes[i][0], changes[i][1]);
+        free(text);
+        text = next;
+    }
+    return text;
+}
+
+/* Three experts, one of which knows fewer: those are in the pool, for another prior has a row. */
+Test(morph_screens, an_oracle_of_losses_takes_perturbations_that_the_model_does_not_know_last)
+{
+    static const char *const changes[][2] = {{"kind: gp, iterations: 8, components: 4", SMALL_MORPH ", variant: moe"},
+                                             {"strategy: max-variance", "strategy: loss-oracle"},
+                                             {"[{name: layout, file: layout.csv}]", "[{name: a, file: a.csv}, {name: b, file: b.csv}, {name: few, file: few.csv}]"}};
+    cell_recipe recipe = CELL_RECIPE;
+    write_cells("cells.h5ad", &recipe);
+    write_prior("a.csv", C_PERTURBATIONS, 0);
+    write_prior("b.csv", C_PERTURBATIONS, 1);
+    write_prior("few.csv", 11, 2);
+    char *yaml = with(cells_yaml, changes, 3);
+    sow_config *config = read_config(yaml);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "moe");
+    int unknown = 0, drawn = 0;
+    for (sow_index q = 11; q < C_PERTURBATIONS; q++) unknown += c->in_pool[q];
+    cr_assert_gt(unknown, 0);
+    MUST(sow_campaign_run(c, NULL, &err));
+    for (sow_index r = 1; r < c->n_rounds; r++)
+        for (sow_index i = 0; i < c->round[r].n; i++) drawn += strstr(c->round[r].pick[i].reason, "true loss is not known") != NULL;
+    cr_expect_leq(drawn, unknown);
+    close_campaign(c);
+    sow_config_destroy(config);
+    free(yaml);
+}
+
+static void write_list(int n)
+{
+    char list[400] = "gene,line\n";
+    for (int i = 0; i < n; i++) sprintf(list + strlen(list), "P%02d,here\n", i);
+    scratch_write("list.csv", list);
+}
+
+Test(morph_screens, a_list_of_candidates_that_grows_does_not_stop_a_lab)
+{
+    static const char *const changes[][2] = {{"file: cells.h5ad", "file: list.csv"},
+                                             {"oracle: {kind: replay, held_out: {count: 4}}", "oracle: {kind: lab}"},
+                                             {"kind: gp, iterations: 8, components: 4", SMALL_MORPH},
+                                             {"strategy: max-variance", "strategy: uncertainty"}};
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 0, .last = 10, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_record_summary summary;
+    write_cells("cells.h5ad", &reference);
+    write_prior("layout.csv", C_PERTURBATIONS, 0);
+    write_list(10);
+    char *yaml = with(cells_yaml, changes, 4);
+    sow_config *config = read_config(yaml);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "lab");
+    MUST(sow_campaign_plan(c, NULL, &err));
+    write_cells("bench.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
+    cr_assert(sow_file_exists(scratch_path("lab/rounds/00/model.h5")));
+    close_campaign(c);
+    write_list(C_PERTURBATIONS);
+    c = open_campaign(config, SOW_CAMPAIGN_WRITE, "lab");
+    cr_assert_eq(sow_campaign_plan(c, NULL, &err), SOW_OK, "%s", err.message);
+    bench.seed = 8;
+    bench.last = C_PERTURBATIONS;
+    write_cells("more.h5ad", &bench);
+    MUST(sow_campaign_record(c, scratch_path("more.h5ad"), 1, &summary, NULL, &err));
+    cr_expect(c->round[1].evaluated);
+    close_campaign(c);
+    sow_config_destroy(config);
+    free(yaml);
+}
