@@ -29,10 +29,11 @@ static void describe_training(sow_text *text, const sow_campaign *c, const sow_t
         sow_text_printf(text, " %lld", (long long)t->cells_of->control[k]);
 }
 
-/* A lab's list of candidates may grow, and is no part of the world's digest; a model has a place for each, and priors are scaled by all. */
+/* A model has a place for each perturbation, and priors are scaled by those of the pool. A lab's list may grow and rules may change between rounds: neither is in the world's digest or in the
+ * settings above. */
 static void describe_catalogue(sow_text *text, const sow_campaign *c)
 {
-    for (sow_index q = 0; c->oracle->class_->needs_people && q < c->n; q++)
+    for (sow_index q = 0; q < c->n; q++)
         sow_text_printf(text, "candidate %s %d\n", sow_i_name(c, q), c->in_pool[q]);
 }
 

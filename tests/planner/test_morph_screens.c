@@ -92,3 +92,32 @@ Test(morph_screens, a_list_of_candidates_that_grows_does_not_stop_a_lab)
     sow_config_destroy(config);
     free(yaml);
 }
+
+/* The pool decides how priors are scaled, and rules may change between rounds. */
+Test(morph_screens, a_rule_that_comes_later_does_not_stop_a_campaign)
+{
+    static const char *const changes[][2] = {{"kind: gp, iterations: 8, components: 4", SMALL_MORPH}, {"strategy: max-variance", "strategy: uncertainty"}};
+    cell_recipe recipe = CELL_RECIPE;
+    write_cells("cells.h5ad", &recipe);
+    write_prior("layout.csv", C_PERTURBATIONS, 0);
+    char *yaml = with(cells_yaml, changes, 2), *stricter = NULL;
+    sow_config *config = read_config(yaml);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "ruled");
+    MUST(sow_campaign_plan(c, NULL, &err));
+    MUST(sow_campaign_measure(c, NULL, &err));
+    for (sow_index q = 0; q < c->n && !stricter; q++)
+        if (c->in_pool[q] && c->item[q].status == SOW_FREE) {
+            char rule[120];
+            snprintf(rule, sizeof rule, "constraints: {exclude: [{names: [%s], reason: toxic}]}\nevaluation:", sow_i_name(c, q));
+            stricter = replaced(yaml, "evaluation:", rule);
+        }
+    close_campaign(c);
+    sow_config_destroy(config);
+    config = read_config(stricter);
+    c = open_campaign(config, SOW_CAMPAIGN_WRITE, "ruled");
+    cr_expect_eq(sow_campaign_plan(c, NULL, &err), SOW_OK, "%s", err.message);
+    close_campaign(c);
+    sow_config_destroy(config);
+    free(stricter);
+    free(yaml);
+}
