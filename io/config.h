@@ -109,6 +109,7 @@ typedef struct {
     struct {
         int mode;            /* sow_evaluate_mode: default | reference */
         sow_index de_genes;  /* [50] */
+        int losses;          /* [0] */
     } evaluation;
 
     struct {

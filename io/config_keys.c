@@ -293,6 +293,9 @@ static const sow_i_key keys[] = {
     {"evaluation.de_genes", SOW_KEY_INT, AT(evaluation.de_genes), RANGE(2, 100000), .unit = "genes", .standard = "50",
      .sentence = "Most differentially expressed genes that the metrics ..._de look at."},
 
+    {"evaluation.losses", SOW_KEY_BOOL, AT(evaluation.losses), .standard = "false",
+     .sentence = "With a finished screen and a strategy that goes by losses: plan.json says how predicted losses rank beside true ones. Takes a prediction of every candidate."},
+
     GROUP("constraints", 0, "Rules every batch obeys."),
     {"constraints.include", SOW_KEY_TEXTS, LIST_AT(constraints.include, constraints.n_include), .standard = "[]", .example = "[STAT1]",
      .sentence = "Always in the initial round, never held out."},

@@ -23,6 +23,11 @@ sow_index sow_i_picks_after(const sow_campaign *c, sow_index round);
 /** Everything that `strategy` declares that it needs. */
 SOW_MUST_CHECK sow_status sow_i_choice_view(sow_i_choice *x, sow_campaign *c, const sow_strategy *strategy, sow_index round, const sow_env *env, sow_error *err);
 
+/* diagnose.c */
+/** "losses" of plan.json: rank correlations of predicted loss, true loss and cells over the candidates, and what the `batch` highest true losses are. *out NULL where nobody asked (`evaluation.losses`), where the
+ *  truth is not known or the strategy does not go by losses. New reference. Costs a prediction of every candidate's cells. */
+SOW_MUST_CHECK sow_status sow_i_diagnose_losses(json_t **out, sow_i_choice *x, sow_campaign *c, const sow_strategy *strategy, sow_index batch, const sow_env *env, sow_error *err);
+
 /* view_learned.c */
 /** The learned representation, or prior and predicted response together, in place of the priors. */
 SOW_MUST_CHECK sow_status sow_i_view_learned(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);

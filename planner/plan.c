@@ -237,7 +237,8 @@ static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_
     return json_pack("{s:s,s:o}", "strategy", strategy->name, "picks", rows);
 }
 
-static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_strategy *strategy, double seconds)
+/* Takes `losses` (may be NULL). */
+static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_strategy *strategy, json_t *losses, double seconds)
 {
     char now[32];
     time_t t = time(NULL);
@@ -251,6 +252,7 @@ static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choic
                           seconds, "seed", (json_int_t)c->config->seed, "data_sha256", c->world_digest, "learned",
                           learned ? json_string(learned) : json_null());
     free(learned);
+    if (losses) json_object_set_new(j, "losses", losses);
     char *text = j ? sow_i_json_text(j, 1) : NULL;
     json_decref(j);
     return text;
@@ -269,6 +271,7 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     sow_i_choice x = {0};
     sow_pick *picks = NULL;
     char *plan = NULL;
+    json_t *losses = NULL;
     double start = now_seconds();
     sow_index round = sow_i_current_round(c);
     c->env = env;
@@ -288,7 +291,8 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     SOW_NEW(picks, batch);
     sow_strategy_options options = sow_i_strategy_options(c);
     SOW_TRY(sow_strategy_pick(picks, batch, strategy, &x.view, &options, env, err));
-    plan = plan_json(c, round, &x, strategy, now_seconds() - start);
+    SOW_TRY(sow_i_diagnose_losses(&losses, &x, c, strategy, batch, env, err));
+    plan = plan_json(c, round, &x, strategy, losses, now_seconds() - start);
     SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, &x, picks, batch, strategy), err));
     SOW_TRY(sow_i_write_round(c, round, plan, env, err));
     SOW_TRY(sow_progress(env, "planning", 1, err));

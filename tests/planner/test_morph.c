@@ -197,6 +197,27 @@ Test(morph, shows_a_strategy_latents_losses_and_drift_in_the_order_of_the_labell
     sow_config_destroy(config);
 }
 
+Test(morph, says_how_predicted_losses_rank_beside_true_ones_when_asked_and_chooses_the_same)
+{
+    char *yaml = replaced(morph_yaml, "{strategy: loss-prediction, representation: learned}", "{strategy: loss-oracle}\nevaluation: {losses: true}");
+    char *oracle = replaced(morph_yaml, "{strategy: loss-prediction, representation: learned}", "{strategy: loss-oracle}");
+    char *said = played(yaml, "said", NULL), *silent = played(oracle, "silent", NULL);
+    cr_expect_str_eq(said, silent);
+    json_t *plan = json_loads(scratch_read(scratch_path("said/rounds/01/plan.json")), 0, NULL), *losses = json_object_get(plan, "losses");
+    cr_assert_not_null(losses);
+    cr_expect_eq(json_real_value(json_object_get(losses, "predicted_and_true")), 1, "the oracle goes by the truth");
+    cr_expect_eq(json_real_value(json_object_get(losses, "top_found")), 1);
+    cr_expect_eq(json_integer_value(json_object_get(losses, "candidates")), json_integer_value(json_object_get(plan, "candidates")));
+    json_decref(plan);
+    plan = json_loads(scratch_read(scratch_path("silent/rounds/01/plan.json")), 0, NULL);
+    cr_expect_null(json_object_get(plan, "losses"));
+    json_decref(plan);
+    free(yaml);
+    free(oracle);
+    free(said);
+    free(silent);
+}
+
 Test(morph, is_refused_where_it_cannot_be)
 {
     static const char *const wrong[][3] = {
