@@ -63,7 +63,8 @@ double sow_normal_quantile(double p)
 /* log of Gamma(a + 1/2) / Gamma(a). The difference of two lgammas loses digits as a grows; the asymptotic series (in 1/a) gains them. */
 static double log_half_step(double a)
 {
-    if (a < 100) return lgamma(a + 0.5) - lgamma(a);
+    int sign; /* lgamma would write a global that threads race for */
+    if (a < 100) return lgamma_r(a + 0.5, &sign) - lgamma_r(a, &sign);
     double u = 1 / a;
     return 0.5 * log(a) + u * (-1.0 / 8 + u * u * (1.0 / 192 + u * u * (-1.0 / 640)));
 }

@@ -100,6 +100,13 @@ static sow_index poisson_by_products(sow_rng *rng, double mean)
     return k;
 }
 
+/* lgamma writes a global, signgam, which threads would race for. */
+static double log_gamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
 /* Hörmann 1993, "The transformed rejection method for generating Poisson random variables", algorithm PTRS; mean >= 10. */
 static sow_index poisson_by_rejection(sow_rng *rng, double mean)
 {
@@ -110,7 +117,7 @@ static sow_index poisson_by_rejection(sow_rng *rng, double mean)
         double us = 0.5 - fabs(u), k = floor((2 * a / us + b) * u + mean + 0.43);
         if (us >= 0.07 && v <= v_r) return (sow_index)k;
         if (k < 0 || (us < 0.013 && v > us)) continue;
-        if (log(v * inverse_alpha / (a / (us * us) + b)) <= k * log(mean) - mean - lgamma(k + 1)) return (sow_index)k;
+        if (log(v * inverse_alpha / (a / (us * us) + b)) <= k * log(mean) - mean - log_gamma(k + 1)) return (sow_index)k;
     }
 }
 

@@ -54,6 +54,22 @@ static double *factor_and_invert(sow_threads *threads, const double *b)
     return a;
 }
 
+static sow_status draw_it(void *user, sow_index i, sow_error *err)
+{
+    (void)err;
+    sow_rng rng = sow_rng_make(5, SOW_RNG_TEST, 0, (uint32_t)i);
+    for (int k = 0; k < 40; k++) ((sow_index *)user)[i] += sow_rng_poisson(&rng, 12 + k);
+    return SOW_OK;
+}
+
+/* Also that nothing global is written on the way. */
+static void check_draws(sow_threads *threads)
+{
+    sow_index alone[TASKS] = {0}, together[TASKS] = {0};
+    expect(sow_parallel_for(NULL, TASKS, draw_it, alone, NULL) == SOW_OK && sow_parallel_for(threads, TASKS, draw_it, together, NULL) == SOW_OK, "draws");
+    expect(memcmp(alone, together, sizeof alone) == 0, "the same draws for any number of threads");
+}
+
 static void *loop_by_another_caller(void *user)
 {
     for (int i = 0; i < 20; i++) check_loop(user);
@@ -70,6 +86,7 @@ int main(void)
         sow_threads *threads = NULL;
         expect(sow_threads_create(&threads, n, NULL) == SOW_OK, "a pool");
         loop_by_another_caller(threads);
+        check_draws(threads);
         double *parallel = factor_and_invert(threads, b);
         expect(memcmp(serial, parallel, 4 * N * N * sizeof *serial) == 0, "the same bits for any number of threads");
         free(parallel);
