@@ -310,6 +310,27 @@ static void check_prior_name(sow_i_reader *r, const sow_config *c, const sow_i_n
                           near ? near : "", near ? "'?" : "");
 }
 
+static void say_not_published(sow_i_reader *r, const sow_i_node *root, const char *key)
+{
+    char path[60];
+    snprintf(path, sizeof path, "model.%s", key);
+    sow_i_problem_at_path(r, root, path, "%s is not as published; remove it, or model.mode: reference", path);
+}
+
+/* Numbers that the published code fixes; a 0 that stands for "chosen" is one that leaves it to them. */
+static void check_published_numbers(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+{
+    const struct {
+        const char *key;
+        double value, published, chosen;
+    } fixed[] = {{"batch", (double)c->model.batch, 32, 32},   {"segments", (double)c->model.segments, 1, 0}, {"kernels", (double)c->model.kernels, 10, 10},
+                 {"learning_rate", c->model.learning_rate, 1e-4, 0}, {"clamp", c->model.clamp, 0.5, 0.5},    {"gamma1", c->model.gamma1, 1, 1},
+                 {"gamma2", c->model.gamma2, 0, 0},                  {"sigma", c->model.sigma, 1500, 0}};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (given(root, "model", fixed[i].key) && fixed[i].value != fixed[i].published && fixed[i].value != fixed[i].chosen)
+            say_not_published(r, root, fixed[i].key);
+}
+
 /* As published is all of it: what it fixes cannot be given beside it. */
 static void check_reference_mode(sow_i_reader *r, sow_config *c, const sow_i_node *root)
 {
@@ -319,25 +340,29 @@ static void check_reference_mode(sow_i_reader *r, sow_config *c, const sow_i_nod
     } fixed[] = {{"unbiased", &c->model.unbiased},       {"fresh_controls", &c->model.fresh_controls}, {"weighted_criterion", &c->model.weighted_criterion},
                  {"mean_latent", &c->model.mean_latent}, {"small_groups", &c->model.small_groups},     {"paired_change", &c->model.paired_change},
                  {"scaled_prior", &c->model.scaled_prior}};
-    if (!same(c->model.mode, "reference")) return;
     const struct {
         const char *key;
         double *value;
     } none[] = {{"prior_noise", &c->model.prior_noise}, {"mean_epochs", &c->model.mean_epochs}};
+    if (!same(c->model.mode, "reference")) return;
+    check_published_numbers(r, c, root);
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        char path[60];
-        snprintf(path, sizeof path, "model.%s", none[i].key);
-        if (given(root, "model", none[i].key) && *none[i].value != 0)
-            sow_i_problem_at_path(r, root, path, "%s is not as published; remove it, or model.mode: reference", path);
+        if (given(root, "model", none[i].key) && *none[i].value != 0) say_not_published(r, root, none[i].key);
         *none[i].value = 0;
     }
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-        char path[60];
-        snprintf(path, sizeof path, "model.%s", fixed[i].key);
-        if (given(root, "model", fixed[i].key) && *fixed[i].value)
-            sow_i_problem_at_path(r, root, path, "%s is not as published; remove it, or model.mode: reference", path);
+        if (given(root, "model", fixed[i].key) && *fixed[i].value) say_not_published(r, root, fixed[i].key);
         *fixed[i].value = 0;
     }
+}
+
+/* Three experts, a prior each; the generative oracle brings one. */
+static void check_experts(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+{
+    const sow_index n = c->model.n_use ? c->model.n_use : c->n_priors + is_generative(c);
+    if (same(c->model.variant, "moe") && n != 3)
+        sow_i_problem_at_path(r, root, "model.variant", "variant moe has three experts, one a prior: three priors are needed, there %s %lld%s", n == 1 ? "is" : "are", (long long)n,
+                              n > 3 ? "; choose three by model.prior" : "");
 }
 
 static void check_morph(sow_i_reader *r, sow_config *c, const sow_i_node *root)
@@ -350,6 +375,7 @@ static void check_morph(sow_i_reader *r, sow_config *c, const sow_i_node *root)
     }
     if (c->readout.kind != SOW_READOUT_CELLS)
         sow_i_problem_at_path(r, root, "model.kind", "model 'morph' learns from single cells and needs readout: {kind: cells}");
+    check_experts(r, c, root);
 }
 
 static void check_model(sow_i_reader *r, sow_config *c, const sow_i_node *root)

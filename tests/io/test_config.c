@@ -333,7 +333,38 @@ Test(config_problem, morph_needs_cells_and_priors_and_reference_mode_is_all_of_i
     expect_words(CELLS "model: {kind: morph}\n", "model 'morph' learns from priors and needs `priors:`");
     expect_words(CELLS "priors: [{name: a, file: a.csv}]\nmodel: {kind: morph, mode: reference, mean_latent: true}\n",
                  "model.mean_latent is not as published; remove it, or model.mode: reference");
+    static const char *const fixed[] = {"batch: 64", "segments: 2", "kernels: 5", "learning_rate: 0.001", "clamp: 0", "gamma1: 2", "gamma2: 1", "sigma: 100"};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        char yaml[400], words[80];
+        snprintf(yaml, sizeof yaml, CELLS "priors: [{name: a, file: a.csv}]\nmodel: {kind: morph, mode: reference, %s}\n", fixed[i]);
+        snprintf(words, sizeof words, "model.%.*s is not as published", (int)strcspn(fixed[i], ":"), fixed[i]);
+        expect_words(yaml, words);
+    }
     expect_words(CELLS "acquisition: {representation: learned}\n", "the learned representation is the latent of `model: {kind: morph}`; this model is 'gp'");
+}
+
+Test(config_problem, three_experts_want_three_priors)
+{
+    expect_words(CELLS "priors: [{name: a, file: a.csv}]\nmodel: {kind: morph, variant: moe}\n", "three priors are needed, there is 1");
+    expect_words(CELLS "priors: [{name: a, file: a.csv}, {name: b, file: b.csv}, {name: c, file: c.csv}]\nmodel: {kind: morph, variant: moe, prior: [a, b]}\n",
+                 "three priors are needed, there are 2");
+    expect_words(CELLS "priors: [{name: a, file: a.csv}, {name: b, file: b.csv}, {name: c, file: c.csv}, {name: d, file: d.csv}]\nmodel: {kind: morph, variant: moe}\n",
+                 "there are 4; choose three by model.prior");
+}
+
+Test(config, what_is_published_may_be_given_in_reference_mode_and_three_experts_their_priors)
+{
+    static const char *const models[] = {"mode: reference, batch: 32, segments: 1, kernels: 10, learning_rate: 1e-4, clamp: 0.5, gamma1: 1, gamma2: 0, sigma: 1500, unbiased: false",
+                                         "variant: moe", "variant: moe, mode: reference, alpha: 1, epochs: 3"};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        sow_config *c = NULL;
+        char *problems = NULL, yaml[700];
+        snprintf(yaml, sizeof yaml, CELLS "priors: [{name: a, file: a.csv}, {name: b, file: b.csv}, {name: c, file: c.csv}]\nmodel: {kind: morph, %s}\n", models[i]);
+        const char *path = scratch_write("c.yaml", yaml);
+        cr_expect_eq(sow_config_read(&c, &problems, path, NULL, 0, NULL), SOW_OK, "%s", problems ? problems : "");
+        sow_config_destroy(c);
+        free(problems);
+    }
 }
 
 Test(config, reference_mode_switches_every_mending_off)
