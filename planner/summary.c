@@ -80,7 +80,7 @@ sow_status sow_campaign_check_json(char **out, const sow_campaign *c, sow_error 
 {
     sow_status st = SOW_OK;
     json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I}", "name", c->config->name, "folder", c->dir, "readout", sow_i_readout_word(c),
-                          "model", c->model_class->name, "oracle", c->oracle->class_->name, "perturbations", (json_int_t)c->n, "pool_size",
+                          "model", c->model_class->name, "oracle", c->config->oracle.kind, "perturbations", (json_int_t)c->n, "pool_size",
                           (json_int_t)c->pool_size, "held_out", (json_int_t)c->n_held_out);
     *out = NULL;
     if (!j) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");

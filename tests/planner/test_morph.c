@@ -51,6 +51,19 @@ Test(morph, plays_a_campaign_with_every_strategy_of_learned_models)
     }
 }
 
+/* A simulated screen of cells is played as a finished one; people are told what they wrote. */
+Test(morph, check_names_the_oracle_of_the_campaign_file)
+{
+    sow_config *config = read_config(morph_yaml);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_CHECK, NULL);
+    char *text = NULL;
+    MUST(sow_campaign_check_json(&text, c, &err));
+    cr_expect(strstr(text, "\"oracle\": \"generative\"") != NULL, "%s", text);
+    free(text);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
+
 Test(morph, gives_the_same_bytes_for_any_number_of_threads)
 {
     char *wanted = played(morph_yaml, "one", NULL);
