@@ -62,7 +62,7 @@ static void rank_candidates(prediction *p, const sow_pool_view *view, sow_rng *r
 
 /* ---- reasons ---- */
 
-/* "; nearest measured GATA1 (0.62)": the row nearest to the candidate, and the loss on it. */
+/* "; nearest measured GATA1 (loss 0.62)": the row nearest to the candidate, and the loss on it. */
 static void describe_nearest(char *text, size_t size, const prediction *p, const sow_pool_view *view, sow_index i)
 {
     const sow_index dim = view->dim;
@@ -80,7 +80,7 @@ static void describe_nearest(char *text, size_t size, const prediction *p, const
         }
     }
     const sow_index l = p->targets.labelled[nearest];
-    snprintf(text, size, "; nearest measured%s%.40s (%.3g)", view->labelled_name ? " " : "",
+    snprintf(text, size, "; nearest measured%s%.40s (loss %.3g)", view->labelled_name ? " " : "",
              view->labelled_name ? view->labelled_name[l] : "", p->targets.row_loss[nearest]);
 }
 
@@ -88,7 +88,7 @@ static void take(sow_pick *pick, const prediction *p, const sow_pool_view *view,
 {
     const double above = sow_i_percent_below(p->predicted, view->n, i);
     const char *equal = p->equal_cells ? " at equal cells" : "";
-    char nearest[80];
+    char nearest[96];
     describe_nearest(nearest, sizeof nearest, p, view, i);
     if (p->form == SOW_I_LOSS_BINNED) {
         const double from = (double)p->edges[(int)p->predicted[i]], to = (double)p->edges[(int)p->predicted[i] + 1];

@@ -134,7 +134,7 @@ Test(loss_prediction, names_the_nearest_measured_by_its_features)
     sow_pick picks[POOL];
     choose(picks, POOL, &c->view, NULL, NULL);
     for (int k = 0; k < POOL; k++)
-        if (picks[k].candidate == pick.candidate) cr_assert(strstr(picks[k].reason, "; nearest measured TWIN (0."), "%s", picks[k].reason);
+        if (picks[k].candidate == pick.candidate) cr_assert(strstr(picks[k].reason, "; nearest measured TWIN (loss 0."), "%s", picks[k].reason);
     free(c);
 }
 
