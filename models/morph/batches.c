@@ -46,10 +46,17 @@ void sow_i_morph_plan_clear(sow_i_morph_plan *p)
     *p = (sow_i_morph_plan){0};
 }
 
+/* As published without the remainder; else all, but for a cell that would be a chunk by itself (batches of two), which the unbiased MMD cannot compare. */
+static sow_index cells_used(const sow_i_morph_settings *s, sow_index n)
+{
+    if (!s->o.small_groups) return n / s->o.batch * s->o.batch;
+    return s->o.unbiased && s->o.batch == 2 ? n / 2 * 2 : n;
+}
+
 static sow_status cut(sow_i_morph_plan *p, const sow_i_morph_settings *s, sow_index group, sow_index first, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_index k = sow_i_morph_chunks(s, n), used = s->o.small_groups ? n : k * s->o.batch;
+    const sow_index used = cells_used(s, n), k = sow_i_morph_chunks(s, used);
     SOW_TRY(sow_grow(&p->chunk, &p->capacity, p->n + k, sizeof *p->chunk, err));
     for (sow_index c = 0; c < k; c++) {
         const sow_index from = c * used / k, to = (c + 1) * used / k;

@@ -373,6 +373,18 @@ Test(morph_train, trains_with_each_mending_alone_and_each_variant)
     screen_clear(&s);
 }
 
+Test(morph_train, takes_batches_of_two_of_groups_of_any_size)
+{
+    screen s = screen_make(12, 8, 21, 9, 40, 5);
+    for (int unbiased = 0; unbiased < 2; unbiased++) {
+        sow_model_options o = small_options(2);
+        o.morph.batch = 2;
+        o.morph.unbiased = unbiased;
+        sow_model_destroy(trained(screen_training(&s), &o, NULL));
+    }
+    screen_clear(&s);
+}
+
 Test(morph_train, says_what_was_done)
 {
     screen s = screen_make(12, 8, 20, 9, 40, 15);
