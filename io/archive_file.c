@@ -1,16 +1,13 @@
 /* Archives as HDF5. Arrays are contiguous, text is of fixed length, nothing has a time: equal archives are equal files. */
 #include "io/archive_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/memory.h"
-#include "io/file_internal.h"
+#include "io/file.h"
 #include "io/hdf5_internal.h"
 
 enum { HEX = 64, MOST_DEPTH = 16, MOST_OBJECTS = 100000, MOST_TEXT = 65535 };
@@ -150,32 +147,40 @@ done:
     return st;
 }
 
-static int open_writer(writer *w, const char *beside)
+/* The file is made in memory and written as bytes: where HDF5 itself meets a full disk it keeps the file open, and crashes when the program ends. */
+static int open_writer(writer *w, const char *name)
 {
+    const size_t grows_by = (size_t)1 << 20;
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     *w = (writer){.plain = H5Pcreate(H5P_DATASET_CREATE), .groups = H5Pcreate(H5P_LINK_CREATE)};
     note(w, H5Pset_obj_track_times(w->plain, 0));
     note(w, H5Pset_create_intermediate_group(w->groups, 1));
-    errno = 0;
-    w->file = H5Fcreate(beside, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    return w->file >= 0 ? 0 : errno ? errno : EIO;
+    note(w, H5Pset_fapl_core(access, grows_by, 0));
+    w->file = w->failed ? -1 : H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (access >= 0) H5Pclose(access);
+    return w->file >= 0;
 }
 
-/* Close, flush to the disk, rename. HDF5 keeps why a write failed in errno, mostly. */
-static int finish(writer *w, const char *path, const char *beside)
+static sow_status take_image(void **bytes, size_t *n, writer *w, const char *path, sow_error *err)
 {
-    errno = 0;
+    sow_status st = SOW_OK;
     note(w, H5Fflush(w->file, H5F_SCOPE_GLOBAL));
-    int e = w->failed ? (errno ? errno : EIO) : 0;
-    note(w, H5Fclose(w->file));
-    w->file = -1;
-    if (!e && w->failed) e = errno ? errno : EIO;
-    if (e) return e;
-    const int fd = open(beside, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return errno;
-    if (fsync(fd) != 0) e = errno;
-    if (close(fd) != 0 && !e) e = errno;
-    if (!e && rename(beside, path) != 0) e = errno;
-    return e;
+    const ssize_t size = w->failed ? -1 : H5Fget_file_image(w->file, NULL, 0);
+    if (size <= 0) SOW_FAIL(err, SOW_E_IO, "cannot write '%s': HDF5 could not make the file", path);
+    *bytes = sow_calloc((sow_index)size, 1);
+    if (!*bytes) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing '%s'", path);
+    if (H5Fget_file_image(w->file, *bytes, (size_t)size) != size) SOW_FAIL(err, SOW_E_IO, "cannot write '%s': HDF5 could not make the file", path);
+    *n = (size_t)size;
+done:
+    return st;
+}
+
+static void let_go(writer *w)
+{
+    if (w->file >= 0) H5Fclose(w->file);
+    if (w->groups >= 0) H5Pclose(w->groups);
+    if (w->plain >= 0) H5Pclose(w->plain);
+    *w = (writer){-1, -1, -1, 0};
 }
 
 sow_status sow_archive_write(const char *path, const char *kind, int version, const sow_archive *a, sow_error *err)
@@ -183,19 +188,17 @@ sow_status sow_archive_write(const char *path, const char *kind, int version, co
     sow_status st = SOW_OK;
     sow_i_h5_silence silence;
     writer w = {-1, -1, -1, 0};
-    char *beside = sow_format("%s.tmp-%ld", path, (long)getpid());
+    void *bytes = NULL;
+    size_t n = 0;
     sow_i_h5_quiet(&silence);
-    if (!beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing '%s'", path);
-    int e = open_writer(&w, beside);
-    if (!e) SOW_TRY(write_all(&w, kind, version, a, err));
-    if (!e) e = finish(&w, path, beside);
-    if (e) st = sow_i_io_error(err, "write", path, e);
+    if (!open_writer(&w, path)) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing '%s'", path);
+    SOW_TRY(write_all(&w, kind, version, a, err));
+    SOW_TRY(take_image(&bytes, &n, &w, path, err));
+    let_go(&w);
+    SOW_TRY(sow_file_write_atomic(path, bytes, n, err));
 done:
-    if (w.file >= 0) H5Fclose(w.file);
-    if (w.groups >= 0) H5Pclose(w.groups);
-    if (w.plain >= 0) H5Pclose(w.plain);
-    if (st != SOW_OK && beside) unlink(beside);
-    free(beside);
+    let_go(&w);
+    free(bytes);
     sow_i_h5_loud(&silence);
     return st;
 }

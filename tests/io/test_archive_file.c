@@ -126,6 +126,26 @@ static int write_where_it_does_not_fit(void)
     return st == SOW_E_IO && strstr(e.message, "model.h5") ? 0 : 1;
 }
 
+/* HDF5 tidies up when the program ends: by then it must not hold a file that it could not write. */
+static int end_where_it_does_not_fit(void)
+{
+    sow_error e = {0};
+    sow_archive a = {0};
+    double *x = sow_calloc(200000, sizeof *x);
+    if (!x || sow_archive_put(&a, "x", SOW_ARCHIVE_F64, x, 200000, 1, &e) != SOW_OK || sow_archive_put_number(&a, "y", 1, &e) != SOW_OK) exit(2);
+    scratch_limit_file_size(1000000);
+    const sow_status st = sow_archive_write(scratch_path("model.h5"), "morph", 1, &a, &e);
+    sow_archive_clear(&a);
+    free(x);
+    exit(st == SOW_E_IO ? 0 : 3);
+}
+
+Test(archive_file, ends_in_good_order_after_a_full_disk)
+{
+    cr_assert_eq(scratch_in_child(end_where_it_does_not_fit), 0);
+    cr_assert_eq(scratch_count_entries(scratch), 0);
+}
+
 Test(archive_file, keeps_the_old_file_where_the_new_one_does_not_fit)
 {
     sow_archive a = {0}, b = {0};
