@@ -60,6 +60,22 @@ static void add_effort_of_cells(double *seconds, double *memory, const sow_campa
         *seconds += 4e-8 * (double)c->n_rounds * (double)c->cells->table.matrix[m].start[c->cells->table.matrix[m].n_cells];
 }
 
+/* Of training MORPH on n perturbations, forward and back: encoder, two decoder passes and the two Gram matrices of the MMD for every cell and epoch, at 10 GFLOP/s. */
+static double seconds_of_morph(const sow_campaign *c, double n)
+{
+    const sow_config *k = c->config;
+    double genes = (double)sow_names_count(c->cells->table.genes), cells = 0, rows = 0;
+    if (k->features.n_highly_variable) genes = fmin(genes, (double)k->features.n_highly_variable);
+    for (sow_index r = 0; r < c->screen->n_rows; r++)
+        if (c->screen->context[r] == c->target && isfinite(c->screen->cells[r])) {
+            cells += fmin(c->screen->cells[r], (double)k->design.cells_per_perturbation);
+            rows++;
+        }
+    const double each = rows > 0 ? cells / rows : (double)k->design.cells_per_perturbation, latent = (double)(k->model.latent_cell + k->model.latent_perturbation);
+    const double per_cell = genes * ((double)k->model.encoder + 2 * latent + 4 * (double)k->model.batch) + (double)(k->model.encoder * k->model.hidden) + 16 * latent * latent;
+    return 6 * per_cell * n * each * (double)(k->model.epochs * k->model.members) / 10e9;
+}
+
 /* An upper guess from the flops of the exact GP: fits of n^3 with about 40 evaluations of 2 n^3 each at 10 GFLOP/s, and kernel memory. */
 static json_t *effort_json(const sow_campaign *c)
 {
@@ -70,6 +86,7 @@ static json_t *effort_json(const sow_campaign *c)
         n += (double)sow_i_batch_size(c, r);
         double m = fmin(n + references, 2500);
         if (strcmp(c->model_class->name, "gp") == 0) seconds += 40 * 2 * m * m * m / 10e9 + 1e-7 * m * (double)c->n;
+        if (strcmp(c->model_class->name, "morph") == 0) seconds += seconds_of_morph(c, n);
         memory = fmax(memory, 50e6 + 8 * 12 * m * m + 8 * m * (double)c->n);
     }
     if (c->cells) add_effort_of_cells(&seconds, &memory, c);
