@@ -60,7 +60,7 @@ static void add_effort_of_cells(double *seconds, double *memory, const sow_campa
         *seconds += 4e-8 * (double)c->n_rounds * (double)c->cells->table.matrix[m].start[c->cells->table.matrix[m].n_cells];
 }
 
-/* Of training MORPH on n perturbations, forward and back: encoder, two decoder passes and the two Gram matrices of the MMD for every cell and epoch, at 10 GFLOP/s. */
+/* Of training MORPH on n perturbations, forward and back: encoder, two decoder passes and the two Gram matrices of the MMD for every cell and epoch, at 25 GFLOP/s (one core makes 30 to 100). */
 static double seconds_of_morph(const sow_campaign *c, double n)
 {
     const sow_config *k = c->config;
@@ -73,7 +73,7 @@ static double seconds_of_morph(const sow_campaign *c, double n)
         }
     const double each = rows > 0 ? cells / rows : (double)k->design.cells_per_perturbation, latent = (double)(k->model.latent_cell + k->model.latent_perturbation);
     const double per_cell = genes * ((double)k->model.encoder + 2 * latent + 4 * (double)k->model.batch) + (double)(k->model.encoder * k->model.hidden) + 16 * latent * latent;
-    return 6 * per_cell * n * each * (double)(k->model.epochs * k->model.members) / 10e9;
+    return 6 * per_cell * n * each * (double)(k->model.epochs * k->model.members) / 25e9;
 }
 
 /* An upper guess from the flops of the exact GP: fits of n^3 with about 40 evaluations of 2 n^3 each at 10 GFLOP/s, and kernel memory. */
