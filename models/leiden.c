@@ -61,7 +61,7 @@ static igraph_error_t run(objects *o, const sow_i_graph *g, double resolution, u
         both_ends += 2 * g->weight[e];
     code = igraph_rng_seed(igraph_rng_default(), (igraph_uint_t)seed);
     for (int round = 0; round < MOST_ROUNDS && code == IGRAPH_SUCCESS; round++) {
-        igraph_real_t quality;
+        igraph_real_t quality = before; /* not written on failure */
         code = igraph_community_leiden(&o->graph, &o->weight, &o->strength, resolution / both_ends, RANDOMNESS, /* go on from membership */ round > 0, ITERATIONS,
                                        &o->membership, NULL, &quality);
         if (round > 0 && !(quality > before)) break;

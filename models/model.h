@@ -106,7 +106,7 @@ typedef struct {
     unsigned caps;       /* sow_model_caps */
     sow_status (*fit)(sow_model **out, const sow_training *training, const sow_model_options *options, const sow_env *env, sow_error *err);
     /* mean [n, d]; var [n, d] variance of the noise-free value; noise [n, d] variance a measurement with the query's cells would add.
-     * var and noise may be NULL; without SOW_CAP_VARIANCE they are filled with NaN. */
+     * var and noise may be NULL. Without SOW_CAP_VARIANCE noise is filled with NaN, and var too, or with how far the members of an ensemble differ, which nobody may take for a variance. */
     sow_status (*predict)(const sow_model *model, const sow_query *query, double *mean, double *var, double *noise, const sow_env *env,
                           sow_error *err);
     sow_status (*posterior)(sow_posterior **out, const sow_model *model, const sow_query *query, const sow_env *env, sow_error *err);
@@ -119,7 +119,7 @@ typedef struct {
     /* mean over epochs of how far the latent moved, [n]; NaN without a prior row */
     sow_status (*drift)(const sow_model *model, const sow_index *perturbation, sow_index n, double *drift, sow_error *err);
     sow_status (*losses)(const sow_model *model, sow_losses *out, const sow_env *env, sow_error *err);
-    /* the model's loss on cells that the caller has: `truth` [n, d] of a perturbation against what is predicted from m controls of `control` [m, d] (drawn by the model when NULL) */
+    /* the model's loss on cells that the caller has: `truth` [n, d] of a perturbation against as many predicted from controls that the model draws; SOW_E_DATA without a prior row */
     sow_status (*loss_on)(const sow_model *model, sow_index perturbation, const float *truth, sow_index n, double *loss, const sow_env *env, sow_error *err);
     /* SOW_CAP_GENERATES: cells of a perturbation from control cells, row by row: out [m, d] */
     sow_status (*generate)(const sow_model *model, sow_index perturbation, sow_index context, const float *control, sow_index m, float *out, const sow_env *env,
