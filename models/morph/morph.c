@@ -189,8 +189,8 @@ static sow_index count_held(const sow_i_morph_model *m)
 
 static char *describe_member(const char *before, const sow_i_morph_member *b)
 {
-    return sow_format("%smember %lld: %lld epochs, the best was %lld with criterion %.5g%s%s\n", before, (long long)b->index + 1, (long long)b->epochs, (long long)b->best_epoch + 1,
-                      b->best_criterion, b->trouble ? "; " : "", b->trouble ? b->trouble : "");
+    return sow_format("%smember %lld: %lld epoch%s, the best was number %lld with a loss of %.5g (lower is better)%s%s\n", before, (long long)b->index + 1, (long long)b->epochs,
+                      b->epochs == 1 ? "" : "s", (long long)b->best_epoch + 1, b->best_criterion, b->trouble ? "; " : "", b->trouble ? b->trouble : "");
 }
 
 static char *describe(const sow_model *model)
@@ -199,11 +199,11 @@ static char *describe(const sow_model *model)
     const sow_i_morph_model *m = (const sow_i_morph_model *)model;
     const sow_morph_options *o = &m->s.o;
     const sow_index held = count_held(m);
-    char *text = sow_format("morph (%s, %s): %lld parameters, %lld perturbations, %lld cells, %lld controls\n%lld perturbation%s a step, rate %.3g, MMD %s with sigma %.5g\n%s: %lld perturbation%s%s\n",
-                            o->reference ? "as published" : "default", variants[o->variant], (long long)sow_params_numbers(m->member[0].best), (long long)m->groups.n,
+    char *text = sow_format("morph (%s, %s): %lld parameters, learned from %lld perturbation%s, %lld cells, %lld controls\n%lld perturbation%s a step, rate %.3g, MMD %s with sigma %.5g\n%s: %lld perturbation%s%s\n",
+                            o->reference ? "as published" : "default", variants[o->variant], (long long)sow_params_numbers(m->member[0].best), (long long)m->groups.n, m->groups.n == 1 ? "" : "s",
                             (long long)m->groups.start[m->groups.n], (long long)m->groups.n_control, (long long)o->segments, o->segments == 1 ? "" : "s", o->rate,
                             o->unbiased ? "unbiased" : "biased", m->s.mmd.sigma, m->n_members > 1 && held ? "validation in turn" : "validation", (long long)held, held == 1 ? "" : "s",
-                            held ? "" : " (epochs are judged by the training itself)");
+                            held ? "" : " (epochs are judged by the cells they were trained on)");
     for (sow_index i = 0; text && i < m->n_members; i++) {
         char *longer = describe_member(text, &m->member[i]);
         free(text);

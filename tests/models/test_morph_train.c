@@ -392,7 +392,7 @@ Test(morph_train, says_what_was_done)
     sow_model *m = trained(screen_training(&s), &o, NULL);
     char *text = sow_model_describe(m);
     cr_assert_not_null(text);
-    static const char *const parts[] = {"morph (default, plain)", " parameters", "8 perturbations", "160 cells", "40 controls", "1 perturbation a step", "validation: 1 perturbation", "epochs, the best was"};
+    static const char *const parts[] = {"morph (default, plain)", " parameters", "8 perturbations", "160 cells", "40 controls", "1 perturbation a step", "validation: 1 perturbation", "epochs, the best was", "(lower is better)"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) cr_assert(strstr(text, parts[i]), "'%s' is not in: %s", parts[i], text);
     free(text);
     sow_model_destroy(m);
