@@ -121,3 +121,19 @@ Test(morph_screens, a_rule_that_comes_later_does_not_stop_a_campaign)
     free(stricter);
     free(yaml);
 }
+
+/* What the model would refuse after the first round is refused when the file is read. */
+Test(morph_screens, options_out_of_range_are_refused_with_the_file)
+{
+    static const char *const wrong[] = {", members: 65", ", validation: 0.95", ", patience: 100001", ", batch: 1", ", kernels: 31", ", latent_perturbation: 257"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char model[200];
+        snprintf(model, sizeof model, "kind: morph%s", wrong[i]);
+        char *yaml = replaced(cells_yaml, "kind: gp, iterations: 8, components: 4", model);
+        sow_config *config = NULL;
+        scratch_write("c.yaml", yaml);
+        cr_expect_eq(sow_config_read(&config, NULL, scratch_path("c.yaml"), NULL, 0, &err), SOW_E_CONFIG, "%s", wrong[i]);
+        sow_config_destroy(config);
+        free(yaml);
+    }
+}
