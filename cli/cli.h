@@ -53,6 +53,8 @@ void cli_catch_signals(void);
 int cli_interrupted(void);
 /** Print err and translate its status to an exit code. */
 int cli_fail(const sow_error *err);
+/** The same for a command that keeps nothing of what it had done when it is interrupted. */
+int cli_fail_unwritten(const sow_error *err);
 int cli_exit_code(sow_status status);
 /** fclose(stdout) checked: EXIT_FAILED when the last bytes could not be written. */
 int cli_finish_stdout(int code);

@@ -25,7 +25,7 @@ int cmd_evaluate(const cli_args *args, const sow_env *env)
     options.dir = args->out;
     options.cache = cli_cache_folder(args);
     if (sow_evaluate_campaign(&json, config, &options, env, &err) != SOW_OK) {
-        code = cli_fail(&err);
+        code = cli_fail_unwritten(&err);
     } else if (args->json) {
         puts(json);
     } else {

@@ -300,9 +300,7 @@ static int say_failure(const sow_error *err, char *problems)
         fprintf(stderr, "%s%s", problems, problems[strlen(problems) - 1] == '\n' ? "" : "\n");
         return cli_exit_code(err->status);
     }
-    if (err->status != SOW_E_CANCELLED) return cli_fail(err);
-    fprintf(stderr, "interrupted; nothing was written: run the same command again\n");
-    return EXIT_INTERRUPTED;
+    return cli_fail_unwritten(err);
 }
 
 /* libhdf5 keeps a file that it could not close for want of disk, and crashes over it in what it does at exit: leave without. */

@@ -155,6 +155,14 @@ int cli_fail(const sow_error *err)
     return cli_exit_code(err->status);
 }
 
+int cli_fail_unwritten(const sow_error *err)
+{
+    if (err->status != SOW_E_CANCELLED) return cli_fail(err);
+    clear_bar();
+    fprintf(stderr, "interrupted; nothing was written: run the same command again\n");
+    return EXIT_INTERRUPTED;
+}
+
 int cli_finish_stdout(int code)
 {
     int failed = ferror(stdout); /* an early flush may have failed and the last one not */

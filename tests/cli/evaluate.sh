@@ -69,6 +69,7 @@ wait "$pid"
 code=$?
 [ "$code" = 0 ] && fail "it ended before the signal came"
 equal "$code" 130 "exit code after SIGINT"
+says "interrupted; nothing was written"
 same one/evaluate.csv before.csv
 touch one/evaluate.csv.tmp-1
 expect 0 "$SOWER" evaluate sim.yaml --folds 2 --models train-mean --out one --quiet
