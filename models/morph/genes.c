@@ -46,18 +46,20 @@ static const char *name_of(const sow_training *t, sow_index p)
     return t->catalogue && p < sow_names_count(t->catalogue) ? sow_names_get(t->catalogue, p) : "(unnamed)";
 }
 
-/* Reference: rows as they are. Else one factor a prior: torch's first layer is made for entries of about 1. */
+/* Reference: rows as they are. Else one factor a prior, by the rows that scalings may be fitted on: torch's first layer is made for entries of about 1. */
 static sow_status take_rows(float **out, const source *p, sow_index n, int scaled, const sow_training *t, sow_error *err)
 {
+    const unsigned char *fit_rows = t->priors->fit_rows;
     sow_status st = SOW_OK;
     float *x = NULL;
     double sum = 0, rows = 0;
     for (sow_index i = 0; i < n; i++) {
-        rows += p->has[i] != 0;
+        const int counts = p->has[i] && (!fit_rows || fit_rows[i]);
+        rows += counts;
         for (sow_index j = 0; p->has[i] && j < p->dim; j++) {
             const double v = p->x[i * p->dim + j];
             if (!isfinite(v)) SOW_FAIL(err, SOW_E_NONFINITE, "%s: the row of '%s' holds %g in column %lld; leave the row out, or give a number", p->name, name_of(t, i), v, (long long)j + 1);
-            sum += v * v;
+            if (counts) sum += v * v;
         }
     }
     const double factor = scaled && sum > 0 ? sqrt(rows * (double)p->dim / sum) : 1;

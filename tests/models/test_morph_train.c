@@ -385,6 +385,26 @@ Test(morph_train, takes_batches_of_two_of_groups_of_any_size)
     screen_clear(&s);
 }
 
+Test(morph_train, scales_priors_by_the_rows_that_may_be_fitted_on)
+{
+    screen s = screen_make(12, 8, 20, 9, 40, 6);
+    unsigned char fit_rows[12] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1};
+    const sow_model_options o = small_options(2);
+    double *mean[2];
+    s.priors.fit_rows = fit_rows;
+    for (int far = 0; far < 2; far++) {
+        for (sow_index j = 0; j < s.priors.fused_dim; j++) s.priors.fused[9 * s.priors.fused_dim + j] *= far ? 90 : 1; /* held out */
+        sow_model *m = trained(screen_training(&s), &o, NULL);
+        mean[far] = shifts(m, &s, 10, 11, NULL);
+        sow_model_destroy(m);
+    }
+    for (sow_index j = 0; j < s.d; j++) cr_expect_eq(mean[0][j], mean[1][j]);
+    free(mean[0]);
+    free(mean[1]);
+    s.priors.fit_rows = NULL;
+    screen_clear(&s);
+}
+
 Test(morph_train, says_what_was_done)
 {
     screen s = screen_make(12, 8, 20, 9, 40, 15);
