@@ -76,6 +76,15 @@ static double seconds_of_morph(const sow_campaign *c, double n)
     return 6 * per_cell * n * each * (double)(k->model.epochs * k->model.members) / 25e9;
 }
 
+/* What the training keeps: prepared cells where they fit (at most 1 GiB), and weights, moments, gradients and the best of every member. */
+static double bytes_of_morph(const sow_campaign *c, double n)
+{
+    const sow_config *k = c->config;
+    const double genes = (double)sow_names_count(c->cells->table.genes), latent = (double)(k->model.latent_cell + k->model.latent_perturbation);
+    const double cells = n * (double)k->design.cells_per_perturbation, weights = genes * ((double)k->model.encoder + latent) + (double)(k->model.encoder * k->model.hidden) + 60000;
+    return fmin(4 * genes * cells, 1073741824.0) + 4 * weights * (6 + (double)k->model.members);
+}
+
 /* An upper guess from the flops of the exact GP: fits of n^3 with about 40 evaluations of 2 n^3 each at 10 GFLOP/s, and kernel memory. */
 static json_t *effort_json(const sow_campaign *c)
 {
@@ -86,7 +95,10 @@ static json_t *effort_json(const sow_campaign *c)
         n += (double)sow_i_batch_size(c, r);
         double m = fmin(n + references, 2500);
         if (strcmp(c->model_class->name, "gp") == 0) seconds += 40 * 2 * m * m * m / 10e9 + 1e-7 * m * (double)c->n;
-        if (strcmp(c->model_class->name, "morph") == 0) seconds += seconds_of_morph(c, n);
+        if (strcmp(c->model_class->name, "morph") == 0) {
+            seconds += seconds_of_morph(c, n);
+            memory += bytes_of_morph(c, n);
+        }
         memory = fmax(memory, 50e6 + 8 * 12 * m * m + 8 * m * (double)c->n);
     }
     if (c->cells) add_effort_of_cells(&seconds, &memory, c);
