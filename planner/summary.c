@@ -88,7 +88,7 @@ static double bytes_of_morph(const sow_campaign *c, double n)
 /* An upper guess from the flops of the exact GP: fits of n^3 with about 40 evaluations of 2 n^3 each at 10 GFLOP/s, and kernel memory. */
 static json_t *effort_json(const sow_campaign *c)
 {
-    double seconds = 1, memory = 50e6, n = 0, references = 0;
+    double seconds = 1, memory = 50e6, trained = 0, n = 0, references = 0;
     for (sow_index r = 0; r < c->screen->n_rows; r++)
         references += c->screen->context[r] != c->target;
     for (sow_index r = 0; r < c->n_rounds; r++) {
@@ -97,10 +97,11 @@ static json_t *effort_json(const sow_campaign *c)
         if (strcmp(c->model_class->name, "gp") == 0) seconds += 40 * 2 * m * m * m / 10e9 + 1e-7 * m * (double)c->n;
         if (strcmp(c->model_class->name, "morph") == 0) {
             seconds += seconds_of_morph(c, n);
-            memory += bytes_of_morph(c, n);
+            trained = bytes_of_morph(c, n);
         }
         memory = fmax(memory, 50e6 + 8 * 12 * m * m + 8 * m * (double)c->n);
     }
+    memory += trained;
     if (c->cells) add_effort_of_cells(&seconds, &memory, c);
     return json_pack("{s:f,s:f}", "seconds_at_most", ceil(seconds), "memory_mb", ceil(memory / 1e6));
 }
