@@ -152,8 +152,8 @@ static sow_status take_nearest(sow_pick *picks, sow_index *picked, coverage *c, 
             const sow_index members = c->size[centre + done_here];
             const double distance = c->distance2[done_here] > 1e-18 ? sqrt(c->distance2[done_here]) : 0; /* below is rounding */
             sow_i_take(&picks[(*picked)++], view, i, 0 - distance,
-                       "nearest to the centre of a cluster of %lld candidate%s, at distance %.3g",
-                       (long long)members, members == 1 ? "" : "s", distance);
+                       "nearest to the centre of a cluster of %lld candidate%s%s, at distance %.3g",
+                       (long long)members, members == 1 ? "" : "s", c->weight ? " weighted by how far their latents moved" : "", distance);
         }
         centre += done_here;
     }

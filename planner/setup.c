@@ -99,6 +99,17 @@ done:
     return st;
 }
 
+/* An expert of MORPH reads the rows of one prior: numbers, not sets. */
+static sow_status check_experts(const sow_campaign *c, sow_error *err)
+{
+    if (strcmp(c->config->model.kind, "morph") != 0 || strcmp(c->config->model.variant, "moe") != 0) return SOW_OK;
+    for (sow_index i = 0; i < c->model_priors.n_priors; i++)
+        if (c->model_priors.priors[i].kind != SOW_PRIOR_DENSE)
+            return SOW_ERROR(err, SOW_E_CONFIG, "%s: model.variant moe reads three priors of numbers, and '%s' is a collection of sets; choose three others by model.prior, or variant plain",
+                             c->config->path, c->model_priors.priors[i].name);
+    return SOW_OK;
+}
+
 static sow_status drop_without_prior(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -127,6 +138,7 @@ static sow_status load_priors(sow_campaign *c, const sow_prior *given, const sow
     if (required && (k->n_priors > 0 || given)) {
         /* coverage decides who is in the pool, and the pool decides the scaling: read once for each */
         SOW_TRY(read_priors(c, &c->model_priors, NULL, OF_MODEL_AS_THEY_ARE, 0, c->eligible, given, env, err));
+        SOW_TRY(check_experts(c, err));
         SOW_TRY(drop_without_prior(c, err));
         sow_prior_set_clear(&c->model_priors);
     }

@@ -45,6 +45,7 @@ Test(morph, plays_a_campaign_with_every_strategy_of_learned_models)
         snprintf(folder, sizeof folder, "s%d", (int)i);
         char *yaml = replaced(morph_yaml, "{strategy: loss-prediction, representation: learned}", strategies[i]), *all = played(yaml, folder, NULL);
         cr_expect(strstr(all, "2,18,morph,simulated,mmd_de,") != NULL, "%s", strategies[i]);
+        cr_expect_eq(strstr(all, "weighted by how far their latents moved") != NULL, strstr(strategies[i], "weight:") != NULL, "%s", strategies[i]);
         cr_expect(strstr(all, ",control,simulated,mmd_de,") && strstr(all, ",train-mean,simulated,pearson_delta_all,"), "%s", strategies[i]);
         free(all);
         free(yaml);

@@ -54,6 +54,26 @@ Test(morph_screens, an_oracle_of_losses_takes_perturbations_that_the_model_does_
     free(yaml);
 }
 
+Test(morph_screens, experts_of_gene_sets_are_refused_before_anything_is_planned)
+{
+    static const char *const changes[][2] = {{"kind: gp, iterations: 8, components: 4", SMALL_MORPH ", variant: moe"},
+                                             {"strategy: max-variance", "strategy: uncertainty"},
+                                             {"[{name: layout, file: layout.csv}]", "[{name: a, file: a.csv}, {name: b, file: b.csv}, {name: sets, file: sets.gmt}]"}};
+    cell_recipe recipe = CELL_RECIPE;
+    sow_campaign *c = NULL;
+    sow_campaign_options options = {.mode = SOW_CAMPAIGN_CHECK};
+    write_cells("cells.h5ad", &recipe);
+    write_prior("a.csv", C_PERTURBATIONS, 0);
+    write_prior("b.csv", C_PERTURBATIONS, 1);
+    scratch_write("sets.gmt", "one\tx\tP00\tP01\tP02\ntwo\tx\tP03\tP04\tP05\n");
+    char *yaml = with(cells_yaml, changes, 3);
+    sow_config *config = read_config(yaml);
+    cr_expect_eq(sow_campaign_open(&c, config, &options, NULL, &err), SOW_E_CONFIG);
+    cr_expect(strstr(err.message, "'sets' is a collection of sets; choose three others by model.prior") != NULL, "%s", err.message);
+    sow_config_destroy(config);
+    free(yaml);
+}
+
 static void write_list(int n)
 {
     char list[400] = "gene,line\n";
