@@ -7,6 +7,16 @@
 #include "core/cells_internal.h"
 #include "core/memory.h"
 
+void sow_cell_arrays_release(void *owner)
+{
+    sow_cell_arrays *a = owner;
+    if (!a) return;
+    free(a->start);
+    free(a->gene);
+    free(a->value);
+    free(a);
+}
+
 void sow_cell_matrix_clear(sow_cell_matrix *m)
 {
     if (!m) return;

@@ -24,6 +24,14 @@ typedef struct {
     void (*release)(void *owner); /* NULL = nothing to let go */
 } sow_cell_matrix;
 
+/** What a matrix in memory owns: its `owner` is one of these from the heap, its `release` frees it with its arrays (NULL is fine). */
+typedef struct {
+    int64_t *start;
+    int32_t *gene;
+    float *value;
+} sow_cell_arrays;
+void sow_cell_arrays_release(void *owner);
+
 /** Labelled cells of one or more matrices. A cell's position is its place in this table; it never changes while the table lives. */
 typedef struct {
     sow_index n_matrices;

@@ -6,22 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    int64_t *start;
-    int32_t *gene;
-    float *value;
-} arrays;
-
-static void release(void *owner)
-{
-    arrays *a = owner;
-    if (!a) return;
-    free(a->start);
-    free(a->gene);
-    free(a->value);
-    free(a);
-}
-
 /* New pages are made by the kernel when they are first written, which takes as long as the copy: each thread makes its own. */
 enum { TILE = 1 << 19 };
 
@@ -42,7 +26,7 @@ static sow_status copy_tile(void *user, sow_index tile, sow_error *err)
     return SOW_OK;
 }
 
-static sow_status take_block(arrays *a, const sow_cell_block *b, int64_t at, const sow_env *env, sow_error *err)
+static sow_status take_block(sow_cell_arrays *a, const sow_cell_block *b, int64_t at, const sow_env *env, sow_error *err)
 {
     copy_job job = {b, a->gene + at, a->value + at};
     for (sow_index i = 0; i < b->n; i++) a->start[b->first + i + 1] = at + b->start[i + 1];
@@ -63,8 +47,8 @@ sow_status sow_i_cell_matrix_load(sow_cell_matrix *out, const sow_cell_file_opti
 {
     sow_status st = SOW_OK;
     sow_cell_file *file = NULL;
-    sow_cell_matrix m = {.release = release};
-    arrays *a = NULL;
+    sow_cell_matrix m = {.release = sow_cell_arrays_release};
+    sow_cell_arrays *a = NULL;
     sow_cell_block block = {0};
     int64_t at = 0;
     SOW_TRY(sow_cell_file_open(&file, options, env, err));

@@ -14,22 +14,6 @@
 
 enum { TILE = 512, COUNT_BITS = 18, LARGE_MEAN = 8 };
 
-typedef struct {
-    int64_t *start;
-    int32_t *gene;
-    float *value;
-} arrays;
-
-static void release(void *owner)
-{
-    arrays *a = owner;
-    if (!a) return;
-    free(a->start);
-    free(a->gene);
-    free(a->value);
-    free(a);
-}
-
 /* ---- a count, a cell ---- */
 
 /* Each factor of the walk is (size + k) / (k + 1) x mean / (mean + size). The second end is for a remainder that rounding leaves above all probabilities. */
@@ -69,7 +53,7 @@ typedef struct {
     const sow_index *first; /* [n + 1] first cell of each perturbation; controls are before first[0] */
     double *mean;           /* [tiles, genes] scratch */
     uint32_t **packed;      /* [tiles] */
-    arrays *a;
+    sow_cell_arrays *a;
 } cells_job;
 
 static void means_of(double *mean, const sow_i_cell_world *w, sow_index perturbation)
@@ -124,7 +108,7 @@ static sow_status draw_matrix(sow_cell_matrix *m, const sow_i_cell_world *w, con
     cells_job job = {.w = w, .cells = cells, .first = first};
     SOW_NEW(job.a, 1);
     m->owner = job.a;
-    m->release = release;
+    m->release = sow_cell_arrays_release;
     SOW_NEW(job.a->start, cells->n + 1);
     SOW_NEW(job.mean, tiles * w->o->n_genes);
     SOW_NEW(job.packed, tiles);

@@ -10,21 +10,6 @@
 #include "core/cells.h"
 #include "core/rng.h"
 
-typedef struct {
-    int64_t *start;
-    int32_t *gene;
-    float *value;
-} made_arrays;
-
-static inline void made_release(void *owner)
-{
-    made_arrays *a = owner;
-    free(a->start);
-    free(a->gene);
-    free(a->value);
-    free(a);
-}
-
 static inline sow_names *made_names(const char *prefix, sow_index n)
 {
     sow_names *names = NULL;
@@ -40,7 +25,7 @@ static inline sow_names *made_names(const char *prefix, sow_index n)
 /* The matrix of `dense` [n, d] with genes prefix0, prefix1, ... */
 static inline sow_cell_matrix made_matrix(const float *dense, sow_index n, sow_index d, const char *prefix)
 {
-    made_arrays *a = calloc(1, sizeof *a);
+    sow_cell_arrays *a = calloc(1, sizeof *a);
     a->start = calloc((size_t)n + 1, sizeof *a->start);
     a->gene = calloc((size_t)(n * d) + 1, sizeof *a->gene);
     a->value = calloc((size_t)(n * d) + 1, sizeof *a->value);
@@ -53,7 +38,7 @@ static inline sow_cell_matrix made_matrix(const float *dense, sow_index n, sow_i
         }
         a->start[i + 1] = at;
     }
-    return (sow_cell_matrix){n, d, made_names(prefix, d), a->start, a->gene, a->value, a, made_release};
+    return (sow_cell_matrix){n, d, made_names(prefix, d), a->start, a->gene, a->value, a, sow_cell_arrays_release};
 }
 
 /* One matrix, every cell a control of context 0; labels are then the test's to set before sow_cells_index. */

@@ -153,7 +153,7 @@ static sow_cells read_cells(const char *path, const char *context_column, int is
 {
     size_t n = 0, nnz = 0;
     char codes_path[128];
-    made_arrays *a = calloc(1, sizeof *a);
+    sow_cell_arrays *a = calloc(1, sizeof *a);
     a->start = golden_read(path, "X/indptr", H5T_NATIVE_INT64, sizeof(int64_t), &n);
     a->gene = golden_read(path, "X/indices", H5T_NATIVE_INT32, sizeof(int32_t), &nnz);
     a->value = golden_read(path, "X/data", H5T_NATIVE_FLOAT, sizeof(float), &nnz);
@@ -164,7 +164,7 @@ static sow_cells read_cells(const char *path, const char *context_column, int is
     sow_cells cells = made_cells(NULL, 0, d);
     const sow_index n_cells = (sow_index)n - 1;
     sow_cell_matrix_clear(&cells.matrix[0]);
-    cells.matrix[0] = (sow_cell_matrix){n_cells, d, made_names("g", d), a->start, a->gene, a->value, a, made_release};
+    cells.matrix[0] = (sow_cell_matrix){n_cells, d, made_names("g", d), a->start, a->gene, a->value, a, sow_cell_arrays_release};
     cells.is_log[0] = (unsigned char)is_log;
     cells.n = n_cells;
     free(cells.in_matrix);

@@ -55,7 +55,7 @@ Test(morph_bad, takes_genes_that_never_vary)
 {
     screen s = screen_make(9, 7, 12, 9, 40, 3);
     const sow_model_options o = small_options(2);
-    made_arrays *a = s.table.matrix[0].owner;
+    sow_cell_arrays *a = s.table.matrix[0].owner;
     for (int64_t i = 0; i < a->start[s.n_cells]; i++) a->value[i] = a->gene[i] < 4 ? 1 : a->value[i];
     screen_training(&s);
     works(&s, &o, NULL);
