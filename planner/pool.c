@@ -101,6 +101,7 @@ done:
     return st;
 }
 
+/* Those that must be in the initial round are passed over only once all are in a random order: who else is held out does not depend on them. */
 static sow_status hold_out_random(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -108,8 +109,9 @@ static sow_status hold_out_random(sow_campaign *c, sow_error *err)
     sow_index *drawn = NULL, n = 0, all = 0;
     SOW_NEW(drawn, c->n);
     for (sow_index i = 0; i < c->n; i++) {
-        all += c->eligible[i];
-        if (c->eligible[i] && !is_included(c, i)) drawn[n++] = i;
+        if (!c->eligible[i]) continue;
+        drawn[all++] = i;
+        n += !is_included(c, i);
     }
     sow_index want = k->oracle.held_count > 0 ? k->oracle.held_count : 0;
     if (isfinite(k->oracle.held_fraction)) want = (sow_index)floor(k->oracle.held_fraction * (double)all + 0.5);
@@ -117,9 +119,12 @@ static sow_status hold_out_random(sow_campaign *c, sow_error *err)
         SOW_FAIL(err, SOW_E_CONFIG, "%s: oracle.held_out asks for %lld of %lld perturbations that may be held out", k->path, (long long)want,
                  (long long)n);
     sow_rng rng = sow_rng_make(k->seed, SOW_RNG_SPLIT, 0, 0);
-    sow_rng_permute(&rng, drawn, n);
-    for (sow_index i = 0; i < want; i++)
+    sow_rng_permute(&rng, drawn, all);
+    for (sow_index i = 0; want > 0; i++) {
+        if (is_included(c, drawn[i])) continue;
         c->held_out[drawn[i]] = 1;
+        want--;
+    }
 done:
     free(drawn);
     return st;
