@@ -57,7 +57,7 @@ sow_tensor sow_tape_grad_of(const sow_tape *t, sow_var v); /* after backward; da
 SOW_MUST_CHECK sow_status sow_tape_gradient(sow_tape *t, sow_var *out, sow_var loss, const sow_var *wrt, sow_index n, sow_error *err);
 
 /* ---- operations; shapes beside them. b, w: batch rows; SOW_E_SHAPE (sticking) names the operation and the shapes ---- */
-typedef enum { SOW_ACT_NONE, SOW_ACT_RELU, SOW_ACT_LEAKY_RELU /* slope 0.2 */, SOW_ACT_SIGMOID } sow_activation;
+typedef enum { SOW_ACT_NONE, SOW_ACT_RELU, SOW_ACT_LEAKY_RELU /* slope 0.2: MORPH */, SOW_ACT_SIGMOID, SOW_ACT_LEAKY_RELU_10 /* slope 0.1: HyperMap */ } sow_activation;
 
 /* element-wise; a and b [m, n], or with 1 in place of m and/or n: broadcast */
 sow_var sow_op_add(sow_tape *t, sow_var a, sow_var b);

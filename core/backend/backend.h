@@ -26,7 +26,7 @@ typedef struct {
     int add;
 } sow_grad;
 
-/** y = f(x); f' is given by map_back in terms of x and y. `p` is the number of SCALE, SHIFT and STEP. */
+/** y = f(x); f' is given by map_back in terms of x and y. `p` is the number of SCALE, SHIFT, LEAKY_RELU and STEP. */
 typedef enum {
     SOW_MAP_SCALE,      /* p x */
     SOW_MAP_SHIFT,      /* x + p */
@@ -35,10 +35,16 @@ typedef enum {
     SOW_MAP_SQUARE,
     SOW_MAP_SQRT,
     SOW_MAP_RELU,
-    SOW_MAP_LEAKY_RELU,
+    SOW_MAP_LEAKY_RELU, /* x > 0 ? x : p x */
     SOW_MAP_SIGMOID,
     SOW_MAP_STEP        /* x > 0 ? 1 : p, the slope of (leaky) ReLU; its own derivative is 0 */
 } sow_map;
+
+/** Of what is below 0 in (leaky) ReLU; 1 for what has no bend. */
+static inline double sow_i_slope_below(sow_activation act)
+{
+    return act == SOW_ACT_RELU ? 0 : act == SOW_ACT_LEAKY_RELU ? 0.2 : act == SOW_ACT_LEAKY_RELU_10 ? 0.1 : 1;
+}
 
 typedef enum { SOW_ZIP_ADD, SOW_ZIP_SUB, SOW_ZIP_MUL, SOW_ZIP_DIV } sow_zip;
 

@@ -9,7 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#define LEAKY_SLOPE 0.2
 enum { COLUMNS = 512, PANEL = 32, SMALL = 32768 /* numbers that one thread goes through sooner than it wakes another */ };
 
 typedef struct {

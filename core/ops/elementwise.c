@@ -37,7 +37,7 @@ static void map_again(sow_tape *t, sow_var y, sow_var dy, sow_var *din)
         din[0] = sow_i_through(t, SOW_ACT_RELU, y, dy);
         break;
     case SOW_MAP_LEAKY_RELU:
-        din[0] = sow_i_through(t, SOW_ACT_LEAKY_RELU, y, dy);
+        din[0] = sow_op_mul(t, dy, sow_i_step(t, y, d.number));
         break;
     case SOW_MAP_SIGMOID:
         din[0] = sow_i_through(t, SOW_ACT_SIGMOID, y, dy);
@@ -102,7 +102,8 @@ sow_var sow_op_activate(sow_tape *t, sow_var x, sow_activation act)
     case SOW_ACT_RELU:
         return mapped(t, x, SOW_MAP_RELU, 0);
     case SOW_ACT_LEAKY_RELU:
-        return mapped(t, x, SOW_MAP_LEAKY_RELU, 0);
+    case SOW_ACT_LEAKY_RELU_10:
+        return mapped(t, x, SOW_MAP_LEAKY_RELU, sow_i_slope_below(act));
     case SOW_ACT_SIGMOID:
         return mapped(t, x, SOW_MAP_SIGMOID, 0);
     }
@@ -117,9 +118,9 @@ sow_var sow_i_through(sow_tape *t, sow_activation act, sow_var y, sow_var dy)
     case SOW_ACT_NONE:
         break;
     case SOW_ACT_RELU:
-        return sow_op_mul(t, dy, sow_i_step(t, y, 0));
     case SOW_ACT_LEAKY_RELU:
-        return sow_op_mul(t, dy, sow_i_step(t, y, 0.2));
+    case SOW_ACT_LEAKY_RELU_10:
+        return sow_op_mul(t, dy, sow_i_step(t, y, sow_i_slope_below(act)));
     case SOW_ACT_SIGMOID:
         return sow_op_mul(t, dy, sow_op_sub(t, y, sow_op_square(t, y)));
     }

@@ -5,7 +5,7 @@
 
 /* ---- f(x) ---- */
 
-enum { SCALE, SHIFT, EXP, LOG, SQUARE, SQRT, RELU, LEAKY, SIGMOID, SAME };
+enum { SCALE, SHIFT, EXP, LOG, SQUARE, SQRT, RELU, LEAKY, SIGMOID, SAME, LEAKY_10 };
 
 static sow_var build_map(sow_tape *t, const sow_var *x, const check_case *c)
 {
@@ -28,6 +28,8 @@ static sow_var build_map(sow_tape *t, const sow_var *x, const check_case *c)
         return sow_op_activate(t, x[0], SOW_ACT_LEAKY_RELU);
     case SIGMOID:
         return sow_op_activate(t, x[0], SOW_ACT_SIGMOID);
+    case LEAKY_10:
+        return sow_op_activate(t, x[0], SOW_ACT_LEAKY_RELU_10);
     default:
         return sow_op_activate(t, x[0], SOW_ACT_NONE);
     }
@@ -35,7 +37,7 @@ static sow_var build_map(sow_tape *t, const sow_var *x, const check_case *c)
 
 static double plain_map(int kind, double p, double x)
 {
-    const double of[] = {p * x, x + p, exp(x), log(fabs(x)), x * x, sqrt(fabs(x)), x > 0 ? x : 0, x > 0 ? x : 0.2 * x, 1 / (1 + exp(-x)), x};
+    const double of[] = {p * x, x + p, exp(x), log(fabs(x)), x * x, sqrt(fabs(x)), x > 0 ? x : 0, x > 0 ? x : 0.2 * x, 1 / (1 + exp(-x)), x, x > 0 ? x : 0.1 * x};
     return of[kind];
 }
 
@@ -56,6 +58,7 @@ static const check_case maps[] = {
     MAP("square root", SQRT, 0.5, 3, 0),
     MAP("relu", RELU, -1, 1, 0),
     MAP("leaky relu", LEAKY, -1, 1, 0),
+    MAP("leaky relu of slope .1", LEAKY_10, -1, 1, 0),
     MAP("sigmoid", SIGMOID, -3, 3, 0),
     MAP("no activation", SAME, -1, 1, 0),
     {.name = "scale of one number", .build = build_map, .naive = naive_map, .n_in = 1, .in = {{1, 1}}, .rows = 1, .cols = 1, .kind = SCALE, .number = 3},
@@ -253,7 +256,7 @@ Test(ops_elementwise, what_is_not_a_number_stays_so)
     const double x[] = {NAN, 1, 2}, one[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
     cr_assert_eq(sow_tape_create(&t, NULL, SOW_F64, NULL, NULL), SOW_OK);
     const sow_var v = sow_tape_constant(t, x, 1, 3), ones = sow_tape_constant(t, one, 1, 3), weight = sow_tape_constant(t, one, 3, 3);
-    for (int act = SOW_ACT_NONE; act <= SOW_ACT_SIGMOID; act++) {
+    for (int act = SOW_ACT_NONE; act <= SOW_ACT_LEAKY_RELU_10; act++) {
         cr_assert(isnan(((double *)sow_tape_value(t, sow_op_activate(t, v, (sow_activation)act)).data)[0]), "activation %d", act);
         cr_assert(isnan(((double *)sow_tape_value(t, sow_op_linear(t, v, weight, SOW_NO_VAR, (sow_activation)act)).data)[0]), "layer %d", act);
     }

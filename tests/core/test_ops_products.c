@@ -76,6 +76,7 @@ static double activated(int act, double z)
 {
     if (act == SOW_ACT_RELU) return z > 0 ? z : 0;
     if (act == SOW_ACT_LEAKY_RELU) return z > 0 ? z : 0.2 * z;
+    if (act == SOW_ACT_LEAKY_RELU_10) return z > 0 ? z : 0.1 * z;
     return act == SOW_ACT_SIGMOID ? 1 / (1 + exp(-z)) : z;
 }
 
@@ -98,6 +99,7 @@ static const check_case linears[] = {
     LINEAR("linear and relu", SOW_ACT_RELU, 3, 4, 5, 3, 0),
     LINEAR("linear and leaky relu", SOW_ACT_LEAKY_RELU, 3, 4, 5, 3, 0),
     LINEAR("linear and leaky relu without bias", SOW_ACT_LEAKY_RELU, 2, 3, 4, 2, 0),
+    LINEAR("linear and leaky relu of slope .1", SOW_ACT_LEAKY_RELU_10, 3, 4, 5, 3, 0),
     LINEAR("linear and sigmoid", SOW_ACT_SIGMOID, 3, 2, 3, 3, 0),
     LINEAR("linear of one row", SOW_ACT_LEAKY_RELU, 1, 3, 4, 3, 0),
     LINEAR("linear of one column", SOW_ACT_SIGMOID, 4, 1, 1, 3, 0),
