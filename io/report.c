@@ -16,6 +16,7 @@ static const struct {
     {"metrics", JSON_ARRAY, "a list"},      {"map", JSON_OBJECT, "an object"},         {"hits", JSON_OBJECT, "an object"},
     {"bill", JSON_OBJECT, "an object"},     {"priors", JSON_ARRAY, "a list"},          {"dropped", JSON_ARRAY, "a list"},
     {"constraints", JSON_ARRAY, "a list"},  {"learned", JSON_ARRAY, "a list"},         {"held_out", JSON_OBJECT, "an object"},
+    {"training", JSON_OBJECT, "an object"},
     {"provenance", JSON_ARRAY, "a list"},   {"cells", JSON_OBJECT, "an object"},
 };
 

@@ -14,6 +14,7 @@
  *  dropped    [{what, names, count}]   names, here and below: a list, or one text with commas (which may end in "... and 5 more")
  *  constraints [{rule, state}]
  *  learned    ["reactome: tanimoto, weight 0.61", ...]   what the model learned
+ *  training   {round, members [{best (the epoch kept, from 1), trained [..], held [..] (the predictions' loss in every epoch, null where there is none)}]}   of networks, drawn below `learned`
  *  held_out   {count, names}
  *  cells      of a readout of single cells:
  *             {space {genes, genes_in_data, target_sum (null: not scaled), log1p, highly_variable ("all" or how they were chosen), fitted_on (a phrase),

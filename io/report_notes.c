@@ -3,6 +3,41 @@
 
 #include <string.h>
 
+/* Rows [member, epoch, value, "trained" or "held", was it kept] of one member. */
+static void training_rows(sow_i_report *r, json_t *rows, const json_t *member, size_t number)
+{
+    static const char *const kinds[] = {"trained", "held"};
+    double best = 0;
+    (void)sow_i_number(member, "best", &best);
+    for (int k = 0; k < 2; k++) {
+        const json_t *values = sow_i_array(member, kinds[k]);
+        for (size_t e = 0; e < json_array_size(values); e++) {
+            const json_t *value = json_array_get(values, e);
+            if (json_is_number(value))
+                sow_i_push(r, rows, json_pack("[I,I,f,s,b]", (json_int_t)number + 1, (json_int_t)e + 1, json_number_value(value), kinds[k], (double)(e + 1) == best));
+        }
+    }
+}
+
+static void training_figure(sow_i_report *r)
+{
+    const json_t *training = json_object_get(r->doc, "training"), *members = sow_i_array(training, "members");
+    double round = 0;
+    if (!members) return;
+    json_t *chart = sow_i_chart(r, "training"), *rows = json_array();
+    for (size_t i = 0; i < json_array_size(members); i++) training_rows(r, rows, json_array_get(members, i), i);
+    sow_i_put(r, chart, "rows", rows);
+    (void)sow_i_number(training, "round", &round);
+    sow_text_printf(&r->body, "<figure class=\"below\"><h3>Training of round %.0f, epoch by epoch</h3>\n<ul class=\"legend\"><li>", round);
+    sow_i_series_key(&r->body, 0);
+    sow_text_append(&r->body, "<span>on perturbations held out to judge epochs</span></li><li>");
+    sow_i_series_key(&r->body, 1);
+    sow_text_append(&r->body, "<span>on those learned from</span></li></ul>\n");
+    sow_i_chart_place(r, "curve", "Line chart: the loss of the predictions against epochs, a line for each network.");
+    sow_text_append(&r->body, "<figcaption>The loss of the predictions, a line for each network; lower is better. The mark is the epoch whose weights were kept. Lines that still fall at the end ask for more epochs; one that rises while the other "
+                              "falls is learning by heart.</figcaption></figure>\n");
+}
+
 void sow_i_report_learned(sow_i_report *r)
 {
     const json_t *learned = sow_i_array(r->doc, "learned");
@@ -15,6 +50,7 @@ void sow_i_report_learned(sow_i_report *r)
         sow_text_append(&r->body, "</li>\n");
     }
     sow_text_append(&r->body, "</ul>\n");
+    training_figure(r);
     sow_i_section_close(&r->body);
 }
 

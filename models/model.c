@@ -239,6 +239,15 @@ done:
     return st;
 }
 
+sow_status sow_model_history(const sow_model *model, sow_history *out, sow_error *err)
+{
+    *out = (sow_history){0};
+    if (!model->class_->history) return SOW_OK;
+    const sow_status st = model->class_->history(model, out, err);
+    if (st != SOW_OK) sow_history_clear(out);
+    return st;
+}
+
 sow_status sow_model_loss_on(const sow_model *model, sow_index perturbation, const float *truth, sow_index n, double *loss, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -293,6 +302,14 @@ done:
 char *sow_model_describe(const sow_model *model)
 {
     return model->class_->describe ? model->class_->describe(model) : sow_strdup(model->class_->summary);
+}
+
+void sow_history_clear(sow_history *h)
+{
+    free(h->trained);
+    free(h->held);
+    free(h->best);
+    *h = (sow_history){0};
 }
 
 void sow_losses_clear(sow_losses *l)

@@ -100,6 +100,14 @@ typedef struct {
 } sow_losses;
 void sow_losses_clear(sow_losses *l);
 
+/** How a training went, epoch by epoch. Owned by who asked; clear with sow_history_clear. */
+typedef struct {
+    sow_index members, epochs; /* networks; the most epochs any of them ran */
+    double *trained, *held;    /* [members, epochs] loss of the predictions for what is learned from and for what is held out to judge epochs; NaN after a member's last epoch, and where nothing is held out */
+    sow_index *best;           /* [members] the epoch whose weights were kept, from 0 */
+} sow_history;
+void sow_history_clear(sow_history *h);
+
 typedef struct {
     const char *name;    /* "gp" */
     const char *summary; /* one sentence for --help and docs */
@@ -124,6 +132,8 @@ typedef struct {
     /* SOW_CAP_GENERATES: cells of a perturbation from control cells, row by row: out [m, d] */
     sow_status (*generate)(const sow_model *model, sow_index perturbation, sow_index context, const float *control, sow_index m, float *out, const sow_env *env,
                            sow_error *err);
+    /* Optional: of a training in epochs */
+    sow_status (*history)(const sow_model *model, sow_history *out, sow_error *err);
     /* Optional: keep and bring back; `training` of load is that of the fit. The file's kind is the class's name. */
     int version;
     sow_status (*save)(const sow_model *model, sow_archive *out, sow_error *err);
@@ -170,6 +180,8 @@ SOW_MUST_CHECK sow_status sow_model_embed(const sow_model *model, const sow_inde
 SOW_MUST_CHECK sow_status sow_model_drift(const sow_model *model, const sow_index *perturbation, sow_index n, double *drift, sow_error *err);
 /** *out is overwritten, and empty on failure. */
 SOW_MUST_CHECK sow_status sow_model_losses(const sow_model *model, sow_losses *out, const sow_env *env, sow_error *err);
+/** *out is overwritten; without members where the model is not trained in epochs. */
+SOW_MUST_CHECK sow_status sow_model_history(const sow_model *model, sow_history *out, sow_error *err);
 /** truth [n, d], n >= 1. */
 SOW_MUST_CHECK sow_status sow_model_loss_on(const sow_model *model, sow_index perturbation, const float *truth, sow_index n, double *loss, const sow_env *env, sow_error *err);
 /** control and out [m, d]; m == 0 writes nothing. */

@@ -39,6 +39,7 @@ typedef struct {
     sow_index n_control, *control; /* cells: the round's controls, positions in the table, ascending */
     json_t *metrics;  /* array of rows as in metrics.csv; owned; NULL until evaluated */
     json_t *learned;  /* array of sentences; owned; NULL until evaluated */
+    json_t *training; /* how the training of networks went (score.c); owned; NULL = no networks */
 } sow_i_round;
 
 /** Cells of one perturbation that came in one round. */

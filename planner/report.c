@@ -255,6 +255,16 @@ static json_t *last_learned(const sow_campaign *c)
     return json_array();
 }
 
+/* Of the last round that was evaluated. */
+static void put_training(json_t *j, const sow_campaign *c)
+{
+    for (sow_index r = c->n_rounds - 1; r >= 0; r--) {
+        if (!c->round[r].evaluated) continue;
+        if (c->round[r].training) json_object_set_new(j, "training", json_pack("{s:I,s:O}", "round", (json_int_t)r, "members", c->round[r].training));
+        return;
+    }
+}
+
 sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -275,6 +285,7 @@ sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err)
     json_object_set_new(j, "dropped", sow_i_dropped_json(c));
     json_object_set_new(j, "constraints", constraints_json(c));
     json_object_set_new(j, "learned", last_learned(c));
+    put_training(j, c);
     json_object_set_new(j, "held_out", held_json(c));
     json_object_set_new(j, "provenance", provenance_json(c));
     *out = sow_i_json_text(j, 0);

@@ -1,5 +1,6 @@
 /* Evaluating a round: the campaign's model and the baselines on the held-out perturbations, hits and spend. One event, then the files. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,10 +273,40 @@ static json_t *learned_lines(const sow_campaign *c)
     return lines;
 }
 
+/* For the report's figure: four digits are more than it shows. */
+static json_t *short_number(double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.4g", x);
+    return isfinite(x) ? json_real(strtod(text, NULL)) : json_null();
+}
+
+/* How the networks' training went: [{best, trained [..], held [..]}, ..], epochs from 1; NULL where there are none. */
+static sow_status training_json(json_t **out, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_history h = {0};
+    *out = NULL;
+    if (!c->model) return SOW_OK;
+    SOW_TRY(sow_model_history(c->model, &h, err));
+    if (h.members > 0) *out = json_array();
+    for (sow_index b = 0; b < h.members; b++) {
+        json_t *trained = json_array(), *held = json_array();
+        for (sow_index e = b * h.epochs; e < (b + 1) * h.epochs; e++) {
+            json_array_append_new(trained, short_number(h.trained[e]));
+            json_array_append_new(held, short_number(h.held[e]));
+        }
+        json_array_append_new(*out, json_pack("{s:I,s:o,s:o}", "best", (json_int_t)h.best[b] + 1, "trained", trained, "held", held));
+    }
+done:
+    sow_history_clear(&h);
+    return st;
+}
+
 sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *rows = json_array(), *learned = NULL;
+    json_t *rows = json_array(), *learned = NULL, *training = NULL;
     SOW_TRY(sow_progress(env, "evaluating", 0, err));
     if (sow_i_any_measured(c)) { /* else every result failed, and there is no model to judge */
         SOW_TRY(sow_i_fit(c, env, err));
@@ -284,7 +315,9 @@ sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env 
     add_campaign_rows(rows, c, round);
     learned = learned_lines(c);
     SOW_TRY(add_transfer_line(learned, c, err));
+    SOW_TRY(training_json(&training, c, err));
     json_t *payload = json_pack("{s:O,s:O}", "metrics", rows, "learned", learned);
+    if (training) json_object_set(payload, "training", training);
     SOW_TRY(sow_i_commit(c, "evaluated", round, payload, err));
     SOW_TRY(sow_i_write_round(c, round, NULL, NULL, err));
     SOW_TRY(sow_i_write_metrics(c, err));
@@ -292,5 +325,6 @@ sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env 
 done:
     json_decref(rows);
     json_decref(learned);
+    json_decref(training);
     return st;
 }

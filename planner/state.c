@@ -60,6 +60,7 @@ static void round_clear(sow_i_round *r)
     free(r->control);
     json_decref(r->metrics);
     json_decref(r->learned);
+    json_decref(r->training);
     *r = (sow_i_round){0};
 }
 
@@ -267,8 +268,10 @@ static sow_status apply_evaluated(sow_i_round *r, const json_t *payload)
 {
     json_decref(r->metrics);
     json_decref(r->learned);
+    json_decref(r->training);
     r->metrics = json_incref(json_object_get(payload, "metrics"));
     r->learned = json_incref(json_object_get(payload, "learned"));
+    r->training = json_incref(json_object_get(payload, "training"));
     r->evaluated = 1;
     return SOW_OK;
 }

@@ -70,6 +70,25 @@
              layer: (values.some((d) => d.chance !== null) ? [{ transform: [{ filter: "datum.chance != null" }], layer: line("chance", 6) }] : []).concat([{ layer: line("found", 0) }]) };
   }
 
+  // --- a network's loss by epoch, where it learns and where it is judged ---
+  function training(chart) {
+    const values = chart.rows.map(([member, epoch, value, kind, kept]) => ({ member, epoch, value, kind, kept, line: member + kind }));
+    const names = ["held", "trained"];
+    const scale = (range) => ({ domain: names, range });
+    const held = values.some((d) => d.kind === "held") ? "held" : "trained";
+    const y = { field: "value", type: "quantitative", title: null, scale: { zero: false, nice: true } };
+    const color = { field: "kind", type: "nominal", legend: null, scale: scale([colour("s0"), colour("s1")]) };
+    const tooltip = [["member", "network"], ["epoch", "epoch"], ["value", "loss"]].map(([field, title]) => ({ field, title, type: "quantitative", format: field === "value" ? ".3~r" : "d" }));
+    return {
+      width: "container", height: 210, data: { values },
+      encoding: { x: { field: "epoch", type: "quantitative", title: "epoch", scale: { zero: false, nice: false, padding: 6 }, axis: { format: "d", tickMinStep: 1 } }, y, color, detail: { field: "line", type: "nominal" } },
+      layer: [
+        { mark: { type: "line" }, encoding: { strokeDash: { field: "kind", type: "nominal", legend: null, scale: scale([DASHES[0], DASHES[1]]) }, strokeWidth: { condition: { test: "datum.kind === 'held'", value: 2 }, value: 1.2 }, tooltip } },
+        { transform: [{ filter: "datum.kept && datum.kind === '" + held + "'" }], mark: { type: "point", filled: true, opacity: 1, size: 60 }, encoding: { tooltip } },
+      ],
+    };
+  }
+
   // --- cost of each round, stacked by item ---
   function spend(chart) {
     const values = chart.rows.map(([round, item, cost]) => ({ round, item, cost, order: chart.series.indexOf(item) }));
@@ -215,7 +234,7 @@
     if (input.value) input.oninput();
   }
 
-  const BUILDERS = { curve, hits, spend, scatter, pairs, strip, map };
+  const BUILDERS = { curve, hits, training, spend, scatter, pairs, strip, map };
   const views = new Map();
 
   function draw(place) {

@@ -180,6 +180,28 @@ static sow_status drift(const sow_model *model, const sow_index *perturbation, s
     return SOW_OK;
 }
 
+static sow_status history(const sow_model *model, sow_history *out, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_morph_model *m = (const sow_i_morph_model *)model;
+    out->members = m->n_members;
+    for (sow_index b = 0; b < m->n_members; b++)
+        if (m->member[b].epochs > out->epochs) out->epochs = m->member[b].epochs;
+    SOW_NEW(out->trained, out->members * out->epochs);
+    SOW_NEW(out->held, out->members * out->epochs);
+    SOW_NEW(out->best, out->members);
+    for (sow_index b = 0; b < m->n_members; b++) {
+        out->best[b] = m->member[b].best_epoch;
+        for (sow_index e = 0; e < out->epochs; e++) {
+            const double *row = e < m->member[b].epochs ? m->member[b].history + e * SOW_I_SCORES : NULL;
+            out->trained[b * out->epochs + e] = row ? row[0] : NAN;
+            out->held[b * out->epochs + e] = row ? row[SOW_I_SCORES / 2] : NAN;
+        }
+    }
+done:
+    return st;
+}
+
 static sow_index count_held(const sow_i_morph_model *m)
 {
     sow_index n = 0;
@@ -229,6 +251,7 @@ const sow_model_class sow_i_morph = {
     .losses = sow_i_morph_all_losses,
     .loss_on = sow_i_morph_loss_on,
     .generate = sow_i_morph_generate,
+    .history = history,
     .version = 1,
     .save = sow_i_morph_save,
     .load = load,

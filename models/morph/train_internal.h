@@ -133,7 +133,7 @@ void sow_i_morph_stage_ask(sow_i_morph_stage *st, const sow_index *perturbation,
 typedef struct {
     double pred, recon, kl, criterion;
 } sow_i_morph_score;
-enum { SOW_I_SCORES = 8 }; /* numbers an epoch in `history`: training's, then validation's (NaN without) */
+enum { SOW_I_SCORES = 8 }; /* numbers an epoch in `history`: the prediction's loss, reconstruction, KL and criterion of training, then of validation (NaN without) */
 
 /** One member of the ensemble, in training or trained. */
 typedef struct {

@@ -116,6 +116,18 @@ Test(report, says_first_what_to_do_next)
     free(page);
 }
 
+Test(report, draws_how_the_training_of_networks_went)
+{
+    char *plain = page_of("{\"name\":\"a\",\"learned\":[\"one\"]}");
+    cr_assert_null(strstr(plain, "epoch by epoch"));
+    free(plain);
+    char *page = page_of("{\"name\":\"a\",\"learned\":[\"one\"],\"training\":{\"round\":3,\"members\":[{\"best\":2,\"trained\":[0.5,0.25],\"held\":[0.75,null]},{\"best\":\"x\"},7]}}");
+    HAS(page, "Training of round 3, epoch by epoch");
+    HAS(page, "\"kind\":\"training\"");
+    HAS(page, "[1,1,0.5,\"trained\",false],[1,2,0.25,\"trained\",true],[1,1,0.75,\"held\",false]]");
+    free(page);
+}
+
 Test(report, has_every_section_with_a_heading_of_its_own)
 {
     static const char *const ids[] = {"next",    "headline", "curves",  "map",   "hits",    "rounds",    "spend",

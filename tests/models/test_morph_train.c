@@ -405,6 +405,30 @@ Test(morph_train, scales_priors_by_the_rows_that_may_be_fitted_on)
     screen_clear(&s);
 }
 
+/* Every epoch's loss, both falling, and the epoch that was kept is among them. */
+Test(morph_train, remembers_how_its_training_went)
+{
+    screen s = screen_make(41, 30, 48, 15, 120, 1);
+    sow_model_options o = small_options(20);
+    o.morph.rate = 3e-3;
+    o.morph.members = 2;
+    sow_model *m = trained(screen_training(&s), &o, NULL);
+    sow_history h;
+    cr_assert_eq(sow_model_history(m, &h, NULL), SOW_OK);
+    cr_assert_eq(h.members, 2);
+    cr_assert_eq(h.epochs, 20);
+    for (sow_index b = 0; b < 2; b++) {
+        const double *trained_on = h.trained + b * h.epochs, *held = h.held + b * h.epochs;
+        cr_assert(h.best[b] >= 0 && h.best[b] < h.epochs);
+        cr_assert(isfinite(trained_on[h.epochs - 1]) && isfinite(held[h.epochs - 1]));
+        cr_assert_lt(trained_on[h.epochs - 1], trained_on[0]);
+        cr_assert_lt(held[h.best[b]], held[0]);
+    }
+    sow_history_clear(&h);
+    sow_model_destroy(m);
+    screen_clear(&s);
+}
+
 Test(morph_train, says_what_was_done)
 {
     screen s = screen_make(12, 8, 20, 9, 40, 15);
