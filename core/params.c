@@ -91,6 +91,33 @@ done:
     return st;
 }
 
+sow_status sow_params_like(sow_params **out, const sow_params *like, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_params *p = NULL;
+    *out = NULL;
+    SOW_NEW(p, 1);
+    p->dtype = like->dtype;
+    p->n = like->n;
+    p->flat = like->flat;
+    p->numbers = like->numbers;
+    SOW_NEW(p->matrix, p->n);
+    for (sow_index i = 0; i < p->n; i++) {
+        p->matrix[i] = like->matrix[i];
+        p->matrix[i].name = NULL;
+    }
+    for (sow_index i = 0; i < p->n; i++) {
+        p->matrix[i].name = sow_strdup(like->matrix[i].name);
+        if (!p->matrix[i].name) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    }
+    SOW_TRY(take_memory(p, err));
+    *out = p;
+    p = NULL;
+done:
+    sow_params_destroy(p);
+    return st;
+}
+
 void sow_params_destroy(sow_params *p)
 {
     if (!p) return;

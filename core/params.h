@@ -22,6 +22,8 @@ typedef struct sow_params sow_params;
 /** n matrices in the given order (the optimiser's order), every one from a stream of its own (`rng` names the network; matrix i takes it with item + i): adding a matrix does not
  *  change the others. Names are copied. Each matrix starts at a multiple of 64 bytes; the gaps are zero and stay so. */
 SOW_MUST_CHECK sow_status sow_params_create(sow_params **out, const sow_param_spec *spec, sow_index n, sow_dtype dtype, uint64_t seed, uint32_t network, sow_error *err);
+/** A set of the same names, shapes and dtype, all 0. What is never written to takes no memory of the machine. */
+SOW_MUST_CHECK sow_status sow_params_like(sow_params **out, const sow_params *p, sow_error *err);
 void sow_params_destroy(sow_params *p);
 sow_index sow_params_count(const sow_params *p);   /* matrices */
 sow_index sow_params_numbers(const sow_params *p); /* learned numbers, gaps not counted: 3,485,876 for MORPH's defaults */

@@ -99,7 +99,7 @@ typedef struct {
 
 typedef struct sow_hypermap_meta sow_hypermap_meta; /* room for the weights of every inner step */
 
-/** For descents of at most `most_steps` steps. Holds (most_steps + 2) times the parameters. `threads` borrowed, may be NULL. */
+/** For descents of at most `most_steps` steps. Holds most_steps + 4 times the parameters. `threads` borrowed, may be NULL. */
 SOW_MUST_CHECK sow_status sow_hypermap_meta_create(sow_hypermap_meta **out, const sow_hypermap_sizes *sizes, sow_dtype dtype, sow_index most_steps, sow_threads *threads, sow_error *err);
 void sow_hypermap_meta_destroy(sow_hypermap_meta *m);
 

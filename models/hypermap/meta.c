@@ -62,15 +62,17 @@ struct sow_hypermap_meta {
     sow_threads *threads;
     sow_tape *tape;
     sow_index most_steps;
-    sow_params **trail; /* [most_steps + 1] the weights before each step, and after the last */
+    sow_params *now;
+    sow_params **trail; /* [most_steps] the weights before each step: their values, and nothing else of them */
     sow_params *lambda; /* its values: the query's gradient, on its way back */
 };
 
 void sow_hypermap_meta_destroy(sow_hypermap_meta *m)
 {
     if (!m) return;
-    for (sow_index s = 0; m->trail && s <= m->most_steps; s++) sow_params_destroy(m->trail[s]);
+    for (sow_index s = 0; m->trail && s < m->most_steps; s++) sow_params_destroy(m->trail[s]);
     free(m->trail);
+    sow_params_destroy(m->now);
     sow_params_destroy(m->lambda);
     sow_tape_destroy(m->tape);
     free(m);
@@ -86,9 +88,10 @@ sow_status sow_hypermap_meta_create(sow_hypermap_meta **out, const sow_hypermap_
     m->sizes = *sizes;
     m->threads = threads;
     m->most_steps = most_steps;
-    SOW_NEW(m->trail, most_steps + 1);
-    for (sow_index s = 0; s <= most_steps; s++) SOW_TRY(sow_hypermap_params_create(&m->trail[s], sizes, dtype, 0, 0, err));
-    SOW_TRY(sow_hypermap_params_create(&m->lambda, sizes, dtype, 0, 0, err));
+    SOW_TRY(sow_hypermap_params_create(&m->now, sizes, dtype, 0, 0, err));
+    SOW_TRY(sow_params_like(&m->lambda, m->now, err));
+    SOW_NEW(m->trail, most_steps);
+    for (sow_index s = 0; s < most_steps; s++) SOW_TRY(sow_params_like(&m->trail[s], m->now, err));
     SOW_TRY(sow_tape_create(&m->tape, NULL, dtype, threads, err));
     *out = m;
     m = NULL;
@@ -112,15 +115,15 @@ static void blend(sow_tensor to, double b, sow_tensor from, double a)
     }
 }
 
-/* trail[0] is p; afterwards trail[s] the weights before step s. */
+/* Afterwards trail[s] has the weights before step s, and `now` those after the last. */
 static sow_status descend(const sow_params *p, sow_hypermap_meta *m, const sow_hypermap_descent *d, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_TRY(sow_params_copy(m->trail[0], p, err));
+    SOW_TRY(sow_params_copy(m->now, p, err));
     for (sow_index s = 0; s < steps_of(d); s++) {
         double loss = 0;
-        SOW_TRY(sow_params_copy(m->trail[s + 1], m->trail[s], err));
-        SOW_TRY(step(&loss, m->trail[s + 1], m->tape, &m->sizes, d, s, m->threads, err));
+        SOW_TRY(sow_params_copy(m->trail[s], m->now, err));
+        SOW_TRY(step(&loss, m->now, m->tape, &m->sizes, d, s, m->threads, err));
     }
 done:
     return st;
@@ -130,7 +133,7 @@ done:
 static sow_status ask(double *loss, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_params *end = m->trail[steps_of(&task->support)];
+    sow_params *end = m->now;
     const sow_hypermap_dropout *d = &task->query_dropout;
     sow_hypermap_values v;
     sow_tape_reset(m->tape);
@@ -148,11 +151,12 @@ done:
 static sow_status step_back(sow_hypermap_meta *m, const sow_hypermap_descent *d, sow_index s, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_params *at = m->trail[s];
+    sow_params *at = m->now;
     const sow_index n = sow_params_count(at);
     sow_var *weight = NULL, *slope = NULL, along = SOW_NO_VAR;
     SOW_NEW(weight, n);
     SOW_NEW(slope, n);
+    SOW_TRY(sow_params_copy(at, m->trail[s], err));
     const sow_var loss = step_loss(m->tape, at, &m->sizes, d, s);
     for (sow_index i = 0; i < n; i++) weight[i] = sow_tape_param(m->tape, at, i);
     SOW_TRY(sow_tape_gradient(m->tape, slope, loss, weight, n, err));

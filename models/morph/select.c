@@ -62,7 +62,7 @@ sow_status sow_i_morph_note_epoch(sow_i_morph_work *w, sow_i_morph_member *b, co
     const double criterion = any ? judged.criterion : train->criterion;
     write_history(b->history + b->epochs * SOW_I_SCORES, train, &judged, any);
     if (isfinite(criterion) && (b->best_epoch < 0 || criterion < b->best_criterion)) {
-        if (!b->best) SOW_TRY(sow_morph_params_create(&b->best, &s->sizes, SOW_F32, 0, 0, err));
+        if (!b->best) SOW_TRY(sow_params_like(&b->best, b->now, err));
         SOW_TRY(sow_params_copy(b->best, b->mean ? b->mean : b->now, err));
         b->best_criterion = criterion;
         b->best_epoch = b->epochs;

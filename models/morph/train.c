@@ -40,7 +40,7 @@ sow_status sow_i_morph_member_make(sow_i_morph_member *out, const sow_i_morph_mo
         goto done;
     }
     if (s->o.mean_epochs > 0) {
-        SOW_TRY(sow_morph_params_create(&b.mean, &s->sizes, SOW_F32, 0, 0, err));
+        SOW_TRY(sow_params_like(&b.mean, b.now, err));
         SOW_TRY(sow_params_copy(b.mean, b.now, err));
     }
     SOW_NEW(b.history, s->o.epochs * SOW_I_SCORES);

@@ -101,6 +101,24 @@ Test(params, gives_every_matrix_a_stream_of_its_own)
     sow_params_destroy(single);
 }
 
+Test(params, makes_an_empty_twin)
+{
+    sow_params *p = make(spec, 4, SOW_F32, 1, 2), *twin = NULL;
+    cr_assert_eq(sow_params_like(&twin, p, NULL), SOW_OK);
+    cr_assert_eq(sow_params_count(twin), 4);
+    cr_assert_eq(sow_params_numbers(twin), sow_params_numbers(p));
+    for (sow_index i = 0; i < 4; i++) {
+        const sow_tensor a = sow_params_value(p, i), b = sow_params_value(twin, i);
+        cr_assert_str_eq(sow_params_name(twin, i), sow_params_name(p, i));
+        cr_assert(b.rows == a.rows && b.cols == a.cols && b.dtype == a.dtype && (uintptr_t)b.data % 64 == 0);
+        for (sow_index j = 0; j < b.rows * b.cols; j++) cr_assert_eq(number(b, j), 0);
+    }
+    cr_assert_eq(sow_params_copy(twin, p, NULL), SOW_OK);
+    cr_assert_eq(number(sow_params_value(twin, 2), 599), number(sow_params_value(p, 2), 599));
+    sow_params_destroy(twin);
+    sow_params_destroy(p);
+}
+
 Test(params, refuses_matrices_without_entries)
 {
     sow_params *p = NULL;
