@@ -15,6 +15,7 @@ static const sow_strategy *const table[] = {
     &sow_i_strategy_max_variance,     &sow_i_strategy_greedy,      &sow_i_strategy_ucb,              &sow_i_strategy_ei,
     &sow_i_strategy_thompson,         &sow_i_strategy_poh,         &sow_i_strategy_lookahead,        &sow_i_strategy_uncertainty,
     &sow_i_strategy_soft_uncertainty, &sow_i_strategy_loss_oracle, &sow_i_strategy_loss_prediction,  &sow_i_strategy_reference,
+    &sow_i_strategy_least_consistent, &sow_i_strategy_most_consistent, &sow_i_strategy_functional,
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -114,6 +115,17 @@ static int any_finite(const double *x, sow_index n)
     return 0;
 }
 
+/* Is a candidate there that two reference contexts measured? */
+static int any_compared(const sow_pool_view *view)
+{
+    for (sow_index i = 0; view->delta && i < view->n; i++) {
+        sow_index seen = 0;
+        for (sow_index c = 0; c < view->n_references; c++) seen += view->delta[i * view->n_references + c] != NULL;
+        if (seen > 1) return 1;
+    }
+    return 0;
+}
+
 /* What only a model with a representation of its own can tell. */
 static sow_status check_learned(const sow_strategy *s, unsigned needs, const sow_pool_view *view, sow_error *err)
 {
@@ -147,6 +159,10 @@ static sow_status check_needs(const sow_strategy *s, unsigned needs, const sow_p
     if ((needs & SOW_NEED_REFERENCE) && !any_finite(view->reference, view->n))
         return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs a reference context that measured some of the candidates",
                          s->name);
+    if ((needs & SOW_NEED_DELTAS) && !any_compared(view))
+        return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' needs two reference contexts that measured some of the candidates", s->name);
+    if ((needs & SOW_NEED_LIST) && !view->listed)
+        return SOW_ERROR(err, SOW_E_CONFIG, "strategy '%s' takes its perturbations from acquisition.list, which is empty", s->name);
     if (view->posterior && view->posterior->n != view->n)
         return SOW_ERROR(err, SOW_E_SHAPE, "the posterior has %lld items and the pool %lld", (long long)view->posterior->n,
                          (long long)view->n);

@@ -26,7 +26,9 @@ typedef enum {
                                * acquisition.representation says */
     SOW_NEED_LOSSES = 1 << 6, /* the model's losses on what is measured */
     SOW_NEED_DRIFT = 1 << 7,  /* how far the latent of each candidate moved in training */
-    SOW_NEED_TRUTH = 1 << 8   /* the true loss of every candidate: an oracle's strategy, to bound what is possible; refused with a lab */
+    SOW_NEED_TRUTH = 1 << 8,  /* the true loss of every candidate: an oracle's strategy, to bound what is possible; refused with a lab */
+    SOW_NEED_DELTAS = 1 << 9, /* responses of the candidates in two reference contexts or more */
+    SOW_NEED_LIST = 1 << 10   /* acquisition.list */
 } sow_strategy_needs;
 
 typedef struct {
@@ -56,6 +58,10 @@ typedef struct {
     const double *loss_cells; /* [n_losses] cells each was taken on, > 0; NaN or NULL = unknown */
     const unsigned char *loss_held; /* [n_losses] not trained on: out of sample; NULL = none */
     const double *true_loss; /* [n] NaN unknown; NULL unless needed */
+    sow_index n_references, n_genes;   /* reference contexts, and the width of a response; 0 unless needed */
+    const double *const *delta;        /* [n, n_references] mean response [n_genes] of each candidate in each, borrowed; NULL = not measured there */
+    const double *delta_error;         /* [n, n_references] mean over genes of its squared standard error; NaN unknown; NULL = none known */
+    const sow_index *listed;           /* [n] place in the list, from 0; -1 = not in it; NULL unless needed */
     sow_index round;         /* 0 = initial */
     sow_index picks_after;   /* picks still to come after this batch (the remaining budget), for look-ahead */
     sow_rng rng;             /* the stream of this run, purpose and round; copy before drawing */
@@ -81,10 +87,11 @@ typedef struct {
     const char *loss_target; /* loss-prediction: "all" losses, or "held" ones only where at least half of those with a loss have one ["all"] */
     sow_index loss_members; /* loss-prediction: networks whose predictions are averaged [1] */
     int loss_cells;         /* loss-prediction: take the part of the loss that log(cells) explains away first [0] */
+    const char *consistency; /* least-consistent, most-consistent: "corrected" for the noise of few cells where it is known, or as "published" ["corrected"] */
 } sow_strategy_options;
 #define SOW_STRATEGY_OPTIONS_INIT                                                                                                  \
     {                                                                                                                              \
-        1.0, 10, "none", "regression", "all", 1, 0                                                                                 \
+        1.0, 10, "none", "regression", "all", 1, 0, "corrected"                                                                    \
     }
 
 typedef struct {

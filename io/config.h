@@ -79,13 +79,16 @@ typedef struct {
 
     struct {
         const char *strategy;      /* [random] */
-        const char *representation; /* prior | learned | kernel [prior] */
+        const char *representation; /* prior | learned | kernel | reference [prior] */
         double beta;               /* ucb [1] */
         sow_index starts;          /* kmeans [10] */
         const char *weight;        /* kmeans [none] */
         const char *loss_form, *loss_target; /* loss-prediction [regression, all] */
         sow_index loss_members;    /* loss-prediction [1] */
         int loss_cells;            /* loss-prediction [0] */
+        const char *consistency;   /* least-consistent, most-consistent [corrected] */
+        sow_index n_list;          /* functional [0] */
+        const char **list;
     } acquisition;
 
     struct {

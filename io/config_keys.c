@@ -23,11 +23,11 @@
     }
 #define STRATEGIES                                                                                                                 \
     "random,kmeans,kmeans-embedding,core-set,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead,"           \
-    "uncertainty,soft-uncertainty,loss-oracle,loss-prediction"
+    "uncertainty,soft-uncertainty,loss-oracle,loss-prediction,least-consistent,most-consistent,functional"
 #define STRATEGY_ALIASES                                                                                                           \
     "uniform,k-means,kmeans-data,kmeans-coverage,kmeans-latent,coreset,k-center,kcenter,max-dist,topuncertain,top-uncertainty,"    \
     "maxdet,exploit,mean,upper-confidence-bound,expected-improvement,thompson-sampling,ts,by-reference,poh,pi,look-ahead,"         \
-    "latent-drift,softuncertain,uncertainty-random,true-loss,learn-loss,learning-loss"
+    "latent-drift,softuncertain,uncertainty-random,true-loss,learn-loss,learning-loss,inconsistent,consistent,list"
 
 /* Kept equal to the tables of acquisition/ and models/ by a test: io may not see those folders. */
 const char sow_i_hit_strategies[] =
@@ -237,8 +237,8 @@ static const sow_i_key keys[] = {
      .sentence = "ucb: weight of the standard deviation beside the mean."},
     {"acquisition.starts", SOW_KEY_INT, AT(acquisition.starts), RANGE(1, 10000), .standard = "10",
      .sentence = "kmeans: k-means++ starts, the best is kept."},
-    {"acquisition.representation", SOW_KEY_ENUM, AT(acquisition.representation), .standard = "prior", .allowed = "prior,learned,kernel",
-     .sentence = "What a strategy sees of a candidate: its prior, the model's latent (learned), or prior and predicted response together (kernel)."},
+    {"acquisition.representation", SOW_KEY_ENUM, AT(acquisition.representation), .standard = "prior", .allowed = "prior,learned,kernel,reference",
+     .sentence = "What a strategy sees of a candidate: its prior, the model's latent (learned), prior and predicted response together (kernel), or its response in the reference contexts (reference)."},
     {"acquisition.weight", SOW_KEY_ENUM, AT(acquisition.weight), .standard = "none",
      .allowed = "none,uncertainty,uncertainty-minmax,uncertainty-softmax,uncertainty-softmax5",
      .sentence = "kmeans: candidates count by how far their latent moved in training, as it is or scaled."},
@@ -250,6 +250,10 @@ static const sow_i_key keys[] = {
      .sentence = "loss-prediction: networks whose predictions are averaged."},
     {"acquisition.loss_cells", SOW_KEY_BOOL, AT(acquisition.loss_cells), .standard = "false",
      .sentence = "loss-prediction: take from the losses what the number of cells explains before learning."},
+    {"acquisition.consistency", SOW_KEY_ENUM, AT(acquisition.consistency), .standard = "corrected", .allowed = "corrected,published",
+     .sentence = "least-consistent, most-consistent: less what the noise of few cells adds, where it is known, or as published."},
+    {"acquisition.list", SOW_KEY_TEXTS, LIST_AT(acquisition.list, acquisition.n_list), .standard = "[]", .example = "[POU5F1, CHD4]",
+     .sentence = "functional: perturbations to take, in this order."},
 
     GROUP("rounds", SOW_KEY_REQUIRED, "How many perturbations in each round."),
     GROUP("rounds.initial", SOW_KEY_REQUIRED, "Round 0, chosen before anything is known."),

@@ -11,6 +11,9 @@ typedef struct {
     const char **name, **labelled_name;
     double *features, *labelled_features, *mean, *var, *noise, *measured, *reference;
     double *drift, *loss, *loss_cells, *true_loss;
+    const double **delta;                /* into delta_values */
+    double *delta_values, *delta_error;
+    sow_index *listed;
     sow_index *labelled, *loss_of; /* [n_labelled] catalogue positions of the labelled; [n_losses] */
     unsigned char *has, *labelled_has, *loss_held;
     sow_posterior *posterior;
@@ -35,5 +38,15 @@ SOW_MUST_CHECK sow_status sow_i_view_kernel(sow_i_choice *x, sow_campaign *c, co
 SOW_MUST_CHECK sow_status sow_i_view_losses(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_view_drift(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_view_true_loss(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+
+/** features, has and those of the labelled, `dim` wide and zero, for a representation of one's own; sets view.dim. */
+SOW_MUST_CHECK sow_status sow_i_view_room(sow_i_choice *x, sow_index dim, sow_error *err);
+
+/* view_contexts.c */
+/** Responses of the candidates in every context but the target, with their errors where there are cells. Before round 0 of cells: in a space of the reference contexts' cells. */
+SOW_MUST_CHECK sow_status sow_i_view_deltas(sow_i_choice *x, sow_campaign *c, sow_error *err);
+/** Principal components of the mean reference response, in place of the priors. */
+SOW_MUST_CHECK sow_status sow_i_view_reference_space(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_view_list(sow_i_choice *x, const sow_campaign *c, sow_error *err);
 
 #endif

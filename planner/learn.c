@@ -99,17 +99,19 @@ sow_strategy_options sow_i_strategy_options(const sow_campaign *c)
     o.loss_target = k->acquisition.loss_target;
     o.loss_members = k->acquisition.loss_members;
     o.loss_cells = k->acquisition.loss_cells;
+    o.consistency = k->acquisition.consistency;
     return o;
 }
 
 /* Is the round's choice free of outcomes? Its strategy says so by needing no prediction, no reference values and nothing that a model has learned. */
 static int outcome_blind(const sow_campaign *c, sow_index round)
 {
-    const unsigned looks = SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE | SOW_NEED_HITS | SOW_NEED_LATENT | SOW_NEED_LOSSES | SOW_NEED_DRIFT | SOW_NEED_TRUTH;
+    const unsigned looks = SOW_NEED_MOMENTS | SOW_NEED_JOINT | SOW_NEED_REFERENCE | SOW_NEED_HITS | SOW_NEED_LATENT | SOW_NEED_LOSSES | SOW_NEED_DRIFT | SOW_NEED_TRUTH | SOW_NEED_DELTAS | SOW_NEED_LIST;
     const sow_strategy *s = NULL;
     if (round < 0 || !c->round[round].strategy || sow_strategy_find(&s, c->round[round].strategy, NULL) != SOW_OK) return 0;
     const sow_strategy_options options = sow_i_strategy_options(c);
-    if (round > 0 && (s->needs & SOW_NEED_PRIOR) && strcmp(c->config->acquisition.representation, "prior") != 0) return 0;
+    const char *sees = c->config->acquisition.representation;
+    if ((s->needs & SOW_NEED_PRIOR) && (strcmp(sees, "reference") == 0 || (round > 0 && strcmp(sees, "prior") != 0))) return 0;
     return (sow_strategy_needs_with(s, &options) & looks) == 0;
 }
 

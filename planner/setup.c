@@ -182,11 +182,42 @@ done:
     return st;
 }
 
+static sow_index count_references(const sow_campaign *c)
+{
+    sow_index n = 0;
+    for (sow_index i = 0; i < sow_names_count(c->screen->contexts); i++)
+        n += c->screen->context_role[i] == SOW_ROLE_REFERENCE;
+    return n;
+}
+
 static int has_reference(const sow_campaign *c)
 {
-    for (sow_index i = 0; i < sow_names_count(c->screen->contexts); i++)
-        if (c->screen->context_role[i] == SOW_ROLE_REFERENCE) return 1;
-    return 0;
+    return count_references(c) > 0;
+}
+
+/* Names of acquisition.list that cannot be chosen here are said; a list of nothing else is refused. */
+static sow_status check_list(const sow_campaign *c, const char *key, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *absent = NULL;
+    sow_index n = 0;
+    for (sow_index l = 0; l < c->config->acquisition.n_list; l++) {
+        const char *name = c->config->acquisition.list[l];
+        const sow_index q = sow_names_find(c->screen->perturbations, name);
+        if (q >= 0 && c->in_pool[q]) continue;
+        char *longer = sow_format("%s%s%s%s", absent ? absent : "", n++ ? ", " : "", name, q < 0 ? " (not in this screen)" : c->held_out[q] ? " (held out)" : "");
+        free(absent);
+        absent = longer;
+        if (!absent) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    }
+    if (c->config->acquisition.n_list == 0)
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: %s 'functional' takes its perturbations from acquisition.list, which is empty", c->config->path, key);
+    if (n == c->config->acquisition.n_list)
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: none of acquisition.list can be chosen here: %s", c->config->path, absent);
+    if (n > 0) sow_log(c->env, SOW_LOG_WARN, "of acquisition.list these cannot be chosen here: %s", absent);
+done:
+    free(absent);
+    return st;
 }
 
 /* What a strategy needs and this campaign cannot give is said before anything is computed. */
@@ -200,7 +231,17 @@ static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int 
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' looks for hits: it needs `objective: {kind: hits, ...}`", path, key, s->name);
     if ((needs & SOW_NEED_REFERENCE) && !has_reference(c))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a source with `role: reference`", path, key, s->name);
-    if ((needs & SOW_NEED_PRIOR) && c->model_priors.fused_dim == 0)
+    if ((needs & SOW_NEED_DELTAS) && count_references(c) < 2)
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' compares reference contexts: it needs two of them, there %s %lld", path, key, s->name, count_references(c) == 1 ? "is" : "are",
+                         (long long)count_references(c));
+    if (needs & SOW_NEED_LIST) {
+        const sow_status st = check_list(c, key, err);
+        if (st != SOW_OK) return st;
+    }
+    const int by_reference = strcmp(c->config->acquisition.representation, "reference") == 0;
+    if ((needs & SOW_NEED_PRIOR) && by_reference && !has_reference(c))
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: acquisition.representation 'reference' needs a source with `role: reference`", path);
+    if ((needs & SOW_NEED_PRIOR) && !by_reference && c->model_priors.fused_dim == 0)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs `priors:` to measure distances in", path, key, s->name);
     if ((needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) && !learns)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with predictive variances; '%s' has none (use gp)", path, key,

@@ -25,6 +25,10 @@ void sow_i_choice_clear(sow_i_choice *x)
     free(x->loss_held);
     free(x->loss_of);
     free(x->true_loss);
+    free(x->delta);
+    free(x->delta_values);
+    free(x->delta_error);
+    free(x->listed);
     free(x->labelled);
     free(x->labelled_name);
     sow_posterior_destroy(x->posterior);
@@ -80,7 +84,7 @@ done:
     return st;
 }
 
-/* Before anything is measured there is no model to have learned a representation: round 0 moves among the priors. */
+/* Before anything is measured there is no model to have learned a representation: round 0 moves among the priors, or the references' responses. */
 static sow_status view_features(sow_i_choice *x, sow_campaign *c, unsigned needs, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -88,6 +92,7 @@ static sow_status view_features(sow_i_choice *x, sow_campaign *c, unsigned needs
     const int sees = (needs & (SOW_NEED_PRIOR | SOW_NEED_LATENT | SOW_NEED_LOSSES)) != 0, measured = sow_i_any_measured(c);
     SOW_TRY(list_labelled(x, c, err));
     if ((needs & SOW_NEED_LATENT) || (sees && measured && strcmp(chosen, "learned") == 0)) SOW_TRY(sow_i_view_learned(x, c, env, err));
+    else if (sees && strcmp(chosen, "reference") == 0) SOW_TRY(sow_i_view_reference_space(x, c, env, err));
     else if (sees && measured && strcmp(chosen, "kernel") == 0) SOW_TRY(sow_i_view_kernel(x, c, env, err));
     else SOW_TRY(view_prior(x, c, err));
     if (x->view.dim == 0) goto done;
@@ -218,6 +223,8 @@ sow_status sow_i_choice_view(sow_i_choice *x, sow_campaign *c, const sow_strateg
     if (needs & SOW_NEED_DRIFT) SOW_TRY(sow_i_view_drift(x, c, env, err));
     if (needs & SOW_NEED_TRUTH) SOW_TRY(sow_i_view_true_loss(x, c, env, err));
     if (needs & SOW_NEED_REFERENCE) SOW_TRY(view_reference(x, c, err));
+    if (needs & SOW_NEED_DELTAS) SOW_TRY(sow_i_view_deltas(x, c, err));
+    if (needs & SOW_NEED_LIST) SOW_TRY(sow_i_view_list(x, c, err));
 done:
     return st;
 }

@@ -7,7 +7,7 @@
 #include "planner/cells_internal.h"
 #include "planner/choice_internal.h"
 
-static sow_status make_room(sow_i_choice *x, sow_index dim, sow_error *err)
+sow_status sow_i_view_room(sow_i_choice *x, sow_index dim, sow_error *err)
 {
     sow_status st = SOW_OK;
     SOW_NEW(x->features, x->n * dim);
@@ -23,7 +23,7 @@ sow_status sow_i_view_learned(sow_i_choice *x, sow_campaign *c, const sow_env *e
 {
     sow_status st = SOW_OK;
     SOW_TRY(sow_i_fit(c, env, err));
-    SOW_TRY(make_room(x, sow_model_latent_dim(c->model), err));
+    SOW_TRY(sow_i_view_room(x, sow_model_latent_dim(c->model), err));
     SOW_TRY(sow_model_embed(c->model, x->candidate, x->n, x->features, x->has, err));
     SOW_TRY(sow_model_embed(c->model, x->labelled, x->view.n_labelled, x->labelled_features, x->labelled_has, err));
 done:
@@ -101,7 +101,7 @@ sow_status sow_i_view_kernel(sow_i_choice *x, sow_campaign *c, const sow_env *en
     }
     normalise(scores, n, pca.n_components, a ? 2 : 1);
     normalise(prior, n, a, 2);
-    SOW_TRY(make_room(x, a + pca.n_components, err));
+    SOW_TRY(sow_i_view_room(x, a + pca.n_components, err));
     join(x, prior, a, scores, pca.n_components, has);
 done:
     sow_pca_clear(&pca);

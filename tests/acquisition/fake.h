@@ -57,7 +57,33 @@ typedef struct {
     double *features, *labelled, *mean, *var, *noise, *reference, *measured, *drift, *true_loss, *loss, *loss_cells;
     sow_index *loss_of;
     unsigned char *has, *loss_held;
+    double *delta_values, *delta_error;
+    const double **delta;
+    sow_index *listed;
 } fake_pool;
+
+enum { FAKE_REFERENCES = 3, FAKE_GENES = 4 };
+
+/* Responses in three other contexts: one in four is not measured, and every eleventh candidate nowhere; every third stands in a list. */
+static inline void fake_pool_contexts(fake_pool *f, sow_rng *rng)
+{
+    const sow_index n = f->n, m = n * FAKE_REFERENCES;
+    f->delta_values = calloc((size_t)(m * FAKE_GENES), sizeof(double));
+    f->delta_error = calloc((size_t)m, sizeof(double));
+    f->delta = calloc((size_t)m, sizeof *f->delta);
+    f->listed = calloc((size_t)n, sizeof *f->listed);
+    for (sow_index k = 0; k < m; k++) {
+        for (sow_index j = 0; j < FAKE_GENES; j++) f->delta_values[k * FAKE_GENES + j] = sow_rng_normal(rng);
+        f->delta_error[k] = 0.05;
+        if (sow_rng_uniform(rng) < 0.75 && (k / FAKE_REFERENCES) % 11 != 10) f->delta[k] = f->delta_values + k * FAKE_GENES;
+    }
+    for (sow_index i = 0; i < n; i++) f->listed[i] = i % 3 == 0 ? n - i : -1;
+    f->view.n_references = FAKE_REFERENCES;
+    f->view.n_genes = FAKE_GENES;
+    f->view.delta = f->delta;
+    f->view.delta_error = f->delta_error;
+    f->view.listed = f->listed;
+}
 
 enum { FAKE_LABELLED = 7, FAKE_LOSSES = 2 * FAKE_LABELLED };
 
@@ -157,6 +183,7 @@ static inline void fake_pool_init(fake_pool *f, sow_index n, uint64_t seed)
                               .picks_after = n / 4,
                               .rng = sow_rng_make(seed, SOW_RNG_STRATEGY, 1, 0)};
     fake_pool_learned(f, &rng);
+    fake_pool_contexts(f, &rng);
 }
 
 static inline void fake_pool_clear(fake_pool *f)
@@ -179,6 +206,10 @@ static inline void fake_pool_clear(fake_pool *f)
     free(f->loss_of);
     free(f->loss_held);
     free(f->posterior.covariance);
+    free(f->delta_values);
+    free(f->delta_error);
+    free(f->delta);
+    free(f->listed);
 }
 
 #endif

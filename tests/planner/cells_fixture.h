@@ -1,4 +1,4 @@
-/* A small single-cell screen in two contexts, from our own random numbers: 14 perturbations, 24 genes (the first 14 are the perturbed ones), two technical
+/* A small single-cell screen in up to three contexts (two unless asked), from our own random numbers: 14 perturbations, 24 genes (the first 14 are the perturbed ones), two technical
  * batches that shift every count. Perturbation i lowers gene i by half and moves genes 14 + i % 10 and 14 + (i + 3) % 10. */
 #ifndef SOWER_TESTS_PLANNER_CELLS_FIXTURE_H
 #define SOWER_TESTS_PLANNER_CELLS_FIXTURE_H
@@ -8,7 +8,7 @@
 #include "core/rng.h"
 #include "io/h5ad_cells.h"
 
-enum { C_PERTURBATIONS = 14, C_GENES = 24, C_CELLS = 40, C_CONTROLS = 90, C_MOST = 2 * (C_PERTURBATIONS * C_CELLS + C_CONTROLS) };
+enum { C_PERTURBATIONS = 14, C_GENES = 24, C_CELLS = 40, C_CONTROLS = 90, C_MOST = 3 * (C_PERTURBATIONS * C_CELLS + C_CONTROLS) };
 
 typedef struct {
     int n, perturbation[C_MOST], context[C_MOST], batch[C_MOST]; /* perturbation -1: control */
@@ -93,7 +93,7 @@ static inline void write_cells(const char *name, const cell_recipe *r)
         static char names[C_PERTURBATIONS][8];
         if (s->perturbation[k] >= 0) sprintf(names[s->perturbation[k]], "P%02d", s->perturbation[k]);
         perturbation[k] = s->perturbation[k] < 0 ? "nt" : names[s->perturbation[k]];
-        line[k] = s->context[k] ? "other" : "here";
+        line[k] = (char *[]){"here", "other", "third"}[s->context[k]];
         lane[k] = s->batch[k] ? "L2" : "L1";
     }
     sow_h5ad_column columns[] = {{"gene", SOW_COLUMN_STRING, perturbation, NULL}, {"lane", SOW_COLUMN_STRING, lane, NULL}, {"line", SOW_COLUMN_STRING, line, NULL}};
