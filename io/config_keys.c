@@ -202,6 +202,8 @@ static const sow_i_key keys[] = {
      .sentence = "morph: controls are drawn anew in every epoch; else each perturbed cell keeps one."},
     {"model.weighted_criterion", SOW_KEY_BOOL, AT(model.weighted_criterion), .standard = "true", .standard_is = "true; false with mode reference",
      .sentence = "morph: epochs are judged by the loss with its final weights; else by pred + recon + KL."},
+    {"model.last_weights", SOW_KEY_BOOL, AT(model.last_weights), .standard = "false",
+     .sentence = "morph: train for all epochs and keep the last weights, not those of the best epoch: what suits one network is too early for an ensemble."},
     {"model.mean_latent", SOW_KEY_BOOL, AT(model.mean_latent), .standard = "false",
      .sentence = "morph: mean shifts take the mean of a cell's latent, else a draw, as in training; predicted cells always take a draw."},
     {"model.small_groups", SOW_KEY_BOOL, AT(model.small_groups), .standard = "true", .standard_is = "true; false with mode reference",

@@ -35,8 +35,10 @@ typedef struct {
     int scaled_prior;           /* rows of the prior times one number, so that their mean squared entry is 1 [1]; 0 = as given */
     double prior_noise;         /* standard deviation of what is added to the entries of prior rows, drawn anew in every step of training [0.3]; 0 = none */
     double mean_epochs;         /* weights judged and kept are a running mean over so many epochs [4]; 0 = those of the last step */
+    int last_weights;           /* the weights after the last epoch are kept, and no epoch stops the training early [0: those of the best epoch]. Members of an ensemble average what they have learned by heart away: an
+                                 * epoch that is too late for one of them is better for all */
 } sow_morph_options;
-#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 0, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1, 0.3, 4}
+#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 0, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1, 0.3, 4, 0}
 
 #ifdef __cplusplus
 }

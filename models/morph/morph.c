@@ -209,10 +209,10 @@ static sow_index count_held(const sow_i_morph_model *m)
     return n;
 }
 
-static char *describe_member(const char *before, const sow_i_morph_member *b)
+static char *describe_member(const char *before, const sow_i_morph_member *b, int last)
 {
-    return sow_format("%smember %lld: %lld epoch%s, the best was number %lld with a loss of %.5g (lower is better)%s%s\n", before, (long long)b->index + 1, (long long)b->epochs,
-                      b->epochs == 1 ? "" : "s", (long long)b->best_epoch + 1, b->best_criterion, b->trouble ? "; " : "", b->trouble ? b->trouble : "");
+    return sow_format("%smember %lld: %lld epoch%s, %s number %lld with a loss of %.5g (lower is better)%s%s\n", before, (long long)b->index + 1, (long long)b->epochs,
+                      b->epochs == 1 ? "" : "s", last ? "kept is" : "the best was", (long long)b->best_epoch + 1, b->best_criterion, b->trouble ? "; " : "", b->trouble ? b->trouble : "");
 }
 
 static char *describe(const sow_model *model)
@@ -227,7 +227,7 @@ static char *describe(const sow_model *model)
                             o->unbiased ? "unbiased" : "biased", m->s.mmd.sigma, m->n_members > 1 && held ? "validation in turn" : "validation", (long long)held, held == 1 ? "" : "s",
                             held ? "" : " (epochs are judged by the cells they were trained on)");
     for (sow_index i = 0; text && i < m->n_members; i++) {
-        char *longer = describe_member(text, &m->member[i]);
+        char *longer = describe_member(text, &m->member[i], o->last_weights);
         free(text);
         text = longer;
     }

@@ -61,7 +61,7 @@ sow_status sow_i_morph_note_epoch(sow_i_morph_work *w, sow_i_morph_member *b, co
     SOW_TRY(sow_i_morph_judge(&judged, &any, w, b, err));
     const double criterion = any ? judged.criterion : train->criterion;
     write_history(b->history + b->epochs * SOW_I_SCORES, train, &judged, any);
-    if (isfinite(criterion) && (b->best_epoch < 0 || criterion < b->best_criterion)) {
+    if (isfinite(criterion) && (s->o.last_weights || b->best_epoch < 0 || criterion < b->best_criterion)) {
         if (!b->best) SOW_TRY(sow_params_like(&b->best, b->now, err));
         SOW_TRY(sow_params_copy(b->best, b->mean ? b->mean : b->now, err));
         b->best_criterion = criterion;
@@ -72,7 +72,7 @@ sow_status sow_i_morph_note_epoch(sow_i_morph_work *w, sow_i_morph_member *b, co
     }
     SOW_TRY(sow_i_morph_follow(w, b, err));
     b->epochs++;
-    b->done = b->epochs >= s->o.epochs || b->since >= s->o.patience;
+    b->done = b->epochs >= s->o.epochs || (b->since >= s->o.patience && !s->o.last_weights);
 done:
     return st;
 }

@@ -14,7 +14,7 @@ static void as_published(sow_morph_options *o)
     o->gamma2 = 0;
     o->sigma = 1500;
     o->kernels = 10;
-    o->unbiased = o->fresh_controls = o->weighted_criterion = o->mean_latent = o->small_groups = o->scaled_prior = o->paired_change = 0;
+    o->unbiased = o->fresh_controls = o->weighted_criterion = o->mean_latent = o->small_groups = o->scaled_prior = o->paired_change = o->last_weights = 0;
     o->prior_noise = o->mean_epochs = 0;
 }
 
@@ -86,7 +86,7 @@ void sow_i_print_settings(sow_i_print *p, const sow_i_morph_settings *s)
     const sow_morph_options *o = &s->o;
     const sow_index n[] = {(sow_index)s->seed, s->round, o->reference, o->variant, o->epochs, o->patience, o->batch, o->segments, o->kernels, o->unbiased, o->fresh_controls,
                            o->weighted_criterion, o->mean_latent, o->small_groups, o->latent_cell, o->latent_perturbation, o->programs, o->program_dim, o->hidden, o->encoder,
-                           o->members, o->scaled_prior, o->paired_change, s->sizes.genes, s->sizes.n_priors};
+                           o->members, o->scaled_prior, o->paired_change, o->last_weights, s->sizes.genes, s->sizes.n_priors};
     const double x[] = {o->rate, o->clamp, o->alpha, o->beta, o->gamma1, o->gamma2, s->mmd.sigma, o->validation, o->mean_epochs, o->prior_noise};
     sow_i_print_bytes(p, n, sizeof n);
     sow_i_print_bytes(p, x, sizeof x);

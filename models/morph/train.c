@@ -221,7 +221,9 @@ static void fill_schedules(sow_i_morph_work *w)
     if (!o->reference && schedule.alpha_zero > o->epochs / 10) schedule.alpha_zero = o->epochs / 10; /* a short training has no epochs to give away */
     if (!o->reference && schedule.beta_zero > o->epochs / 5) schedule.beta_zero = o->epochs / 5;
     sow_morph_schedules(w->alpha, w->beta, &schedule);
-    for (sow_index e = 0; w->options->warm && e < o->epochs; e++) { /* what is warm reconstructs already */
+    /* What is warm reconstructs already. And where nothing is reconstructed there is nothing to learn before the prediction, and only KL keeps the latent's variance from growing without bound. */
+    const int from_the_first = w->options->warm || (!o->reference && o->gamma1 == 0 && o->gamma2 == 0);
+    for (sow_index e = 0; from_the_first && e < o->epochs; e++) {
         w->alpha[e] = (float)o->alpha;
         w->beta[e] = (float)o->beta;
     }
