@@ -26,22 +26,24 @@ static double effect_of(const ranking *r, sow_index i)
     return r->clear ? r->of[i].clear_effect : r->of[i].effect;
 }
 
-/* Noise is taken off where it is known of every candidate that has a ratio at all. */
+/* Noise is taken off where it is known of at least half of those that have a ratio at all; the others then come after what shows an effect. */
 static sow_status compare_contexts(ranking *r, const sow_pool_view *view, const sow_strategy_options *options, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index n = view->n, refs = view->n_references;
+    sow_index known = 0, compared = 0;
     const int published = options->consistency && strcmp(options->consistency, "published") == 0;
     if (options->consistency && !published && strcmp(options->consistency, "corrected") != 0)
         SOW_FAIL(err, SOW_E_CONFIG, "acquisition.consistency is '%s': corrected or published are allowed", options->consistency);
     r->view = view;
-    r->clear = !published;
     SOW_NEW(r->of, n);
     SOW_NEW(r->key, n);
     for (sow_index i = 0; i < n; i++) {
         SOW_TRY(sow_cross_context_of(&r->of[i], view->delta + i * refs, view->delta_error ? view->delta_error + i * refs : NULL, refs, view->n_genes, err));
-        if (r->of[i].contexts > 1 && isnan(r->of[i].clear_effect)) r->clear = 0;
+        compared += r->of[i].contexts > 1;
+        known += r->of[i].contexts > 1 && !isnan(r->of[i].clear_effect);
     }
+    r->clear = !published && 2 * known >= compared;
 done:
     return st;
 }
@@ -56,7 +58,9 @@ static void take(sow_pick *pick, const ranking *r, sow_index i)
 {
     const sow_cross_context *x = &r->of[i];
     const double ratio = ratio_of(r, i);
-    if (isnan(ratio))
+    if (r->clear && isnan(x->clear_effect))
+        sow_i_take(pick, r->view, i, r->key[i], "too few cells in some of %lld reference contexts to know its noise", (long long)x->contexts);
+    else if (isnan(ratio))
         sow_i_take(pick, r->view, i, r->key[i], "no effect beyond the noise of its cells in %lld reference contexts", (long long)x->contexts);
     else
         sow_i_take(pick, r->view, i, r->key[i], "its response differs between %lld reference contexts by %.2f of its size (%.3g%s)", (long long)x->contexts, ratio, effect_of(r, i),
@@ -98,7 +102,7 @@ static sow_status median_effect(double *out, const ranking *r, sow_error *err)
     sow_index n = 0;
     SOW_NEW(effect, r->view->n);
     for (sow_index i = 0; i < r->view->n; i++)
-        if (r->of[i].contexts > 1) effect[n++] = effect_of(r, i);
+        if (r->of[i].contexts > 1 && !isnan(effect_of(r, i))) effect[n++] = effect_of(r, i);
     *out = 0;
     if (n > 0) SOW_TRY(sow_quantile(out, effect, n, 0.5, err));
 done:

@@ -68,6 +68,20 @@ Test(contexts, least_consistent_as_published_likes_noise_best)
     cr_assert_null(strstr(picks[0].reason, "noise"), "%s", picks[0].reason);
 }
 
+/* One cell has no variance: its candidate comes after what shows an effect, and does not cost the others their correction. */
+Test(contexts, what_has_too_few_cells_is_no_reason_to_forget_the_noise_of_the_rest)
+{
+    pool p;
+    sow_pick picks[N];
+    pool_make(&p);
+    p.error[1 * REFS + 2] = NAN;
+    choose(picks, N, "least-consistent", &p.view, NULL);
+    check_order(picks, "CAB");
+    cr_assert(strstr(picks[2].reason, "too few cells"), "%s", picks[2].reason);
+    choose(picks, N, "most-consistent", &p.view, NULL);
+    check_order(picks, "AC");
+}
+
 Test(contexts, most_consistent_takes_strong_ones_first)
 {
     pool p;
