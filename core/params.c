@@ -98,10 +98,10 @@ sow_status sow_params_like(sow_params **out, const sow_params *like, sow_error *
     *out = NULL;
     SOW_NEW(p, 1);
     p->dtype = like->dtype;
-    p->n = like->n;
     p->flat = like->flat;
     p->numbers = like->numbers;
-    SOW_NEW(p->matrix, p->n);
+    SOW_NEW(p->matrix, like->n);
+    p->n = like->n;
     for (sow_index i = 0; i < p->n; i++) {
         p->matrix[i] = like->matrix[i];
         p->matrix[i].name = NULL;

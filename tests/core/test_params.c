@@ -246,13 +246,15 @@ Test(params, refuse_an_archive_of_another_network_and_stay_as_they_were)
 static sow_status create_save_and_load(sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_params *p = NULL;
+    sow_params *p = NULL, *twin = NULL;
     sow_archive a = {0};
     SOW_TRY(sow_params_create(&p, spec, 4, SOW_F64, 1, 1, err));
+    SOW_TRY(sow_params_like(&twin, p, err));
     SOW_TRY(sow_params_save(&a, "net", p, 1, err));
     SOW_TRY(sow_params_load(p, &a, "net", 1, err));
 done:
     sow_archive_clear(&a);
+    sow_params_destroy(twin);
     sow_params_destroy(p);
     return st;
 }
