@@ -445,6 +445,22 @@ done:
     return st;
 }
 
+/* Mean kernel across, without the pairs of a cell and the very control it was made from. */
+static double mean_across_others(const float *squared, const sow_truth *t, const sow_cells_item *p, const sow_i_sample *predicted, double sigma)
+{
+    const sow_index n = t->n_near, m = predicted->n;
+    const double widest = sow_i_mmd_widest(sigma, SOW_I_KERNELS);
+    double sum = mean_across(squared, n, m, sigma) * (double)n * (double)m, pairs = (double)n * (double)m;
+    for (sow_index j = 0; p->source && j < m; j++)
+        for (sow_index k = 0, from = p->source[predicted->row ? predicted->row[j] : j]; k < n; k++) {
+            const double apart = (double)squared[k * m + j];
+            if ((t->near_row ? t->near_row[k] : k) != from) continue;
+            sum -= sow_i_mmd_kernel_sum(&apart, 1, widest, SOW_I_KERNELS);
+            pairs--;
+        }
+    return pairs > 0 ? sum / pairs : (double)NAN;
+}
+
 static sow_status distance_of_cells(double *out, const sow_truth *t, sow_index i, const sow_cells_item *p, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -460,7 +476,7 @@ static sow_status distance_of_cells(double *out, const sow_truth *t, sow_index i
     SOW_TRY(mean_within_sample(&within, &z, &predicted, NULL, item, t, item->sigma_all, err));
     SOW_NEW(squared, t->n_near * predicted.n);
     SOW_TRY(distances_across(squared, t->near, t->n_near, z, predicted.n, t->d, item, err));
-    *out = unbiased(within, item->control_all, mean_across(squared, t->n_near, predicted.n, item->sigma_all));
+    *out = unbiased(within, item->control_all, mean_across_others(squared, t, p, &predicted, item->sigma_all));
 done:
     free(rows);
     free(z);

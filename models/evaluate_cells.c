@@ -28,6 +28,10 @@ static sow_status check_item(const sow_truth *t, const sow_cells_item *p, sow_in
 
 static sow_status check_predicted(const sow_truth *t, const sow_cells_item *p, sow_index i, sow_error *err)
 {
+    for (sow_index k = 0; p->predicted && p->source && k < p->m; k++)
+        if (p->source[k] < 0 || p->source[k] >= t->n_control)
+            return SOW_ERROR(err, SOW_E_ARG, "evaluation of cells: cell %lld of item %lld is said to be made from control %lld; there are %lld", (long long)k, (long long)i, (long long)p->source[k],
+                             (long long)t->n_control);
     for (sow_index k = 0; k < (p->predicted ? p->m * t->d : t->d); k++)
         if (!(p->predicted ? isfinite(p->predicted[k]) : isfinite(p->shift[k])))
             return SOW_ERROR(err, SOW_E_NONFINITE, "evaluation of cells: the prediction of item %lld has a value in gene %lld (from 0) that is not finite", (long long)i,
@@ -40,13 +44,25 @@ static sow_status check_count(const sow_truth *t, sow_index n, sow_error *err)
     return n == t->n ? SOW_OK : SOW_ERROR(err, SOW_E_SHAPE, "evaluation of cells: %lld items, but the truth of %lld", (long long)n, (long long)t->n);
 }
 
-/* Mean [d] and change [d] of predicted cells. */
+/* Mean of predicted cells less that of the controls they were made from. */
+static void mean_change(double *change, const sow_truth *t, const sow_cells_item *p)
+{
+    memset(change, 0, (size_t)t->d * sizeof *change);
+    for (sow_index i = 0; i < p->m; i++)
+        for (sow_index j = 0; j < t->d; j++) change[j] += (double)p->predicted[i * t->d + j] - (double)t->control[p->source[i] * t->d + j];
+    for (sow_index j = 0; j < t->d; j++) change[j] /= (double)p->m;
+}
+
+/* Mean [d] and change [d] of what is predicted. */
 static void predicted_mean(double *mean, double *change, const sow_truth *t, const sow_cells_item *p)
 {
-    if (p->predicted) sow_i_cell_mean(mean, p->predicted, p->m, t->d);
+    const int moved = !p->predicted || (p->source && t->options.mode == SOW_EVALUATE_DEFAULT);
+    if (!p->predicted) memcpy(change, p->shift, (size_t)t->d * sizeof *change);
+    else if (moved) mean_change(change, t, p);
+    else sow_i_cell_mean(mean, p->predicted, p->m, t->d);
     for (sow_index j = 0; j < t->d; j++) {
-        change[j] = p->predicted ? mean[j] - t->control_mean[j] : p->shift[j];
-        mean[j] = p->predicted ? mean[j] : t->control_mean[j] + p->shift[j];
+        if (moved) mean[j] = t->control_mean[j] + change[j];
+        else change[j] = mean[j] - t->control_mean[j];
     }
 }
 

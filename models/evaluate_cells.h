@@ -10,6 +10,8 @@
  *   pearson_top20_abs      correlation over the 20 genes that change most
  *   recall_top20           share of the 20 genes that change most which are among the 20 predicted to; a gene without any change is in no such list, and with no
  *                          more than 20 genes there is nothing to find
+ * Where predicted cells are controls that a model moved (sow_cells_item.source), the mean predicted change is that from the very cells they were made from: how the sample of controls happens to lie
+ * is no prediction.
  * Undefined (NaN) are a correlation with a constant side, an r2 of a constant truth, an MMD of a single cell, and whatever is over no gene. */
 #ifndef SOWER_MODELS_EVALUATE_CELLS_H
 #define SOWER_MODELS_EVALUATE_CELLS_H
@@ -34,6 +36,7 @@ typedef struct {
     sow_index n;
     const float *predicted; /* [m, d] */
     sow_index m;
+    const sow_index *source; /* [m] which of the truth's controls each predicted cell was made from, or NULL: from none of them. Not looked at in reference mode */
     const sow_index *own;   /* [n_own] features of its own genes (a combination has several), left out of every metric */
     sow_index n_own;
     const double *shift;    /* [d], with predicted NULL: the predicted cells are the controls moved by it. The same numbers (to rounding) as from
@@ -63,6 +66,9 @@ typedef struct sow_truth sow_truth;
 SOW_MUST_CHECK sow_status sow_truth_create(sow_truth **out, const sow_cells_item *items, sow_index n, sow_index d, const float *control, sow_index n_control,
                                            const double *centre, const sow_evaluate_cells_options *options, const sow_env *env, sow_error *err);
 void sow_truth_destroy(sow_truth *t);
+/** The controls that a shift moves for the MMD: how many, and *row, their positions among the truth's controls, ascending (NULL = 0 .. n - 1), borrowed as long as the truth lives. A model that makes
+ *  its cells from the same controls and moves all alike gets the numbers that its shift would. 0 in reference mode, which knows no such sample. */
+sow_index sow_truth_controls(const sow_index **row, const sow_truth *t);
 /** DE genes of item i: [n_de], -1 padded. */
 const sow_index *sow_truth_de(const sow_truth *t, sow_index item);
 
@@ -83,8 +89,8 @@ SOW_MUST_CHECK sow_status sow_evaluate_cells_items(double *value, const sow_trut
                                                    sow_error *err);
 
 /** How far every item is from the controls: the MMD (of the truth's mode) between its measured cells, or with `predicted` != 0 the predicted ones, and the sample of
- *  controls, on all genes but its own; distance [n], NaN where undefined. Shifted controls are compared with the other controls (reference: with themselves, as
- *  published). `items` as above; may be NULL without `predicted`. For sow_precision_at. Cost of shifts: 512^2 kernels an item; of the measured cells: 512 x cells. */
+ *  controls, on all genes but its own; distance [n], NaN where undefined. Shifted controls, and cells made from controls, are compared with the other controls
+ *  (reference: with themselves, as published). `items` as above; may be NULL without `predicted`. For sow_precision_at. Cost of shifts: 512^2 kernels an item; of the measured cells: 512 x cells. */
 SOW_MUST_CHECK sow_status sow_cells_distance(double *distance, const sow_truth *truth, const sow_cells_item *items, sow_index n, int predicted, const sow_env *env,
                                              sow_error *err);
 

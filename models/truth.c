@@ -77,6 +77,12 @@ const sow_index *sow_truth_de(const sow_truth *t, sow_index item)
     return t->item[item].de;
 }
 
+sow_index sow_truth_controls(const sow_index **row, const sow_truth *t)
+{
+    *row = t->near_row;
+    return t->n_near;
+}
+
 /* ---- means ---- */
 
 static sow_status check_mean(const double *mean, sow_index d, const char *what, sow_index which, sow_error *err)

@@ -22,6 +22,9 @@ struct sow_i_held_cells {
     sow_index *own;            /* [n, SOW_I_MAX_OWN] */
     sow_index *perturbation;   /* [n] */
     double *centre;            /* [d] the truth looks at it; filled anew each round */
+    sow_index n_source;        /* controls that a model makes cells from */
+    sow_index *source;         /* [n_source] which they are */
+    float *from;               /* [n_source, d] */
     double *distance;          /* [n] true distance from the controls; NULL when there are too few for precision */
     sow_truth *truth;
 };
@@ -39,6 +42,8 @@ void sow_i_held_cells_destroy(sow_i_held_cells *h)
     free(h->centre);
     free(h->perturbation);
     free(h->distance);
+    free(h->source);
+    free(h->from);
     free(h);
 }
 
@@ -125,6 +130,25 @@ static int is_for(const sow_i_held_cells *h, const sow_index *perturbation, sow_
     return h && h->n == n && memcmp(h->perturbation, perturbation, (size_t)n * sizeof *perturbation) == 0;
 }
 
+/* The controls to make cells from: those that shifts are judged on, as many as fit. */
+static sow_status choose_source(const sow_campaign *c, sow_i_held_cells *h, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    enum { MOST_MADE = 512 }; /* no metric looks at more */
+    const sow_index *row = NULL;
+    sow_index n = sow_truth_controls(&row, h->truth), most = most_cells(c, h->n) < MOST_MADE ? most_cells(c, h->n) : MOST_MADE;
+    if (n == 0) n = h->n_control;
+    h->n_source = n < most ? n : most;
+    SOW_NEW(h->source, h->n_source);
+    SOW_NEW(h->from, h->n_source * h->d);
+    for (sow_index i = 0; i < h->n_source; i++) {
+        h->source[i] = row ? row[i] : i;
+        memcpy(h->from + i * h->d, h->control + h->source[i] * h->d, (size_t)h->d * sizeof *h->from);
+    }
+done:
+    return st;
+}
+
 static sow_status held_cells_create(sow_i_held_cells **out, const sow_campaign *c, const sow_index *perturbation, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -154,6 +178,7 @@ static sow_status held_cells_create(sow_i_held_cells **out, const sow_campaign *
     sow_evaluate_cells_options options = {.mode = (sow_evaluate_mode)c->config->evaluation.mode, .n_de = c->config->evaluation.de_genes,
                                           .seed = c->config->seed};
     SOW_TRY(sow_truth_create(&h->truth, h->item, n, c->d, h->control, h->n_control, h->centre, &options, c->env, err));
+    SOW_TRY(choose_source(c, h, err));
     if (n >= FEWEST_FOR_PRECISION) {
         SOW_NEW(h->distance, n);
         SOW_TRY(sow_cells_distance(h->distance, h->truth, h->item, n, 0, c->env, err));
@@ -207,19 +232,18 @@ done:
     return st;
 }
 
-/* Cells that the model itself makes, from as many controls for each item as fit; *made is the caller's to free. */
+/* Cells that the model itself makes; *made is the caller's to free. */
 static sow_status generate(float **made, const sow_campaign *c, sow_i_held_cells *h, const sow_model *model, sow_error *err)
 {
     sow_status st = SOW_OK;
-    enum { MOST_MADE = 512 }; /* no metric looks at more */
-    sow_index m = most_cells(c, h->n) < MOST_MADE ? most_cells(c, h->n) : MOST_MADE;
-    if (m > h->n_control) m = h->n_control;
+    const sow_index m = h->n_source;
     SOW_NEW(*made, h->n * m * h->d);
     for (sow_index i = 0; i < h->n; i++) {
         float *cells = *made + i * m * h->d;
-        SOW_TRY(sow_model_generate(model, h->perturbation[i], c->target, h->control, m, cells, c->env, err));
+        SOW_TRY(sow_model_generate(model, h->perturbation[i], c->target, h->from, m, cells, c->env, err));
         h->item[i].predicted = cells;
         h->item[i].m = m;
+        h->item[i].source = h->source;
         h->item[i].shift = NULL;
     }
 done:

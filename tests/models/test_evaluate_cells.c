@@ -484,6 +484,79 @@ Test(evaluate_cells, distance_of_a_shift_leaves_out_each_control_and_itself)
     cells_clear(&c);
 }
 
+/* A model that moves all cells alike, asked for its cells. */
+static void make_from_controls(made_cells *c, const sow_truth *t, sow_index *source, float *from)
+{
+    const sow_index *row;
+    const sow_index m = sow_truth_controls(&row, t);
+    for (sow_index k = 0; k < m; k++) {
+        source[k] = row ? row[k] : k;
+        memcpy(from + k * c->d, c->control + source[k] * c->d, (size_t)c->d * sizeof *from);
+    }
+    for (sow_index i = 0; i < c->n; i++) {
+        free(c->guess[i]);
+        c->guess[i] = calloc((size_t)(m * c->d), sizeof(float));
+        sow_shift_controls(c->guess[i], from, m, c->d, c->shift[i]);
+        c->item[i] = (sow_cells_item){.truth = c->item[i].truth, .n = c->item[i].n, .own = c->item[i].own, .n_own = c->item[i].n_own, .predicted = c->guess[i], .m = m, .source = source};
+    }
+}
+
+Test(evaluate_cells, cells_made_from_the_controls_of_a_shift_are_judged_as_the_shift)
+{
+    enum { N = 5, D = 30, CONTROLS = 700, METRICS = 15 };
+    for (int few = 0; few < 2; few++) {
+        made_cells c = cells_make(N, D, few ? 60 : CONTROLS, 40, 9);
+        double by_shift[N * METRICS], by_cells[N * METRICS], far[N], made_far[N];
+        sow_index source[512];
+        float *from = calloc(512 * D, sizeof *from);
+        use_shifts(&c);
+        sow_truth *t = truth_of(&c, SOW_EVALUATE_DEFAULT, 10);
+        OK(sow_evaluate_cells_items(by_shift, t, c.item, N, NULL, err));
+        OK(sow_cells_distance(far, t, c.item, N, 1, NULL, err));
+        make_from_controls(&c, t, source, from);
+        cr_assert_eq(c.item[0].m, few ? 60 : 512);
+        OK(sow_evaluate_cells_items(by_cells, t, c.item, N, NULL, err));
+        OK(sow_cells_distance(made_far, t, c.item, N, 1, NULL, err));
+        for (int k = 0; k < N * METRICS; k++) NEAR(by_cells[k], by_shift[k], 2e-5);
+        for (int i = 0; i < N; i++) NEAR(made_far[i], far[i], 2e-5);
+        sow_truth_destroy(t);
+        cells_clear(&c);
+        free(from);
+    }
+}
+
+Test(evaluate_cells, which_controls_were_moved_is_no_part_of_the_change)
+{
+    enum { N = 3, D = 30, LOPSIDED = 30, METRICS = 15 };
+    made_cells c = cells_make(N, D, 400, 40, 11);
+    sow_index source[LOPSIDED], first = 0;
+    double by_shift[N * METRICS], by_cells[N * METRICS], published[2][N * METRICS];
+    for (sow_index i = 0; i < 400 && first < LOPSIDED; i++) /* controls that have more of gene 3 than most */
+        if (c.control[i * D + 3] > 0) source[first++] = i;
+    cr_assert_eq(first, LOPSIDED);
+    use_shifts(&c);
+    sow_truth *t = truth_of(&c, SOW_EVALUATE_DEFAULT, 10), *reference = truth_of(&c, SOW_EVALUATE_REFERENCE, 10);
+    OK(sow_evaluate_cells_items(by_shift, t, c.item, N, NULL, err));
+    for (sow_index i = 0; i < N; i++) {
+        free(c.guess[i]);
+        c.guess[i] = calloc(LOPSIDED * D, sizeof(float));
+        for (int k = 0; k < LOPSIDED; k++) sow_shift_controls(c.guess[i] + k * D, c.control + source[k] * D, 1, D, c.shift[i]);
+        c.item[i].predicted = c.guess[i], c.item[i].m = LOPSIDED, c.item[i].shift = NULL, c.item[i].source = source;
+    }
+    OK(sow_evaluate_cells_items(by_cells, t, c.item, N, NULL, err));
+    OK(sow_evaluate_cells_items(published[0], reference, c.item, N, NULL, err));
+    for (int i = 0; i < N; i++)
+        for (int k = SOW_I_RMSE_DE; k < METRICS; k++) NEAR(by_cells[i * METRICS + k], by_shift[i * METRICS + k], 2e-5);
+    for (sow_index i = 0; i < N; i++) c.item[i].source = NULL;
+    OK(sow_evaluate_cells_items(by_cells, t, c.item, N, NULL, err)); /* cells of which nobody knows where they are from: their mean is what is predicted */
+    cr_assert(fabs(by_cells[SOW_I_PEARSON_ALL] - by_shift[SOW_I_PEARSON_ALL]) > 1e-3);
+    OK(sow_evaluate_cells_items(published[1], reference, c.item, N, NULL, err)); /* and so it is published */
+    for (int k = 0; k < N * METRICS; k++) cr_assert(published[0][k] == published[1][k] || (isnan(published[0][k]) && isnan(published[1][k])));
+    sow_truth_destroy(t);
+    sow_truth_destroy(reference);
+    cells_clear(&c);
+}
+
 Test(evaluate_cells, distances_of_the_reference_mode_are_batches_against_batches)
 {
     enum { N = 3 };

@@ -379,6 +379,10 @@ Test(evaluate_cells_edges, refuses_a_prediction_that_is_none)
     refuses_guess(&c, t, 3, SOW_E_ARG, "item 1 has no predicted cells");
     c.item[1].m = 10, c.item[2].predicted = NULL;
     refuses_guess(&c, t, 3, SOW_E_ARG, "item 2 has no predicted cells");
+    sow_index source[10] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 1000};
+    c.item[1].source = source, c.item[2].predicted = c.guess[2];
+    refuses_guess(&c, t, 3, SOW_E_ARG, "cell 9 of item 1 is said to be made from control 1000");
+    c.item[1].source = NULL, c.item[2].predicted = NULL;
     c.item[2].shift = c.shift[2], c.shift[2][3] = INFINITY;
     refuses_guess(&c, t, 3, SOW_E_NONFINITE, "item 2 has a value in gene 3");
     c.shift[2][3] = 0;
