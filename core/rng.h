@@ -33,6 +33,7 @@ typedef enum {
     SOW_RNG_FOLDS = 18,    /* splits of an evaluation, validation sets */
     SOW_RNG_LOSSNET = 19,  /* loss predictor */
     SOW_RNG_SCREEN = 20,   /* made cells of a simulated screen */
+    SOW_RNG_STACK = 21,    /* perturbations that say how far members of an ensemble differ */
     SOW_RNG_TEST = 1000
 } sow_rng_purpose;
 

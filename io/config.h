@@ -65,7 +65,7 @@ typedef struct {
         sow_index epochs, patience, batch, segments, members, kernels; /* segments 0 = by the size of the screen */
         sow_index latent_cell, latent_perturbation, programs, program_dim, hidden, encoder;
         double learning_rate, clamp, alpha, beta, gamma1, gamma2, sigma, validation, prior_noise, mean_epochs; /* learning_rate, sigma 0 = chosen */
-        int unbiased, fresh_controls, weighted_criterion, mean_latent, small_groups, paired_change, scaled_prior, last_weights;
+        int unbiased, fresh_controls, weighted_criterion, mean_latent, small_groups, paired_change, scaled_prior, last_weights, stack;
     } model;
 
     struct {

@@ -339,7 +339,7 @@ static void check_reference_mode(sow_i_reader *r, sow_config *c, const sow_i_nod
         int *value;
     } fixed[] = {{"unbiased", &c->model.unbiased},       {"fresh_controls", &c->model.fresh_controls}, {"weighted_criterion", &c->model.weighted_criterion},
                  {"mean_latent", &c->model.mean_latent}, {"small_groups", &c->model.small_groups},     {"paired_change", &c->model.paired_change},
-                 {"scaled_prior", &c->model.scaled_prior}, {"last_weights", &c->model.last_weights}};
+                 {"scaled_prior", &c->model.scaled_prior}, {"last_weights", &c->model.last_weights}, {"stack", &c->model.stack}};
     const struct {
         const char *key;
         double *value;

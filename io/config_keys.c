@@ -204,6 +204,8 @@ static const sow_i_key keys[] = {
      .sentence = "morph: epochs are judged by the loss with its final weights; else by pred + recon + KL."},
     {"model.last_weights", SOW_KEY_BOOL, AT(model.last_weights), .standard = "false",
      .sentence = "morph: train for all epochs and keep the last weights, not those of the best epoch: what suits one network is too early for an ensemble."},
+    {"model.stack", SOW_KEY_BOOL, AT(model.stack), .standard = "true", .standard_is = "true; false with mode reference",
+     .sentence = "morph: mean changes are joined with those of linear, each weighed by how well it predicts held-out perturbations; else the networks' alone."},
     {"model.mean_latent", SOW_KEY_BOOL, AT(model.mean_latent), .standard = "false",
      .sentence = "morph: mean shifts take the mean of a cell's latent, else a draw, as in training; predicted cells always take a draw."},
     {"model.small_groups", SOW_KEY_BOOL, AT(model.small_groups), .standard = "true", .standard_is = "true; false with mode reference",

@@ -189,7 +189,7 @@ SOW_MUST_CHECK sow_status sow_model_generate(const sow_model *model, sow_index p
                                              sow_error *err);
 /** Put into the archive (which must be empty) all that load needs besides the training. */
 SOW_MUST_CHECK sow_status sow_model_save(const sow_model *model, sow_archive *out, sow_error *err);
-/** The saved model; `training` (its y is not looked at) and options as at its fit. SOW_E_DATA: the archive is of something else. */
+/** The saved model; `training` and options as at its fit. SOW_E_DATA: the archive is of something else. */
 SOW_MUST_CHECK sow_status sow_model_load(sow_model **out, const sow_model_class *class_, const sow_archive *archive, const sow_training *training,
                                          const sow_model_options *options, const sow_env *env, sow_error *err);
 void sow_model_destroy(sow_model *model);

@@ -37,8 +37,9 @@ typedef struct {
     double mean_epochs;         /* weights judged and kept are a running mean over so many epochs [4]; 0 = those of the last step */
     int last_weights;           /* the weights after the last epoch are kept, and no epoch stops the training early [0: those of the best epoch]. Members of an ensemble average what they have learned by heart away: an
                                  * epoch that is too late for one of them is better for all */
+    int stack;                  /* mean shifts are joined with those of `linear`, by weights chosen on perturbations that networks hold out [1]; 0 = the networks alone */
 } sow_morph_options;
-#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 0, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1, 0.3, 4, 0}
+#define SOW_MORPH_OPTIONS_INIT {0, 0, 100, 20, 32, 0, 0, 0.5, 2, 1, 1, 0, 0, 10, 1, 1, 1, 0, 1, 1, 50, 50, 50, 50, 128, 512, 0.1, 1, 1, 0.3, 4, 0, 1}
 
 #ifdef __cplusplus
 }

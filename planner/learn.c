@@ -59,6 +59,7 @@ static sow_morph_options morph_options(const sow_config *k)
     o.weighted_criterion = k->model.weighted_criterion;
     o.mean_latent = k->model.mean_latent;
     o.last_weights = k->model.last_weights;
+    o.stack = k->model.stack;
     o.small_groups = k->model.small_groups;
     o.paired_change = k->model.paired_change;
     o.scaled_prior = k->model.scaled_prior;

@@ -47,6 +47,7 @@ static sow_status describe_settings(sow_text *text, const sow_campaign *c, sow_e
     all = json_loads(effective, 0, NULL);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
         json_t *section = json_object_get(all, sections[i]);
+        json_object_del(section, "stack"); /* chosen after the training, and again where it is missing */
         part = section ? json_dumps(section, JSON_SORT_KEYS | JSON_ENCODE_ANY) : NULL;
         sow_text_printf(text, "%s %s\n", sections[i], part ? part : "");
         free(part);

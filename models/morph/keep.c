@@ -202,7 +202,28 @@ sow_status sow_i_morph_save(const sow_model *model, sow_archive *out, sow_error 
     SOW_TRY(sow_archive_put_number(out, "rate", m->s.o.rate, err));
     SOW_TRY(sow_archive_put_number(out, "sigma", m->s.mmd.sigma, err));
     SOW_TRY(sow_archive_put(out, "mean_shift", SOW_ARCHIVE_F64, m->mean_shift, 1, m->s.sizes.genes, err));
+    if (m->stack.line) {
+        SOW_TRY(sow_archive_put_number(out, "stack_weight", m->stack.weight, err));
+        SOW_TRY(sow_archive_put_integer(out, "stack_held", m->stack.held, err));
+    }
     for (sow_index i = 0; i < m->n_members; i++) SOW_TRY(put_member(out, &m->member[i], m, 0, err));
+done:
+    return st;
+}
+
+/* The stack's weight; a model that was kept without one chooses it again, from the same networks to the same number. */
+static sow_status get_stack(sow_i_morph_model *m, const sow_archive *a, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    int64_t held = 0;
+    double weight = 0;
+    if (!m->s.o.stack || !sow_archive_find(a, "stack_weight")) return SOW_OK;
+    SOW_TRY(sow_archive_get_number(&weight, a, "stack_weight", err));
+    SOW_TRY(sow_archive_get_integer(&held, a, "stack_held", err));
+    if (!(weight >= 0 && weight <= 1) || held < 0)
+        SOW_FAIL(err, SOW_E_DATA, "the saved model weighs its networks by %g, as %lld perturbations say", weight, (long long)held);
+    m->stack.weight = weight;
+    m->stack.held = held;
 done:
     return st;
 }
@@ -274,6 +295,7 @@ sow_status sow_i_morph_restore(sow_i_morph_model *m, const sow_archive *a, sow_e
     if (!(m->s.mmd.sigma > 0) || !isfinite(m->s.mmd.sigma)) SOW_FAIL(err, SOW_E_DATA, "the saved model's bandwidth is %g", m->s.mmd.sigma);
     SOW_TRY(get_folds(m, a, err));
     SOW_TRY(copy_numbers(m->mean_shift, a, "mean_shift", 1, m->s.sizes.genes, err));
+    SOW_TRY(get_stack(m, a, err));
     SOW_NEW(m->member, m->n_members);
     for (sow_index i = 0; i < m->n_members; i++) {
         SOW_TRY(get_member(&m->member[i], i, a, m, 100000, err));

@@ -15,6 +15,7 @@ static void destroy(sow_model *model)
     free(m->member);
     sow_i_morph_genes_clear(&m->genes);
     sow_i_morph_groups_clear(&m->groups);
+    sow_model_destroy(m->stack.line);
     free(m->fold);
     free(m->latent);
     free(m->mean_shift);
@@ -39,6 +40,7 @@ static sow_status begin(sow_i_morph_model **out, const sow_training *t, const so
     memcpy(m->s.sizes.prior, m->genes.dim, sizeof m->genes.dim);
     SOW_NEW(m->fold, m->groups.n);
     SOW_NEW(m->mean_shift, t->n_features);
+    m->stack = (sow_i_morph_stack){.target = t->target, .weight = -1};
     *out = m;
     m = NULL;
 done:
@@ -82,8 +84,8 @@ done:
     return st;
 }
 
-/* Controls to predict from, and latents. */
-static sow_status finish(sow_i_morph_model *m, const sow_env *env, sow_error *err)
+/* Controls to predict from, latents, and what the networks are joined with. */
+static sow_status finish(sow_i_morph_model *m, const sow_training *t, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_tape *tape = NULL;
@@ -91,6 +93,7 @@ static sow_status finish(sow_i_morph_model *m, const sow_env *env, sow_error *er
     SOW_NEW(m->latent, m->genes.n_items * m->s.sizes.zp);
     SOW_TRY(sow_tape_create(&tape, NULL, SOW_F32, sow_env_threads(env), err));
     SOW_TRY(sow_i_morph_latents(m->latent, m->member[0].best, &m->genes, &m->s, tape, err));
+    SOW_TRY(sow_i_morph_stack_make(m, t, env, err));
 done:
     sow_tape_destroy(tape);
     return st;
@@ -128,7 +131,7 @@ static sow_status fit(sow_model **out, const sow_training *t, const sow_model_op
     SOW_NEW(m->member, m->n_members);
     if (options->resume) SOW_TRY(sow_i_morph_resume(m, options->resume, env, err));
     SOW_TRY(sow_i_morph_train(m, options, env, err));
-    SOW_TRY(finish(m, env, err));
+    SOW_TRY(finish(m, t, env, err));
     *out = &m->base;
     m = NULL;
 done:
@@ -143,7 +146,7 @@ static sow_status load(sow_model **out, const sow_archive *archive, const sow_tr
     *out = NULL;
     SOW_TRY(begin(&m, t, options, NULL, err)); /* what is left out was said when it was trained */
     SOW_TRY(sow_i_morph_restore(m, archive, err));
-    SOW_TRY(finish(m, env, err));
+    SOW_TRY(finish(m, t, env, err));
     *out = &m->base;
     m = NULL;
 done:
@@ -228,6 +231,11 @@ static char *describe(const sow_model *model)
                             held ? "" : " (epochs are judged by the cells they were trained on)");
     for (sow_index i = 0; text && i < m->n_members; i++) {
         char *longer = describe_member(text, &m->member[i], o->last_weights);
+        free(text);
+        text = longer;
+    }
+    if (text && m->stack.line) {
+        char *longer = sow_format("%smean changes: %.2f networks + %.2f linear, as held-out perturbations weigh them (%lld)\n", text, m->stack.weight, 1 - m->stack.weight, (long long)m->stack.held);
         free(text);
         text = longer;
     }

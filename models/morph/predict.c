@@ -132,19 +132,26 @@ static void mean_difference(double *out, const float *y, const float *x, sow_ind
     for (sow_index j = 0; j < d; j++) out[j] /= (double)n;
 }
 
+sow_status sow_i_morph_shift(double *shift, sow_i_morph_asker *a, sow_index member, sow_index perturbation, float *cells, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_morph_model *m = a->model;
+    if (m->s.o.mean_latent) /* m->n_control is at most one block */
+        SOW_TRY(forward(cells, a, member, perturbation, m->control, m->n_control, NULL, err));
+    else
+        SOW_TRY(sow_i_morph_cells(cells, a, member, perturbation, m->control, m->n_control, err));
+    mean_difference(shift, cells, m->control, m->n_control, m->s.sizes.genes);
+done:
+    return st;
+}
+
 /* Mean over members and (with several) the variance between them (n - 1). shift [members, d], cells [n_control, d]: room to work. */
 static sow_status predict_one(double *mean, double *var, double *shift, float *cells, sow_i_morph_asker *a, sow_index perturbation, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_morph_model *m = a->model;
     const sow_index d = m->s.sizes.genes, members = m->n_members;
-    for (sow_index b = 0; b < members; b++) {
-        if (m->s.o.mean_latent) /* m->n_control is at most one block */
-            SOW_TRY(forward(cells, a, b, perturbation, m->control, m->n_control, NULL, err));
-        else
-            SOW_TRY(sow_i_morph_cells(cells, a, b, perturbation, m->control, m->n_control, err));
-        mean_difference(shift + b * d, cells, m->control, m->n_control, d);
-    }
+    for (sow_index b = 0; b < members; b++) SOW_TRY(sow_i_morph_shift(shift + b * d, a, b, perturbation, cells, err));
     for (sow_index j = 0; j < d; j++) {
         double sum = 0, squares = 0;
         for (sow_index b = 0; b < members; b++) sum += shift[b * d + j];
@@ -174,6 +181,8 @@ sow_status sow_i_morph_predict(const sow_model *model, const sow_query *query, d
         SOW_TRY(sow_progress(env, "predicting with morph", (double)i / (double)query->n, err));
         if (m->genes.first[p] >= 0) {
             SOW_TRY(predict_one(mean + i * d, var_i, shift, cells, &a, p, err));
+            SOW_TRY(sow_i_morph_stacked(mean + i * d, m, p, err));
+            for (sow_index j = 0; m->stack.line && j < d; j++) var_i[j] *= m->stack.weight * m->stack.weight;
         } else {
             memcpy(mean + i * d, m->mean_shift, (size_t)d * sizeof *mean);
             for (sow_index j = 0; j < d; j++) var_i[j] = NAN;
@@ -189,12 +198,37 @@ done:
     return st;
 }
 
+/* What the line adds to the mean of the networks' cells: [d]. */
+static sow_status added_by_line(double *added, sow_i_morph_asker *a, sow_index perturbation, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_morph_model *m = a->model;
+    const sow_index d = m->s.sizes.genes;
+    double *shift = NULL, *mean = NULL, *var = NULL;
+    float *cells = NULL;
+    SOW_NEW(shift, m->n_members * d);
+    SOW_NEW(mean, d);
+    SOW_NEW(var, d);
+    SOW_NEW(cells, m->n_control * d);
+    SOW_TRY(predict_one(mean, var, shift, cells, a, perturbation, err));
+    memcpy(added, mean, (size_t)d * sizeof *added);
+    SOW_TRY(sow_i_morph_stacked(added, m, perturbation, err));
+    for (sow_index j = 0; j < d; j++) added[j] -= mean[j];
+done:
+    free(shift);
+    free(mean);
+    free(var);
+    free(cells);
+    return st;
+}
+
 sow_status sow_i_morph_generate(const sow_model *model, sow_index perturbation, sow_index context, const float *control, sow_index n, float *out, const sow_env *env,
                                 sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_morph_model *m = (const sow_i_morph_model *)model;
     const sow_index d = m->s.sizes.genes;
+    double *added = NULL;
     sow_i_morph_asker a = {0};
     (void)context; /* what is learned in the target context is said of any */
     if (m->genes.first[perturbation] < 0) {
@@ -204,7 +238,13 @@ sow_status sow_i_morph_generate(const sow_model *model, sow_index perturbation, 
     }
     SOW_TRY(sow_i_morph_ask_begin(&a, m, env, err));
     SOW_TRY(sow_i_morph_cells(out, &a, -1, perturbation, control, n, err));
+    if (!m->stack.line) goto done;
+    SOW_NEW(added, d);
+    SOW_TRY(added_by_line(added, &a, perturbation, err));
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index j = 0; j < d; j++) out[i * d + j] = (float)((double)out[i * d + j] + added[j]);
 done:
+    free(added);
     sow_i_morph_ask_end(&a);
     return st;
 }

@@ -14,7 +14,7 @@ static void as_published(sow_morph_options *o)
     o->gamma2 = 0;
     o->sigma = 1500;
     o->kernels = 10;
-    o->unbiased = o->fresh_controls = o->weighted_criterion = o->mean_latent = o->small_groups = o->scaled_prior = o->paired_change = o->last_weights = 0;
+    o->unbiased = o->fresh_controls = o->weighted_criterion = o->mean_latent = o->small_groups = o->scaled_prior = o->paired_change = o->last_weights = o->stack = 0;
     o->prior_noise = o->mean_epochs = 0;
 }
 

@@ -2,7 +2,7 @@
  *
  * settings.c decides (sow_i_morph_settings), genes.c knows which prior rows a perturbation takes, feed.c has the cells by perturbation, batches.c cuts an epoch into chunks of
  * cells and fills one step's input, train.c is the loop over epochs of one member, select.c its validation and stopping, keep.c what is written of it, predict.c and losses.c
- * ask the trained networks, morph.c is the row of the table.
+ * ask the trained networks, stack.c joins them with `linear`, morph.c is the row of the table.
  *
  * Every random choice is a function of (seed, round, member, epoch), so that a training that was interrupted goes on with the numbers it would have had. */
 #ifndef SOWER_MODELS_MORPH_TRAIN_INTERNAL_H
@@ -153,6 +153,14 @@ typedef struct {
 } sow_i_morph_member;
 void sow_i_morph_member_clear(sow_i_morph_member *m);
 
+/** What the networks' mean shifts are joined with: weight x networks + (1 - weight) x line. */
+typedef struct {
+    sow_model *line;  /* `linear` on the same items; NULL = the networks alone */
+    sow_index target;
+    sow_index held;   /* perturbations that the weight was chosen on */
+    double weight;    /* below 0: not chosen yet */
+} sow_i_morph_stack;
+
 /** All of a model. */
 typedef struct {
     sow_model base;
@@ -166,6 +174,7 @@ typedef struct {
     double *mean_shift;          /* [genes] over the target's items: what is said of a perturbation without a prior */
     sow_index n_control;         /* controls that predictions start from */
     float *control;              /* [n_control, genes] */
+    sow_i_morph_stack stack;
     sow_i_print print;           /* of what it was trained on */
 } sow_i_morph_model;
 
@@ -218,9 +227,18 @@ void sow_i_morph_ask_end(sow_i_morph_asker *a);
 /** Predicted cells out [n, genes] of a perturbation with a prior row from control rows [n, genes]: of one member, or (member -1) the mean over all. */
 SOW_MUST_CHECK sow_status sow_i_morph_cells(float *out, sow_i_morph_asker *a, sow_index member, sow_index perturbation, const float *control, sow_index n, sow_error *err);
 
+/** Mean shift [genes] by one member from the model's own controls; cells [n_control, genes]: room to work. */
+SOW_MUST_CHECK sow_status sow_i_morph_shift(double *shift, sow_i_morph_asker *a, sow_index member, sow_index perturbation, float *cells, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_morph_predict(const sow_model *model, const sow_query *query, double *mean, double *var, double *noise, const sow_env *env, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_morph_generate(const sow_model *model, sow_index perturbation, sow_index context, const float *control, sow_index m, float *out, const sow_env *env,
                                                sow_error *err);
+
+/* ---- stack.c ---- */
+
+/** Fit the line and, unless it is there, choose the weight; the networks are trained. Nothing where the options do not ask for it, or fewer than 8 perturbations are held out. */
+SOW_MUST_CHECK sow_status sow_i_morph_stack_make(sow_i_morph_model *m, const sow_training *t, const sow_env *env, sow_error *err);
+/** The networks' mean shift [genes] of a perturbation in, the joint one out. */
+SOW_MUST_CHECK sow_status sow_i_morph_stacked(double *shift, const sow_i_morph_model *m, sow_index perturbation, sow_error *err);
 
 /* ---- losses.c ---- */
 
