@@ -5,10 +5,10 @@
  * u_j, are k outputs of one process (one kernel and noise, the sum of their marginal likelihoods). Its kernels look at the priors and, when there
  * are other contexts, at what the perturbation did there. Back in d features, with latent variance v(x) and noise n(x) of the process:
  *
- *   mean_f = a c_f + b (two-way_f - c_f) + g sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
+ *   mean_f = a c'_f + (B (two-way - c))_f + g sum_j u_j m_j(x) w_jf,   var_f = v(x) sum_j u_j^2 w_jf^2,   noise_f = n(x) sum_j u_j^2 w_jf^2 + discarded_f
  *
- * c is the mean of the target's measured items and b a least-squares slope in [0, 1]: how much of what a perturbation does elsewhere it does here.
- * a and g are 1; where values are changes from controls they are the shares in [0, 1] that leave-one-out predictions of the measured items bear out.
+ * c is the mean of the target's measured items, c' the same with its difference from elsewhere believed in part, and B says how much of what a perturbation does elsewhere it does here, component by
+ * component (profile_carry.c). a and g are 1; where values are changes from controls they are the shares in [0, 1] that leave-one-out predictions of the measured items bear out.
  * discarded_f is the residuals' variance outside the components. No array is larger than items x features. */
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +26,9 @@ void sow_i_gp_profile_destroy(sow_gp_profile *p)
     sow_pca_clear(&p->own);
     free(p->is_pair);
     free(p->centre);
+    free(p->base);
+    free(p->reliability);
+    free(p->elsewhere);
     free(p->unit);
     free(p->spread);
     free(p->discarded);

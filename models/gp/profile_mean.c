@@ -13,6 +13,7 @@
 char *sow_i_gp_profile_describe(char *text, const sow_gp_profile *p)
 {
     char adds[60] = "";
+    text = sow_i_gp_profile_describe_carried(text, p);
     if (!p->relative || !text) return text;
     if (p->combination) snprintf(adds, sizeof adds, ", of the sums of combinations %.2f", p->adds);
     char *both = sow_format("%s\nbelieved: of the mean response %.2f, of the process %.2f%s", text, p->level, p->trust, adds);
@@ -53,14 +54,18 @@ done:
     return st;
 }
 
-/* The mean in all features: the centre, as much of it as is believed, and the additive model's deviations from it, shrunk. */
+/* The mean in all features: the base, as much of it as is believed, and the additive model's deviations from the centre, as far as they carry over. */
 static sow_status shrunk_additive(double *mean, const sow_gp_profile *p, const sow_query *q, const sow_env *env, sow_error *err)
 {
-    sow_status st = sow_model_predict(p->additive, q, mean, NULL, NULL, env, err);
-    if (st != SOW_OK) return st;
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_model_predict(p->additive, q, mean, NULL, NULL, env, err));
     for (sow_index i = 0; i < q->n; i++)
-        for (sow_index f = 0; f < p->d; f++) mean[i * p->d + f] = p->level * p->centre[f] + p->slope * (mean[i * p->d + f] - p->centre[f]);
-    return SOW_OK;
+        for (sow_index f = 0; f < p->d; f++) mean[i * p->d + f] -= p->centre[f];
+    SOW_TRY(sow_i_profile_carry(mean, p, q->perturbation, q->n, env, err));
+    for (sow_index i = 0; i < q->n; i++)
+        for (sow_index f = 0; f < p->d; f++) mean[i * p->d + f] += p->level * p->base[f];
+done:
+    return st;
 }
 
 /* The same, and for combinations the sum of their agents instead, as far as they add up. */
@@ -201,6 +206,7 @@ sow_status sow_i_profile_mean_fit(sow_gp_profile *p, const sow_training *t, cons
     SOW_TRY(sow_model_predict(p->additive, &q, e, NULL, NULL, env, err));
     fit_slope(p, e, t, s);
     SOW_TRY(shrink_centre(p, t, s, err));
+    SOW_TRY(sow_i_profile_carry_fit(p, t, s, env, err));
     SOW_TRY(shrunk_additive(e, p, &q, env, err));
     SOW_TRY(fit_adds(p, e, &q, t, s, env, err));
 done:
