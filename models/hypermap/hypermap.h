@@ -9,7 +9,7 @@
  *
  * Fusion is what the published code and a user disagree about: its "attention" is a softmax over the ROWS of a batch, so that a prediction depends on what else is asked. The other kinds do not.
  *
- * sizes.c has the widths, network.c these equations on the tape, meta.c learning: inner steps and the exact gradient through them. */
+ * sizes.c has the widths, network.c these equations on the tape, meta.c inner steps and the exact gradient through them; learn.h has the training. */
 #ifndef SOWER_MODELS_HYPERMAP_HYPERMAP_H
 #define SOWER_MODELS_HYPERMAP_HYPERMAP_H
 

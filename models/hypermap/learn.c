@@ -1,0 +1,456 @@
+/* The outer loop of HyperMap's meta-learning. */
+#include "models/hypermap/learn.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/optim.h"
+#include "models/hypermap/tasks.h"
+
+enum { JUDGED_BATCHES = 4 }; /* of the validation context's other perturbations */
+
+typedef struct {
+    const sow_hypermap_sizes *sizes;
+    const sow_hypermap_data *data;
+    const sow_hypermap_learning *o;
+    const sow_env *env;
+    sow_index n_contexts, *context; /* that are learned from */
+    sow_hypermap_meta *meta;        /* NULL for reptile */
+    sow_tape *tape;
+    sow_params *now;                /* room for weights on their way */
+    sow_params *best;               /* NULL before the first judgement */
+    sow_i_hypermap_stage *stage;    /* [tasks, inner_batches + 1], the query's last */
+    sow_hypermap_batch *batch;      /* likewise: what the stages hold */
+    sow_hypermap_dropout *dropout;  /* [tasks, (inner_batches + 1) inner_steps] */
+    sow_hypermap_task *task;        /* [tasks] */
+    sow_index *list;                /* [n_embeddings] */
+    unsigned char *use;             /* [n_embeddings] */
+    sow_index step, since, bad;
+    double best_loss;
+    sow_hypermap_course course;
+} work;
+
+void sow_hypermap_course_clear(sow_hypermap_course *c)
+{
+    free(c->loss);
+    free(c->validation);
+    *c = (sow_hypermap_course){0};
+}
+
+static sow_index batches_of(const sow_hypermap_learning *o)
+{
+    return o->inner_batches + 1;
+}
+
+static void work_clear(work *w)
+{
+    for (sow_index i = 0; w->stage && i < w->o->tasks * batches_of(w->o); i++) sow_i_hypermap_stage_clear(&w->stage[i]);
+    sow_hypermap_meta_destroy(w->meta);
+    sow_tape_destroy(w->tape);
+    sow_params_destroy(w->now);
+    sow_params_destroy(w->best);
+    sow_hypermap_course_clear(&w->course);
+    free(w->context);
+    free(w->stage);
+    free(w->batch);
+    free(w->dropout);
+    free(w->task);
+    free(w->list);
+    free(w->use);
+}
+
+/* ---- what is asked for ---- */
+
+static sow_status check_options(const sow_hypermap_learning *o, const sow_hypermap_data *d, sow_error *err)
+{
+    const struct {
+        const char *name;
+        sow_index x, least, most;
+    } n[] = {{"steps", o->steps, 1, 1000000}, {"tasks", o->tasks, 1, 1024}, {"batch", o->batch, 1, 65536}, {"inner_batches", o->inner_batches, 1, 1024}, {"inner_steps", o->inner_steps, 1, 1024},
+             {"validate_every", o->validate_every, 1, 1000000}, {"patience", o->patience, 0, 1000000}, {"seeds", o->seeds, 1, 1000000}, {"most_bad", o->most_bad, 1, 1000000},
+             {"validation", o->validation, -1, d->n_contexts - 1}};
+    const struct {
+        const char *name;
+        double x, most;
+    } r[] = {{"inner_rate", o->inner_rate, 1e6}, {"meta_rate", o->meta_rate, 1e6}, {"dropout", o->dropout, 0.95}, {"clip", o->clip, 1e12}};
+    for (size_t i = 0; i < sizeof n / sizeof *n; i++)
+        if (n[i].x < n[i].least || n[i].x > n[i].most)
+            return SOW_ERROR(err, SOW_E_CONFIG, "hypermap: %s is %lld; %lld to %lld is allowed", n[i].name, (long long)n[i].x, (long long)n[i].least, (long long)n[i].most);
+    for (size_t i = 0; i < sizeof r / sizeof *r; i++)
+        if (!(r[i].x >= 0 && r[i].x <= r[i].most)) return SOW_ERROR(err, SOW_E_CONFIG, "hypermap: %s is %g; a number from 0 to %g is allowed", r[i].name, r[i].x, r[i].most);
+    return SOW_OK;
+}
+
+static sow_status check_context(work *w, sow_index c, const char *what, sow_error *err)
+{
+    const sow_hypermap_data *d = w->data;
+    if (d->start[c + 1] == d->start[c]) return SOW_ERROR(err, SOW_E_DATA, "hypermap: %s %lld has no cells", what, (long long)c);
+    if (d->n_controls[c] < 1) return SOW_ERROR(err, SOW_E_DATA, "hypermap: %s %lld has no controls; there is nothing to predict from", what, (long long)c);
+    if ((w->o->split == SOW_HYPERMAP_BY_PERTURBATIONS || c == w->o->validation) && sow_i_hypermap_perturbations(w->list, d, c) < 2)
+        return SOW_ERROR(err, SOW_E_DATA, "hypermap: %s %lld has one perturbation; two are needed to learn from some and ask for others", what, (long long)c);
+    return SOW_OK;
+}
+
+static sow_status choose_contexts(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(w->context, w->data->n_contexts);
+    for (sow_index c = 0; c < w->data->n_contexts; c++) {
+        SOW_TRY(check_context(w, c, c == w->o->validation ? "the validation context" : "context", err));
+        if (c != w->o->validation) w->context[w->n_contexts++] = c;
+    }
+    if (w->n_contexts == 0) SOW_FAIL(err, SOW_E_DATA, "hypermap: there is no context to learn from");
+done:
+    return st;
+}
+
+static sow_status work_make(work *w, const sow_params *p, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_hypermap_learning *o = w->o;
+    const sow_index batches = batches_of(o);
+    SOW_NEW(w->list, w->data->n_embeddings);
+    SOW_NEW(w->use, w->data->n_embeddings);
+    SOW_TRY(choose_contexts(w, err));
+    SOW_TRY(sow_params_like(&w->now, p, err));
+    SOW_TRY(sow_tape_create(&w->tape, NULL, SOW_F32, sow_env_threads(w->env), err));
+    if (o->method != SOW_HYPERMAP_REPTILE) SOW_TRY(sow_hypermap_meta_create(&w->meta, w->sizes, SOW_F32, o->inner_batches * o->inner_steps, sow_env_threads(w->env), err));
+    SOW_NEW(w->stage, o->tasks * batches);
+    SOW_NEW(w->batch, o->tasks * batches);
+    SOW_NEW(w->dropout, o->tasks * batches * o->inner_steps);
+    SOW_NEW(w->task, o->tasks);
+    for (sow_index i = 0; i < o->tasks * batches; i++) SOW_TRY(sow_i_hypermap_stage_make(&w->stage[i], w->data, o->batch, err));
+    SOW_NEW(w->course.loss, o->steps);
+    SOW_NEW(w->course.validation, o->steps);
+    w->best_loss = INFINITY;
+done:
+    return st;
+}
+
+/* ---- one outer step ---- */
+
+/* The context of task k of this step. */
+static sow_status draw_context(sow_index *out, work *w, sow_index k, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index n = w->n_contexts, tasks = w->o->tasks, place = w->step * tasks + k;
+    const int again = !w->o->balanced && (n <= 2 * tasks); /* as published: with replacement */
+    sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_STRATEGY, (uint32_t)(w->o->balanced ? place / n : w->step), again ? 1 + (uint32_t)k : 0);
+    sow_index *deck = NULL;
+    if (again) {
+        *out = w->context[sow_rng_below(&rng, n)];
+        return SOW_OK;
+    }
+    SOW_NEW(deck, n);
+    memcpy(deck, w->context, (size_t)n * sizeof *deck);
+    sow_rng_permute(&rng, deck, n);
+    *out = deck[w->o->balanced ? place % n : k];
+done:
+    free(deck);
+    return st;
+}
+
+static sow_rng stream(const work *w, sow_index k, uint32_t what)
+{
+    return sow_rng_make(w->o->seed, SOW_RNG_BATCHES, (uint32_t)w->step, 4 * (uint32_t)k + what);
+}
+
+/* use: 1 for the perturbations that task k learns from, 0 for those that it asks about. */
+static void split_perturbations(work *w, sow_index context, sow_index k)
+{
+    sow_rng rng = stream(w, k, 2);
+    const sow_index n = sow_i_hypermap_perturbations(w->list, w->data, context), asked = n / batches_of(w->o) < 1 ? 1 : n / batches_of(w->o);
+    sow_rng_permute(&rng, w->list, n);
+    memset(w->use, 1, (size_t)w->data->n_embeddings);
+    for (sow_index i = 0; i < asked; i++) w->use[w->list[i]] = 0;
+}
+
+static sow_status fill(work *w, sow_index k, sow_index b, sow_index context, sow_i_hypermap_deck *deck, sow_error *err)
+{
+    const sow_i_hypermap_pairing pairing = {w->o->seed, w->o->fresh_controls ? 1 + (uint32_t)w->step : 0};
+    const sow_index at = k * batches_of(w->o) + b, *rows = NULL, n = sow_i_hypermap_deal(&rows, deck, w->o->batch);
+    const sow_status st = sow_i_hypermap_fill(&w->stage[at], w->data, context, rows, n, &pairing, err);
+    w->batch[at] = w->stage[at].batch;
+    return st;
+}
+
+static sow_status fill_task(work *w, sow_index k, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_hypermap_learning *o = w->o;
+    const int apart = o->split == SOW_HYPERMAP_BY_PERTURBATIONS;
+    const sow_index batches = batches_of(o), masks = batches * o->inner_steps;
+    sow_i_hypermap_deck support = {0}, query = {0};
+    sow_index context = 0;
+    SOW_TRY(draw_context(&context, w, k, err));
+    if (apart) split_perturbations(w, context, k);
+    SOW_TRY(sow_i_hypermap_deck_make(&support, w->data, context, apart ? w->use : NULL, 1, stream(w, k, 0), err));
+    if (apart) SOW_TRY(sow_i_hypermap_deck_make(&query, w->data, context, w->use, 0, stream(w, k, 1), err));
+    for (sow_index b = 0; b < o->inner_batches; b++) SOW_TRY(fill(w, k, b, context, &support, err));
+    SOW_TRY(fill(w, k, o->inner_batches, context, apart ? &query : &support, err));
+    for (sow_index s = 0; s < masks; s++)
+        w->dropout[k * masks + s] = (sow_hypermap_dropout){.rate = o->dropout, .seed = o->seed, .stream = (uint32_t)w->step, .call = (uint32_t)(k * masks + s)};
+    w->task[k] = (sow_hypermap_task){.support = {o->inner_rate, o->inner_steps, o->inner_batches, &w->batch[k * batches], &w->dropout[k * masks]},
+                                     .query = w->batch[k * batches + o->inner_batches],
+                                     .query_dropout = w->dropout[k * masks + o->inner_batches * o->inner_steps]};
+done:
+    sow_i_hypermap_deck_clear(&support);
+    sow_i_hypermap_deck_clear(&query);
+    return st;
+}
+
+/* The gradients of p += share (p - end). */
+static void add_way(sow_params *p, const sow_params *end, double share, int first)
+{
+    for (sow_index i = 0; i < sow_params_count(p); i++) {
+        const sow_tensor g = sow_params_grad(p, i), a = sow_params_value(p, i), b = sow_params_value(end, i);
+        float *to = g.data;
+        const float *from = a.data, *at = b.data;
+        for (sow_index j = 0; j < g.rows * g.cols; j++) to[j] = (float)((first ? 0 : (double)to[j]) + share * ((double)from[j] - (double)at[j]));
+    }
+}
+
+static sow_status reptile(sow_params *p, work *w, double *losses, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_hypermap_learning *o = w->o;
+    double *each = NULL;
+    SOW_NEW(each, batches_of(o) * o->inner_steps);
+    for (sow_index k = 0; k < o->tasks; k++) {
+        sow_hypermap_descent d = w->task[k].support;
+        d.n_batches = batches_of(o); /* the query lies behind the support */
+        SOW_TRY(sow_params_copy(w->now, p, err));
+        SOW_TRY(sow_hypermap_descend(w->now, w->tape, w->sizes, &d, each, err));
+        losses[k] = each[o->inner_batches * o->inner_steps];
+        add_way(p, w->now, 1 / (double)o->tasks, k == 0);
+    }
+done:
+    free(each);
+    return st;
+}
+
+/* SOW_E_NONFINITE: p has not moved. */
+static sow_status outer_step(sow_params *p, work *w, double *loss, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_hypermap_learning *o = w->o;
+    const sow_adam_options adam = {o->meta_rate, 0.9, 0.999, 1e-8, 0, o->clip};
+    double *losses = NULL;
+    SOW_NEW(losses, o->tasks);
+    for (sow_index k = 0; k < o->tasks; k++) SOW_TRY(fill_task(w, k, err));
+    if (o->method == SOW_HYPERMAP_REPTILE) SOW_TRY(reptile(p, w, losses, err));
+    else SOW_TRY(sow_hypermap_meta_gradient(p, w->meta, w->task, o->tasks, o->method == SOW_HYPERMAP_FIRST_ORDER, losses, err));
+    *loss = 0;
+    for (sow_index k = 0; k < o->tasks; k++) *loss += losses[k] / (double)o->tasks;
+    if (!isfinite(*loss) || !sow_params_finite(p, 1, NULL, sow_env_threads(w->env)))
+        SOW_FAIL(err, SOW_E_NONFINITE, "hypermap: the outer gradient is not finite; lower inner_rate (%g) or meta_rate (%g)", o->inner_rate, o->meta_rate);
+    SOW_TRY(sow_adam_step(p, &adam, NULL, sow_env_threads(w->env), err));
+done:
+    free(losses);
+    return st;
+}
+
+/* ---- the validation context ---- */
+
+/* Mean loss over some batches of the perturbations that were not adapted on. */
+static sow_status judge_others(double *loss, work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index context = w->o->validation;
+    const sow_i_hypermap_pairing pairing = {w->o->seed, 0};
+    sow_i_hypermap_deck deck = {0};
+    double sum = 0, cells = 0;
+    SOW_TRY(sow_i_hypermap_deck_make(&deck, w->data, context, w->use, 0, sow_rng_make(w->o->seed, SOW_RNG_BATCHES, UINT32_MAX, UINT32_MAX), err));
+    for (sow_index b = 0; b < JUDGED_BATCHES && (b == 0 || deck.at < deck.n); b++) {
+        const sow_index *rows = NULL, n = sow_i_hypermap_deal(&rows, &deck, w->o->batch);
+        sow_hypermap_values v;
+        SOW_TRY(sow_i_hypermap_fill(&w->stage[0], w->data, context, rows, n, &pairing, err));
+        sow_tape_reset(w->tape);
+        sow_hypermap_forward(&v, w->tape, w->now, w->sizes, &w->stage[0].batch, NULL);
+        SOW_TRY(sow_tape_status(w->tape, err));
+        sum += (double)n * sow_tape_scalar(w->tape, v.loss);
+        cells += (double)n;
+    }
+    *loss = sum / cells;
+done:
+    sow_i_hypermap_deck_clear(&deck);
+    return st;
+}
+
+/* The loss on the validation context's other perturbations after adapting to its seeds, the same ones every time; infinite where adapting failed. */
+static sow_status judge(double *loss, const sow_params *p, work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index context = w->o->validation, n = sow_i_hypermap_perturbations(w->list, w->data, context), seeds = w->o->seeds < n - 1 ? w->o->seeds : n - 1;
+    sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_SPLIT, 0, (uint32_t)context);
+    sow_index cells = 0;
+    *loss = INFINITY;
+    sow_rng_permute(&rng, w->list, n);
+    memset(w->use, 0, (size_t)w->data->n_embeddings);
+    for (sow_index i = 0; i < seeds; i++) w->use[w->list[i]] = 1;
+    SOW_TRY(sow_params_copy(w->now, p, err));
+    st = sow_hypermap_adapt(w->now, &cells, w->sizes, w->data, context, w->use, w->o->inner_rate, 1, w->o->dropout, w->o->seed, w->env, err);
+    if (st == SOW_E_NONFINITE) return SOW_OK;
+    SOW_TRY(st);
+    SOW_TRY(judge_others(loss, w, err));
+    if (!isfinite(*loss)) *loss = INFINITY;
+done:
+    return st;
+}
+
+/* *enough: there has been no better one for long. */
+static sow_status note(int *enough, const sow_params *p, work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double loss = 0;
+    *enough = 0;
+    w->course.validation[w->step] = NAN;
+    if (w->o->validation < 0 || ((w->step + 1) % w->o->validate_every != 0 && w->step + 1 < w->o->steps)) return SOW_OK;
+    SOW_TRY(judge(&loss, p, w, err));
+    w->course.validation[w->step] = loss;
+    w->since++;
+    if (loss < w->best_loss || !w->best) {
+        if (!w->best) SOW_TRY(sow_params_like(&w->best, p, err));
+        SOW_TRY(sow_params_copy(w->best, p, err));
+        w->best_loss = loss;
+        w->course.best = w->step;
+        w->since = 0;
+    }
+    *enough = w->o->patience > 0 && w->since >= w->o->patience;
+done:
+    return st;
+}
+
+/* ---- interrupted trainings ---- */
+
+enum { TRAITS = 26 };
+
+/* What a training depends on besides its data's values. */
+static void traits_of(double out[TRAITS], const work *w)
+{
+    const sow_hypermap_learning *o = w->o;
+    const sow_hypermap_data *d = w->data;
+    const double x[TRAITS] = {(double)o->steps, (double)o->tasks, (double)o->batch, (double)o->inner_batches, (double)o->inner_steps, o->inner_rate, o->meta_rate, o->dropout, o->clip,
+                              (double)o->method, (double)o->split, o->balanced, o->fresh_controls, (double)o->validation, (double)o->validate_every, (double)o->patience, (double)o->seeds,
+                              (double)o->most_bad, (double)(o->seed >> 32), (double)(o->seed & UINT32_MAX), (double)d->n_contexts, (double)d->genes, (double)d->embedding, (double)d->n_embeddings,
+                              (double)d->start[d->n_contexts], (double)w->sizes->fusion};
+    memcpy(out, x, sizeof x);
+}
+
+static sow_status put_state(sow_archive *a, const sow_params *p, const work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double traits[TRAITS];
+    traits_of(traits, w);
+    SOW_TRY(sow_archive_put(a, "traits", SOW_ARCHIVE_F64, traits, TRAITS, 1, err));
+    SOW_TRY(sow_archive_put(a, "loss", SOW_ARCHIVE_F64, w->course.loss, w->step, 1, err));
+    SOW_TRY(sow_archive_put(a, "validation", SOW_ARCHIVE_F64, w->course.validation, w->step, 1, err));
+    SOW_TRY(sow_archive_put_integer(a, "step", w->step, err));
+    SOW_TRY(sow_archive_put_integer(a, "since", w->since, err));
+    SOW_TRY(sow_archive_put_integer(a, "bad", w->bad, err));
+    SOW_TRY(sow_archive_put_integer(a, "not_finite", w->course.not_finite, err));
+    SOW_TRY(sow_archive_put_integer(a, "best", w->best ? w->course.best : -1, err));
+    SOW_TRY(sow_archive_put_number(a, "best_loss", w->best_loss, err));
+    SOW_TRY(sow_params_save(a, "now", p, 1, err));
+    if (w->best) SOW_TRY(sow_params_save(a, "best", w->best, 0, err));
+done:
+    return st;
+}
+
+static sow_status get_index(sow_index *out, const sow_archive *a, const char *name, sow_index least, sow_index most, sow_error *err)
+{
+    int64_t x = 0;
+    const sow_status st = sow_archive_get_integer(&x, a, name, err);
+    if (st != SOW_OK) return st;
+    if (x < least || x > most) return SOW_ERROR(err, SOW_E_DATA, "hypermap: '%s' of the interrupted training is %lld; %lld to %lld is expected", name, (long long)x, (long long)least, (long long)most);
+    *out = x;
+    return SOW_OK;
+}
+
+static sow_status get_state(sow_params *p, work *w, const sow_archive *a, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const void *was = NULL, *loss = NULL, *validation = NULL;
+    double traits[TRAITS];
+    sow_index best = -1;
+    traits_of(traits, w);
+    SOW_TRY(sow_archive_get(&was, a, "traits", SOW_ARCHIVE_F64, TRAITS, 1, err));
+    if (memcmp(was, traits, sizeof traits) != 0) SOW_FAIL(err, SOW_E_DATA, "hypermap: the interrupted training had other settings or data; begin again");
+    SOW_TRY(get_index(&w->step, a, "step", 0, w->o->steps, err));
+    SOW_TRY(get_index(&w->since, a, "since", 0, w->step, err));
+    SOW_TRY(get_index(&w->bad, a, "bad", 0, w->step, err));
+    SOW_TRY(get_index(&w->course.not_finite, a, "not_finite", 0, w->step, err));
+    SOW_TRY(get_index(&best, a, "best", -1, w->step - 1, err));
+    SOW_TRY(sow_archive_get_number(&w->best_loss, a, "best_loss", err));
+    SOW_TRY(sow_archive_get(&loss, a, "loss", SOW_ARCHIVE_F64, w->step, 1, err));
+    SOW_TRY(sow_archive_get(&validation, a, "validation", SOW_ARCHIVE_F64, w->step, 1, err));
+    memcpy(w->course.loss, loss, (size_t)w->step * sizeof(double));
+    memcpy(w->course.validation, validation, (size_t)w->step * sizeof(double));
+    SOW_TRY(sow_params_load(p, a, "now", 1, err));
+    if (best < 0) goto done;
+    w->course.best = best;
+    SOW_TRY(sow_params_like(&w->best, p, err));
+    SOW_TRY(sow_params_load(w->best, a, "best", 0, err));
+done:
+    return st;
+}
+
+/* ---- the loop ---- */
+
+/* A step that is not finite is noted and left out, as long as there are not too many in a row. */
+static sow_status try_step(sow_params *p, work *w, sow_error *err)
+{
+    sow_error why = {0};
+    const sow_status st = outer_step(p, w, &w->course.loss[w->step], &why);
+    if (st == SOW_OK) {
+        w->bad = 0;
+        return SOW_OK;
+    }
+    if (st != SOW_E_NONFINITE) {
+        if (err) *err = why;
+        return st;
+    }
+    w->course.loss[w->step] = NAN;
+    w->course.not_finite++;
+    if (++w->bad < w->o->most_bad) return SOW_OK;
+    return SOW_ERROR(err, SOW_E_NONFINITE, "hypermap: outer steps %lld to %lld are not finite (%s); the weights before them are kept", (long long)(w->step - w->bad + 2), (long long)w->step + 1, why.message);
+}
+
+static sow_status one_more(int *enough, sow_params *p, work *w, sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err), void *user, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_archive state = {0};
+    SOW_TRY(sow_progress(w->env, "training hypermap", (double)w->step / (double)w->o->steps, err));
+    SOW_TRY(try_step(p, w, err));
+    SOW_TRY(note(enough, p, w, err));
+    w->step++;
+    if (!checkpoint) goto done;
+    SOW_TRY(put_state(&state, p, w, err));
+    SOW_TRY(checkpoint(user, &state, err));
+done:
+    sow_archive_clear(&state);
+    return st;
+}
+
+sow_status sow_hypermap_learn(sow_params *p, sow_hypermap_course *course, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, const sow_hypermap_learning *o, const sow_archive *resume,
+                              sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err), void *user, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    work w = {.sizes = sizes, .data = data, .o = o, .env = env};
+    *course = (sow_hypermap_course){0};
+    SOW_TRY(check_options(o, data, err));
+    SOW_TRY(work_make(&w, p, err));
+    if (resume) SOW_TRY(get_state(p, &w, resume, err));
+    for (int enough = w.o->patience > 0 && w.since >= w.o->patience; w.step < o->steps && !enough;) SOW_TRY(one_more(&enough, p, &w, checkpoint, user, err));
+    if (w.best) SOW_TRY(sow_params_copy(p, w.best, err));
+    else w.course.best = w.step - 1;
+    SOW_TRY(sow_progress(env, "training hypermap", 1, err));
+    w.course.steps = w.step;
+    *course = w.course;
+    w.course = (sow_hypermap_course){0};
+done:
+    work_clear(&w);
+    return st;
+}
