@@ -21,6 +21,8 @@ typedef struct {
     const char *perturbation, *control, *context; /* preprocess */
     const char *split, *models;                   /* evaluate */
     sow_index folds;                              /* evaluate; 0 = not said */
+    const char *to;                               /* predict */
+    sow_index cells;                              /* predict; 0 = not said */
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
@@ -88,6 +90,7 @@ int cmd_record(const cli_args *args, const sow_env *env);
 int cmd_status(const cli_args *args, const sow_env *env);
 int cmd_run(const cli_args *args, const sow_env *env);
 int cmd_evaluate(const cli_args *args, const sow_env *env);
+int cmd_predict(const cli_args *args, const sow_env *env);
 int cmd_report(const cli_args *args, const sow_env *env);
 int cmd_inspect(const cli_args *args, const sow_env *env);
 int cmd_preprocess(const cli_args *args, const sow_env *env);

@@ -47,6 +47,13 @@ static const cli_command evaluate_row = {
                "(split,fold,perturbation,model,metric,value,cells), evaluate_summary.csv (split,model,metric,mean,sd,low,high,n: sd over folds, 95 % interval over\n"
                "perturbations) and evaluate.html, and prints their paths. Needs the finished screen of a campaign file (oracle replay or generative); a campaign\n"
                "under way is not touched. Nothing is written when it is interrupted (exit 130). --json prints the summary."};
+static const cli_command predict_row = {
+    .name = "predict", .usage = "sower predict [CAMPAIGN.yaml] [--to FILE] [--cells N]", .summary = "write what the model says of every perturbation",
+    .options = "to,cells," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_predict,
+    .details = "The campaign's model, on what is measured so far: an .h5ad of predicted mean changes (obs: perturbation, context, status, measured_cells; a layer\n"
+               "with the measured ones, one with standard deviations where the model knows them), with --cells of as many predicted cells each, or for a readout of\n"
+               "one number a CSV (perturbation,context,status,predicted,sd,sd_of_a_measurement,measured). uns['sower'] says where it comes from. Prints the path.\n"
+               "Exit 3 when nothing is measured yet."};
 static const cli_command report_row = {
     .name = "report", .usage = "sower report [CAMPAIGN.yaml]", .summary = "write report.html again", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_report, .details = "One self-contained HTML file that opens offline. Prints its path."};
 static const cli_command inspect_row = {
@@ -65,7 +72,7 @@ static const cli_command version_row = {.name = "version", .usage = "sower versi
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
-                                           &run_row, &evaluate_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
+                                           &run_row, &evaluate_row, &predict_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
 
 typedef struct {
     const char *name, *argument, *help;
@@ -78,6 +85,8 @@ static const option options[] = {
     {"split", "KIND", "what is held out: folds, outliers, or folds,outliers [folds]"},
     {"folds", "N", "number of folds [5]"},
     {"models", "NAMES", "models to judge, e.g. gp,linear,train-mean [the campaign's and every baseline that applies]"},
+    {"to", "FILE", "file of predictions [predictions.h5ad, predictions-cells.h5ad or predictions.csv in the campaign's folder]"},
+    {"cells", "N", "write N predicted cells of each perturbation in place of mean changes"},
     {"perturbation", "COLUMN", "column of obs with each cell's perturbation [as inspect finds it]"},
     {"control", "LABEL", "what control cells are called there [as inspect finds it]"},
     {"context", "COLUMN", "column with each cell's context: genes are chosen in each [as inspect finds it]"},
@@ -178,16 +187,16 @@ static int parse_threads(cli_args *args, const char *value)
     return 0;
 }
 
-static int parse_folds(cli_args *args, const char *value)
+static int parse_count(sow_index *out, const char *name, long least, const char *value)
 {
     char *end = NULL;
     errno = 0;
     long n = strtol(value, &end, 10);
-    if (errno || end == value || *end || n < 2 || n > 1000000) {
-        fprintf(stderr, "sower: --folds takes a number of at least 2, not '%s'\n", value);
+    if (errno || end == value || *end || n < least || n > 1000000) {
+        fprintf(stderr, "sower: --%s takes a number of at least %ld, not '%s'\n", name, least, value);
         return EXIT_WRONG_INPUT;
     }
-    args->folds = n;
+    *out = n;
     return 0;
 }
 
@@ -220,12 +229,14 @@ static int apply(cli_args *args, const option *o, const char *value)
     }
     if (strcmp(o->name, "threads") == 0) return parse_threads(args, value);
     if (strcmp(o->name, "memory") == 0) return parse_memory(args, value);
-    if (strcmp(o->name, "folds") == 0) return parse_folds(args, value);
+    if (strcmp(o->name, "folds") == 0) return parse_count(&args->folds, "folds", 2, value);
+    if (strcmp(o->name, "cells") == 0) return parse_count(&args->cells, "cells", 1, value);
     if (strcmp(o->name, "cache") == 0) args->cache = value;
     if (strcmp(o->name, "out") == 0 || strcmp(o->name, "o") == 0) args->out = value;
     else if (strcmp(o->name, "perturbation") == 0) args->perturbation = value;
     else if (strcmp(o->name, "control") == 0) args->control = value;
     else if (strcmp(o->name, "context") == 0) args->context = value;
+    else if (strcmp(o->name, "to") == 0) args->to = value;
     else if (strcmp(o->name, "split") == 0) args->split = value;
     else if (strcmp(o->name, "models") == 0) args->models = value;
     else if (strcmp(o->name, "list") == 0) args->list = value;

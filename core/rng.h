@@ -34,6 +34,7 @@ typedef enum {
     SOW_RNG_LOSSNET = 19,  /* loss predictor */
     SOW_RNG_SCREEN = 20,   /* made cells of a simulated screen */
     SOW_RNG_STACK = 21,    /* perturbations that say how far members of an ensemble differ */
+    SOW_RNG_PREDICT = 22,  /* controls that predicted cells are made from */
     SOW_RNG_TEST = 1000
 } sow_rng_purpose;
 

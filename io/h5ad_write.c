@@ -169,27 +169,33 @@ done:
     return st;
 }
 
-static void write_x(writer *w, const sow_h5ad *a, int f32)
+/* A dense matrix in chunks of about a megabyte of whole rows. */
+static hid_t dense(writer *w, hid_t parent, const char *name, hid_t type, sow_index rows, sow_index cols, unsigned gzip)
 {
-    hsize_t dims[2] = {(hsize_t)a->n_obs, (hsize_t)a->n_vars};
+    hsize_t dims[2] = {(hsize_t)rows, (hsize_t)cols};
     hid_t space = H5Screate_simple(2, dims, NULL), create = H5Pcopy(w->plain);
-    if (a->n_obs > 0 && a->n_vars > 0) {
-        hsize_t chunk[2] = {1, dims[1] < 131072 ? dims[1] : 131072}; /* about a megabyte of whole rows */
+    if (rows > 0 && cols > 0) {
+        hsize_t chunk[2] = {1, dims[1] < 131072 ? dims[1] : 131072};
         chunk[0] = 131072 / chunk[1] < dims[0] ? 131072 / chunk[1] : dims[0];
         if (chunk[0] == 0) chunk[0] = 1;
         note(w, H5Pset_chunk(create, 2, chunk));
         note(w, H5Pset_shuffle(create));
-        if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) note(w, H5Pset_deflate(create, 4));
+        if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) note(w, H5Pset_deflate(create, gzip));
     }
-    hid_t d = H5Dcreate2(w->file, "X", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    hid_t d = H5Dcreate2(parent, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
     note(w, d < 0 ? -1 : 0);
-    if (d >= 0) {
-        if (a->n_obs > 0 && a->n_vars > 0) note(w, H5Dwrite(d, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->x));
-        encoding(w, d, "array", "0.2.0");
-        note(w, H5Dclose(d));
-    }
+    if (d >= 0) encoding(w, d, "array", "0.2.0");
     H5Pclose(create);
     H5Sclose(space);
+    return d;
+}
+
+static void write_x(writer *w, const sow_h5ad *a, int f32)
+{
+    hid_t d = dense(w, w->file, "X", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, a->n_obs, a->n_vars, 4);
+    if (d < 0) return;
+    if (a->n_obs > 0 && a->n_vars > 0) note(w, H5Dwrite(d, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->x));
+    note(w, H5Dclose(d));
 }
 
 static void make_types(writer *w)
@@ -446,5 +452,128 @@ sow_status sow_h5ad_writer_finish(sow_h5ad_writer *s, char *const *obs_names, co
 done:
     sow_i_h5_loud(&silence);
     sow_h5ad_writer_abandon(s);
+    return st;
+}
+
+/* ---- dense matrices, block by block ---- */
+
+struct sow_h5ad_table {
+    char *path, *beside;
+    writer w;
+    sow_index n_rows, n_cols, n_layers;
+    hid_t *matrix; /* [n_layers + 1] X first */
+};
+
+static void close_matrices(sow_h5ad_table *t)
+{
+    for (sow_index i = 0; t->matrix && i <= t->n_layers; i++)
+        if (t->matrix[i] >= 0) note(&t->w, H5Dclose(t->matrix[i]));
+    free(t->matrix);
+    t->matrix = NULL;
+}
+
+void sow_h5ad_table_abandon(sow_h5ad_table *t)
+{
+    if (!t) return;
+    sow_i_h5_silence silence;
+    sow_i_h5_quiet(&silence);
+    close_matrices(t);
+    let_go(&t->w);
+    sow_i_h5_loud(&silence);
+    if (t->beside) unlink(t->beside);
+    free(t->beside);
+    free(t->path);
+    free(t);
+}
+
+static hid_t open_group(writer *w, const char *name)
+{
+    hid_t g = H5Gopen2(w->file, name, H5P_DEFAULT);
+    note(w, g < 0 ? -1 : 0);
+    return g;
+}
+
+static sow_status open_matrices(sow_h5ad_table *t, const char *const *layers, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(t->matrix, t->n_layers + 1);
+    for (sow_index i = 0; i <= t->n_layers; i++) t->matrix[i] = -1;
+    hid_t group = open_group(&t->w, "layers");
+    for (sow_index i = 0; i <= t->n_layers && !t->w.failed; i++)
+        t->matrix[i] = dense(&t->w, i ? group : t->w.file, i ? layers[i - 1] : "X", H5T_IEEE_F32LE, t->n_rows, t->n_cols, 1);
+    close_group(&t->w, group);
+done:
+    return st;
+}
+
+sow_status sow_h5ad_table_create(sow_h5ad_table **out, const char *path, sow_index n_rows, const sow_names *names, const char *const *layers, sow_index n_layers, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    sow_h5ad_table *t = NULL;
+    *out = NULL;
+    sow_i_h5_quiet(&silence);
+    SOW_NEW(t, 1);
+    *t = (sow_h5ad_table){.w = {-1, -1, -1, -1, 0}, .n_rows = n_rows, .n_cols = sow_names_count(names), .n_layers = n_layers, .path = sow_strdup(path)};
+    t->beside = t->path ? sow_format("%s.tmp-%ld", path, (long)getpid()) : NULL;
+    if (!t->beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_TRY(begin(&t->w, path, t->beside, err));
+    SOW_TRY(write_var(&t->w, names, NULL, 0, err));
+    write_empty_groups(&t->w);
+    SOW_TRY(open_matrices(t, layers, err));
+    if (t->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(t->beside));
+    *out = t;
+    t = NULL;
+done:
+    sow_h5ad_table_abandon(t);
+    sow_i_h5_loud(&silence);
+    return st;
+}
+
+sow_status sow_h5ad_table_put(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const float *rows, sow_error *err)
+{
+    sow_i_h5_silence silence;
+    hsize_t at[2] = {(hsize_t)first, 0}, count[2] = {(hsize_t)n, (hsize_t)t->n_cols};
+    if (n == 0 || t->n_cols == 0) return SOW_OK;
+    sow_i_h5_quiet(&silence);
+    hid_t d = t->matrix[layer + 1], file_space = H5Dget_space(d), memory_space = H5Screate_simple(2, count, NULL);
+    note(&t->w, H5Sselect_hyperslab(file_space, H5S_SELECT_SET, at, NULL, count, NULL));
+    note(&t->w, H5Dwrite(d, H5T_NATIVE_FLOAT, memory_space, file_space, H5P_DEFAULT, rows));
+    H5Sclose(memory_space);
+    H5Sclose(file_space);
+    sow_i_h5_loud(&silence);
+    return t->w.failed ? SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", t->path, why(t->beside)) : SOW_OK;
+}
+
+static void write_notes(writer *w, const char *section, const char *const *notes, sow_index n)
+{
+    hid_t uns = open_group(w, "uns"), scalar = H5Screate(H5S_SCALAR);
+    hid_t g = group(w, uns, section, "dict", "0.1.0");
+    for (sow_index i = 0; i < n && g >= 0; i++) {
+        hid_t d = H5Dcreate2(g, notes[2 * i], w->text, scalar, H5P_DEFAULT, w->plain, H5P_DEFAULT);
+        note(w, d < 0 ? -1 : H5Dwrite(d, w->text, H5S_ALL, H5S_ALL, H5P_DEFAULT, &notes[2 * i + 1]));
+        if (d < 0) continue;
+        encoding(w, d, "string", "0.2.0");
+        note(w, H5Dclose(d));
+    }
+    close_group(w, g);
+    close_group(w, uns);
+    H5Sclose(scalar);
+}
+
+sow_status sow_h5ad_table_finish(sow_h5ad_table *t, char *const *obs_names, const sow_h5ad_column *obs, sow_index n_columns, const char *section, const char *const *notes, sow_index n_notes, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    sow_i_h5_quiet(&silence);
+    close_matrices(t);
+    SOW_TRY(write_frame(&t->w, "obs", obs_names, t->n_rows, obs, n_columns, err));
+    write_notes(&t->w, section, notes, n_notes);
+    SOW_TRY(commit(&t->w, t->path, t->beside, err));
+    free(t->beside);
+    t->beside = NULL; /* it is `path` now */
+done:
+    sow_i_h5_loud(&silence);
+    sow_h5ad_table_abandon(t);
     return st;
 }

@@ -199,7 +199,8 @@ sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_t
     sow_model_options options = sow_i_model_options(c);
     options.round = (uint32_t)(round < 0 ? 0 : round);
     *out = NULL;
-    if (!c->model_class->save || c->mode != SOW_CAMPAIGN_WRITE) return train(out, c, training, &options, NULL, NULL, round, env, err);
+    const int writes = c->mode == SOW_CAMPAIGN_WRITE;
+    if (!c->model_class->save || c->mode == SOW_CAMPAIGN_CHECK) return train(out, c, training, &options, NULL, NULL, round, env, err);
     path = path_of(c, round, "model.h5");
     part = path_of(c, round, "model.part.h5");
     if (!path || !part) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
@@ -209,7 +210,8 @@ sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_t
         SOW_TRY(sow_model_load(out, c->model_class, &kept, training, &options, env, err));
         goto done;
     }
-    SOW_TRY(train(out, c, training, &options, part, digest, round, env, err));
+    SOW_TRY(train(out, c, training, &options, writes ? part : NULL, digest, round, env, err));
+    if (!writes) goto done;
     SOW_TRY(keep(*out, path, digest, err));
     unlink(part);
 done:
