@@ -1,5 +1,8 @@
 /* sower: plans perturbation screens round by round. */
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,8 +31,18 @@ static void occupy_standard_files(void)
     if (fd > STDERR_FILENO) close(fd);
 }
 
+/* Scoring a thousand groups of cells asks for a few megabytes a thousand times over. glibc gives each back to the kernel and takes it anew, page by page, which took a tenth of the time of scoring MORPH (sys 3.6 -> 1.2 s of 23 s). */
+static void keep_what_is_freed(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 128 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_what_is_freed();
     occupy_standard_files();
     remember_command_line(argc, argv);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
