@@ -2,10 +2,10 @@
  *
  * A network believes its prior as much as it was trained to; `linear`, a ridge whose penalty is chosen by leaving out, believes it as much as it deserves, but knows lines only. What is predicted is
  *     w m + (1 - w) r,   0 <= w <= 1,
- * of the networks' shift m and the line's r. w minimises the squared error over perturbations that a network holds out: it predicts those it has not seen, and the line is fitted without them too (fold by
- * fold). One network is noisier than the mean of M that will be asked: from the sum of m^2 the variance between networks on perturbations that none of them has seen is taken off, all but the part 1 / M
- * that stays in a mean. Without that a good ensemble would pay for the faults of its members. Weights that need not sum to 1 have a smaller squared error where the prior says little, by shrinking all
- * change; what is left of the change is then too small on the genes that do change (docs/results.md).
+ * of the networks' shift m and the line's r. w makes the mean correlation with the measured change largest over perturbations that a network holds out: it predicts those it has not seen, and the line is fitted
+ * without them too (fold by fold). One network is noisier than the mean of M that will be asked: the share of |m|^2 that is the variance between networks on perturbations that none of them has seen is taken
+ * off, all but the part 1 / M that stays in a mean. Without that a good ensemble would pay for the faults of its members. Correlation, because the squared error is least for what is shrunk most: with few perturbations it takes
+ * the line, which hardly moves, for a better prediction than networks that know the direction (docs/results.md).
  *
  * Cells are moved by what is added to their mean. Losses and latents are the networks' own. */
 #include <math.h>
@@ -61,7 +61,7 @@ done:
     return st;
 }
 
-static sow_status fit_line(sow_model **out, const sow_training *t, const sow_index *of, sow_index fold, double *centre, const sow_env *env, sow_error *err)
+static sow_status fit_line(sow_model **out, const sow_training *t, const sow_index *of, sow_index fold, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_model_options options = SOW_MODEL_OPTIONS_INIT;
@@ -69,9 +69,6 @@ static sow_status fit_line(sow_model **out, const sow_training *t, const sow_ind
     *out = NULL;
     SOW_TRY(part_make(&p, t, of, fold, err));
     if (p.t.n == 0) goto done;
-    memset(centre, 0, (size_t)t->n_features * sizeof *centre);
-    for (sow_index i = 0; i < p.t.n; i++)
-        for (sow_index j = 0; j < t->n_features; j++) centre[j] += p.y[i * t->n_features + j] / (double)p.t.n;
     SOW_TRY(sow_model_fit(out, &sow_i_linear, &p.t, &options, env, err));
 done:
     part_clear(&p);
@@ -86,42 +83,77 @@ static sow_status ask_line(double *shift, const sow_model *line, sow_index pertu
 
 /* ---- the weight ---- */
 
-/* Sums over genes and held-out perturbations, of networks m, line r and measured y less the centre. */
+/* Products over genes of one held-out perturbation's changes, each less its own mean over genes: networks m, line r, measured y. */
 typedef struct {
-    double mm, mr, rr, my, ry;
-    sow_index held;
-} sums;
+    double mm, mr, rr, my, ry, yy;
+} products;
 
-static void add(sums *s, const double *m, const double *r, const double *y, const double *c, sow_index d)
+typedef struct {
+    sow_index held;
+    products *each; /* [held] */
+} held_out;
+
+static double mean_of(const double *x, sow_index d)
 {
-    for (sow_index j = 0; j < d; j++) {
-        const double a = m[j] - c[j], b = r[j] - c[j], t = y[j] - c[j];
-        s->mm += a * a;
-        s->mr += a * b;
-        s->rr += b * b;
-        s->my += a * t;
-        s->ry += b * t;
-    }
-    s->held++;
+    double sum = 0;
+    for (sow_index j = 0; j < d; j++) sum += x[j];
+    return sum / (double)d;
 }
 
-static double best_weight(const sums *s)
+static products products_of(const double *m, const double *r, const double *y, sow_index d)
 {
-    const double apart = s->mm - 2 * s->mr + s->rr;
-    return apart > 0 ? fmin(fmax((s->my - s->ry - s->mr + s->rr) / apart, 0), 1) : 1;
+    const double mean_m = mean_of(m, d), mean_r = mean_of(r, d), mean_y = mean_of(y, d);
+    products p = {0};
+    for (sow_index j = 0; j < d; j++) {
+        const double a = m[j] - mean_m, b = r[j] - mean_r, t = y[j] - mean_y;
+        p.mm += a * a;
+        p.mr += a * b;
+        p.rr += b * b;
+        p.my += a * t;
+        p.ry += b * t;
+        p.yy += t * t;
+    }
+    return p;
 }
 
 static double squared(double x) { return x * x; }
 
-/* Sum over genes of the variance between networks on a perturbation: shift [members, d]. */
-static double variance_between(const double *shift, sow_index members, sow_index d)
+/* Correlation of w m + (1 - w) r with y; the share `kept` of |m|^2 is left in the mean of many networks. */
+static double correlation_at(double w, const products *p, double kept)
+{
+    const double length = w * w * kept * p->mm + 2 * w * (1 - w) * p->mr + (1 - w) * (1 - w) * p->rr;
+    return length > 0 && p->yy > 0 ? (w * p->my + (1 - w) * p->ry) / sqrt(length * p->yy) : 0;
+}
+
+static double mean_correlation_at(double w, const held_out *h, double kept)
 {
     double sum = 0;
+    for (sow_index g = 0; g < h->held; g++) sum += correlation_at(w, &h->each[g], kept);
+    return sum / (double)h->held;
+}
+
+/* In hundredths, the largest of equally good ones. */
+static double best_weight(const held_out *h, double kept)
+{
+    double best = 1, most = mean_correlation_at(1, h, kept);
+    for (int k = 99; k >= 0; k--) {
+        const double c = mean_correlation_at(k / 100., h, kept);
+        if (c > most) most = c, best = k / 100.;
+    }
+    return best;
+}
+
+/* Sum over genes of the variance between networks on a perturbation, each less its own mean over genes: shift [members, d]. */
+static double variance_between(const double *shift, sow_index members, sow_index d)
+{
+    double sum = 0, level = 0;
+    for (sow_index k = 0; k < members * d; k++) level += shift[k] / (double)(members * d);
     for (sow_index j = 0; j < d; j++) {
         double mean = 0;
         for (sow_index b = 0; b < members; b++) mean += shift[b * d + j] / (double)members;
         for (sow_index b = 0; b < members; b++) sum += squared(shift[b * d + j] - mean) / (double)(members - 1);
     }
+    for (sow_index b = 0; b < members; b++) sum -= (double)d * squared(mean_of(shift + b * d, d) - level) / (double)(members - 1);
     return sum;
 }
 
@@ -160,25 +192,23 @@ done:
 }
 
 /* Perturbations that member `fold` holds out. */
-static sow_status add_fold(sums *s, sow_i_morph_asker *a, const sow_i_morph_model *m, const sow_training *t, const sow_index *of, sow_index fold, double *shift, float *cells,
+static sow_status add_fold(held_out *h, sow_i_morph_asker *a, const sow_i_morph_model *m, const sow_training *t, const sow_index *of, sow_index fold, double *shift, float *cells,
                            const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index d = m->s.sizes.genes;
-    double *centre = NULL, *r = NULL;
+    double *r = NULL;
     sow_model *line = NULL;
-    SOW_NEW(centre, d);
     SOW_NEW(r, d);
-    SOW_TRY(fit_line(&line, t, of, fold, centre, env, err));
+    SOW_TRY(fit_line(&line, t, of, fold, env, err));
     for (sow_index i = 0; line && i < t->n; i++) {
         if (t->context[i] != t->target || of[t->perturbation[i]] != 1 + fold) continue;
-        SOW_TRY(sow_progress(env, "stacking morph and linear", (double)s->held / (double)t->n, err));
+        SOW_TRY(sow_progress(env, "stacking morph and linear", (double)h->held / (double)t->n, err));
         SOW_TRY(sow_i_morph_shift(shift, a, fold, t->perturbation[i], cells, err));
         SOW_TRY(ask_line(r, line, t->perturbation[i], t->target, NULL, err));
-        add(s, shift, r, t->y + i * d, centre, d);
+        h->each[h->held++] = products_of(shift, r, t->y + i * d, d);
     }
 done:
-    free(centre);
     free(r);
     sow_model_destroy(line);
     return st;
@@ -187,25 +217,27 @@ done:
 static sow_status choose_weight(sow_i_morph_model *m, const sow_training *t, const sow_index *of, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
+    const double members = (double)m->n_members;
     sow_i_morph_asker a;
-    double *shift = NULL, noise = 0;
+    double *shift = NULL, noise = 0, length = 0;
     float *cells = NULL;
-    sums s = {0};
+    held_out h = {0};
     SOW_TRY(sow_i_morph_ask_begin(&a, m, env, err));
     SOW_NEW(shift, m->n_members * m->s.sizes.genes);
     SOW_NEW(cells, m->n_control * m->s.sizes.genes);
-    for (sow_index b = 0; b < m->n_members; b++) SOW_TRY(add_fold(&s, &a, m, t, of, b, shift, cells, env, err));
+    SOW_NEW(h.each, t->n);
+    for (sow_index b = 0; b < m->n_members; b++) SOW_TRY(add_fold(&h, &a, m, t, of, b, shift, cells, env, err));
     SOW_TRY(sow_progress(env, "stacking morph and linear", 1, err));
-    m->stack.held = s.held;
-    if (s.held < FEWEST_HELD) goto done;
+    m->stack.held = h.held;
+    if (h.held < FEWEST_HELD) goto done;
     SOW_TRY(noise_of_one(&noise, &a, m, t, of, shift, cells, err));
-    const double members = (double)m->n_members;
-    s.mm = fmax(s.mm - (1 - 1 / members) * noise * (double)s.held, s.mm / members);
-    m->stack.weight = best_weight(&s);
+    for (sow_index g = 0; g < h.held; g++) length += h.each[g].mm / (double)h.held;
+    m->stack.weight = best_weight(&h, length > 0 ? fmax(1 - (1 - 1 / members) * noise / length, 1 / members) : 1);
 done:
     sow_i_morph_ask_end(&a);
     free(shift);
     free(cells);
+    free(h.each);
     return st;
 }
 
@@ -213,12 +245,10 @@ sow_status sow_i_morph_stack_make(sow_i_morph_model *m, const sow_training *t, c
 {
     sow_status st = SOW_OK;
     sow_index *of = NULL;
-    double *centre = NULL;
     if (!m->s.o.stack) goto done;
     SOW_NEW(of, m->genes.n_items);
-    SOW_NEW(centre, m->s.sizes.genes);
     for (sow_index g = 0; g < m->groups.n; g++) of[m->groups.perturbation[g]] = 1 + (m->fold[g] < 0 ? m->n_members : m->fold[g]);
-    SOW_TRY(fit_line(&m->stack.line, t, of, -1, centre, NULL, err));
+    SOW_TRY(fit_line(&m->stack.line, t, of, -1, NULL, err));
     if (m->stack.weight < 0) SOW_TRY(choose_weight(m, t, of, env, err)); /* else it was kept */
     if (m->stack.held < FEWEST_HELD) {
         sow_model_destroy(m->stack.line);
@@ -226,7 +256,6 @@ sow_status sow_i_morph_stack_make(sow_i_morph_model *m, const sow_training *t, c
     }
 done:
     free(of);
-    free(centre);
     return st;
 }
 
