@@ -7,6 +7,7 @@
 
 #include "core/memory.h"
 #include "core/stats.h"
+#include "io/file.h"
 #include "simulator/cell_world_internal.h"
 #include "tests/io/faults.h"
 
@@ -534,6 +535,30 @@ Test(cell_world, is_another_under_another_seed)
     cr_assert_neq(memcmp(a.cells.matrix->value, b.cells.matrix->value, 100 * sizeof(float)), 0);
     clear(&a);
     clear(&b);
+}
+
+/* Results of campaigns that are published were made on these very cells. Numbers that are not whole go in with nine digits: another libm may round the last ones otherwise. */
+Test(cell_world, is_what_it_always_was)
+{
+    made m = make(small(), 2);
+    const sow_cell_matrix *x = m.cells.matrix;
+    sow_text all = {0};
+    char hex[65];
+    for (sow_index i = 0; i <= m.cells.n; i++)
+        sow_text_printf(&all, "%lld\n", (long long)x->start[i]);
+    for (int64_t k = 0; k < x->start[m.cells.n]; k++)
+        sow_text_printf(&all, "%d %g\n", (int)x->gene[k], (double)x->value[k]);
+    for (int k = 0; k < 40 * 60; k++)
+        sow_text_printf(&all, "%.9g\n", m.truth.change[k]);
+    for (int k = 0; k < 40 * 5; k++)
+        sow_text_printf(&all, "%.9g\n", m.prior.x[k]);
+    for (sow_index r = 0; r < m.screen->n_rows; r++)
+        sow_text_printf(&all, "%lld %lld %g\n", (long long)m.screen->perturbation[r], (long long)m.screen->context[r], m.screen->cells[r]);
+    cr_assert(!all.failed);
+    sow_sha256(hex, all.text, all.size);
+    cr_assert_str_eq(hex, "04074e566daccb5d41366a7e7983146b2808d64cd24cc9ca630cc59741a4b0b4");
+    sow_text_clear(&all);
+    clear(&m);
 }
 
 /* ---- edges ---- */
