@@ -17,6 +17,12 @@ static sow_status check_count(const char *what, sow_index n, sow_index least, so
     return SOW_ERROR(err, SOW_E_ARG, "a simulated screen with %s = %lld: %lld to %lld are allowed", what, (long long)n, (long long)least, (long long)most);
 }
 
+static sow_status check_number(const char *what, double x, double most, sow_error *err)
+{
+    if (x >= 0 && x <= most) return SOW_OK;
+    return SOW_ERROR(err, SOW_E_ARG, "a simulated screen with %s = %g: 0 to %g is allowed", what, x, most);
+}
+
 static sow_status check_options(const sow_cell_world_options *o, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -26,10 +32,19 @@ static sow_status check_options(const sow_cell_world_options *o, sow_error *err)
     SOW_TRY(check_count("n_programs", o->n_programs, 1, 10000, err));
     SOW_TRY(check_count("n_controls", o->n_controls, 2, 10000000, err));
     SOW_TRY(check_count("prior_dims", o->prior_dims, 1, 4096, err));
+    SOW_TRY(check_count("n_contexts", o->n_contexts, 1, 1000, err));
+    SOW_TRY(check_number("context_scale", o->context_scale, 3, err));
+    SOW_TRY(check_number("context_flip", o->context_flip, 1, err));
+    SOW_TRY(check_number("context_lose", o->context_lose, 1, err));
+    SOW_TRY(check_number("context_shift", o->context_shift, 100, err));
+    SOW_TRY(check_number("context_baseline", o->context_baseline, 3, err));
+    SOW_TRY(check_number("prior_informativeness", o->prior_informativeness, 1, err));
+    if (!(o->context_flip + o->context_lose <= 1))
+        SOW_FAIL(err, SOW_E_ARG, "a simulated screen with context_flip = %g and context_lose = %g: together 0 to 1 is allowed", o->context_flip, o->context_lose);
+    if (!(o->context_coverage > 0 && o->context_coverage <= 1))
+        SOW_FAIL(err, SOW_E_ARG, "a simulated screen with context_coverage = %g: above 0, to 1 is allowed", o->context_coverage);
     if (!(o->cells_median >= 1 && o->cells_median <= 100000))
         SOW_FAIL(err, SOW_E_ARG, "a simulated screen with cells_median = %g: 1 to 100000 is allowed", o->cells_median);
-    if (!(o->prior_informativeness >= 0 && o->prior_informativeness <= 1))
-        SOW_FAIL(err, SOW_E_ARG, "a simulated screen with prior_informativeness = %g: 0 to 1 is allowed", o->prior_informativeness);
 done:
     return st;
 }
@@ -55,24 +70,40 @@ done:
     return st;
 }
 
+/* The first is the one to plan in. */
+static sow_status name_contexts(sow_screen *s, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char name[32];
+    SOW_NEW(s->context_role, n);
+    for (sow_index k = 0; k < n; k++) {
+        snprintf(name, sizeof name, "C%d", (int)(k + 1));
+        SOW_TRY(sow_names_add(s->contexts, n == 1 ? "simulated" : name, NULL, err));
+        s->context_role[k] = k == 0 ? SOW_ROLE_TARGET : SOW_ROLE_REFERENCE;
+    }
+done:
+    return st;
+}
+
 static sow_status screen_of(sow_screen **out, const sow_i_cell_world *w, const sow_cells *cells, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_screen *s = NULL;
     double *unknown = NULL;
-    const sow_index n = w->o->n_perturbations, genes = w->o->n_genes;
+    const sow_index n = w->o->n_perturbations, genes = w->o->n_genes, contexts = w->o->n_contexts;
     SOW_TRY(sow_screen_create(&s, SOW_READOUT_CELLS, err));
     SOW_TRY(name_perturbations(s, n, err));
-    SOW_TRY(sow_names_add(s->contexts, "simulated", NULL, err));
-    SOW_NEW(s->context_role, 1);
-    s->context_role[0] = SOW_ROLE_TARGET;
+    SOW_TRY(name_contexts(s, contexts, err));
     SOW_NEW(unknown, genes);
     for (sow_index g = 0; g < genes; g++) {
         SOW_TRY(sow_names_add(s->features, sow_names_get(cells->genes, g), NULL, err));
         unknown[g] = NAN;
     }
     for (sow_index i = 0; i < n; i++)
-        SOW_TRY(sow_screen_add_row(s, i, 0, (double)w->cells[i], (double)w->cells[i], unknown, NULL, NAN, err));
+        for (sow_index k = 0; k < contexts; k++) {
+            const double measured = (double)w->cells[k * n + i];
+            if (measured > 0) SOW_TRY(sow_screen_add_row(s, i, k, measured, measured, unknown, NULL, NAN, err));
+        }
     SOW_TRY(sow_screen_merge(s, err));
     *out = s;
     s = NULL;
@@ -89,6 +120,7 @@ static sow_status truth_of(sow_cell_truth *out, sow_i_cell_world *w, sow_error *
     SOW_NEW(out->module, w->o->n_perturbations);
     out->n = w->o->n_perturbations;
     out->genes = w->o->n_genes;
+    out->n_contexts = w->o->n_contexts;
     for (sow_index i = 0; i < out->n; i++)
         out->module[i] = w->module[2 * i];
     out->change = w->change;

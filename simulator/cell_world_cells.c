@@ -12,6 +12,12 @@
 #include "core/memory.h"
 #include "simulator/cell_world_internal.h"
 
+/* A group is what a context has of a perturbation, or of controls (first). */
+static sow_index group_of(const sow_i_cell_world *w, sow_index context, sow_index perturbation)
+{
+    return context * (w->o->n_perturbations + 1) + perturbation + 1;
+}
+
 enum { TILE = 512, COUNT_BITS = 18, LARGE_MEAN = 8 };
 
 /* ---- a count, a cell ---- */
@@ -31,12 +37,12 @@ static sow_index draw_count(sow_rng *rng, double mean, double size)
     return k;
 }
 
-/* `mean` [genes] at a depth of 1. Returns how many genes are not 0. */
-static sow_index draw_cell(uint32_t *packed, const sow_i_cell_world *w, const double *mean, sow_index perturbation, sow_index cell)
+/* `mean` [genes] at a depth of 1; `stream` names the group. Returns how many genes are not 0. */
+static sow_index draw_cell(uint32_t *packed, const sow_i_cell_world *w, const double *mean, uint32_t stream, sow_index cell)
 {
     const sow_index most = ((sow_index)1 << COUNT_BITS) - 1;
     sow_index n = 0;
-    sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_SCREEN, (uint32_t)(perturbation + 1), (uint32_t)cell);
+    sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_SCREEN, stream, (uint32_t)cell);
     const double depth = SOW_I_DEPTH_MEDIAN * exp(SOW_I_DEPTH_LOG_SD * sow_rng_normal(&rng));
     for (sow_index g = 0; g < w->o->n_genes; g++) {
         const sow_index count = draw_count(&rng, depth * mean[g], w->size[g]);
@@ -50,17 +56,18 @@ static sow_index draw_cell(uint32_t *packed, const sow_i_cell_world *w, const do
 typedef struct {
     const sow_i_cell_world *w;
     const sow_cells *cells;
-    const sow_index *first; /* [n + 1] first cell of each perturbation; controls are before first[0] */
+    const sow_index *first; /* [groups + 1] first cell of each group */
     double *mean;           /* [tiles, genes] scratch */
     uint32_t **packed;      /* [tiles] */
     sow_cell_arrays *a;
 } cells_job;
 
-static void means_of(double *mean, const sow_i_cell_world *w, sow_index perturbation)
+static void means_of(double *mean, const sow_i_cell_world *w, sow_index context, sow_index perturbation)
 {
     const sow_index n = w->o->n_genes;
+    const double *share = w->share + context * n, *change = w->change + (context * w->o->n_perturbations + (perturbation == SOW_CONTROL ? 0 : perturbation)) * n;
     for (sow_index g = 0; g < n; g++)
-        mean[g] = w->share[g] * (perturbation == SOW_CONTROL ? 1 : exp(w->change[perturbation * n + g]));
+        mean[g] = share[g] * (perturbation == SOW_CONTROL ? 1 : exp(change[g]));
 }
 
 /* Leaves the number of values of each cell in start[cell + 1]. */
@@ -71,12 +78,14 @@ static sow_status draw_tile(void *user, sow_index tile, sow_error *err)
     const sow_index genes = job->w->o->n_genes, begin = tile * TILE;
     const sow_index end = begin + TILE < job->cells->n ? begin + TILE : job->cells->n;
     double *mean = job->mean + tile * genes;
+    sow_index last = -1;
     int64_t at = 0;
     SOW_NEW(job->packed[tile], (end - begin) * genes); /* its unused rest is never touched */
     for (sow_index i = begin; i < end; i++) {
-        const sow_index p = job->cells->perturbation[i];
-        if (i == begin || p != job->cells->perturbation[i - 1]) means_of(mean, job->w, p);
-        const sow_index n = draw_cell(job->packed[tile] + at, job->w, mean, p, i - (p == SOW_CONTROL ? 0 : job->first[p]));
+        const sow_index k = job->cells->context[i], p = job->cells->perturbation[i], group = group_of(job->w, k, p);
+        if (group != last) means_of(mean, job->w, k, p);
+        last = group;
+        const sow_index n = draw_cell(job->packed[tile] + at, job->w, mean, sow_i_world_pair(k, p + 1), i - job->first[group]);
         job->a->start[i + 1] = n;
         at += n;
     }
@@ -164,12 +173,14 @@ static sow_status label(sow_cells *c, const sow_i_cell_world *w, const sow_index
     SOW_NEW(c->replicate, c->n);
     for (sow_index i = 0; i < c->n; i++) {
         c->row[i] = i;
-        c->perturbation[i] = SOW_CONTROL;
         c->guide[i] = c->replicate[i] = SOW_NO_LABEL;
     }
-    for (sow_index p = 0; p < w->o->n_perturbations; p++)
-        for (sow_index i = first[p]; i < first[p + 1]; i++)
-            c->perturbation[i] = (int32_t)p;
+    for (sow_index k = 0; k < w->o->n_contexts; k++)
+        for (sow_index p = SOW_CONTROL; p < w->o->n_perturbations; p++)
+            for (sow_index i = first[group_of(w, k, p)]; i < first[group_of(w, k, p) + 1]; i++) {
+                c->perturbation[i] = (int32_t)p;
+                c->context[i] = (int32_t)k;
+            }
     SOW_TRY(one_name(&c->batches, "1", err));
     SOW_TRY(one_name(&c->guides, NULL, err));
     SOW_TRY(one_name(&c->replicates, NULL, err));
@@ -194,20 +205,20 @@ done:
 sow_status sow_i_cell_world_cells(sow_cells *out, const sow_i_cell_world *w, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_index n = w->o->n_perturbations;
+    const sow_index n = w->o->n_perturbations, contexts = w->o->n_contexts;
     sow_cells c = {0};
     sow_index *first = NULL;
-    SOW_NEW(first, n + 1);
-    first[0] = w->o->n_controls;
-    for (sow_index p = 0; p < n; p++)
-        first[p + 1] = first[p] + w->cells[p];
-    c.n = first[n];
+    SOW_NEW(first, contexts * (n + 1) + 1);
+    for (sow_index k = 0; k < contexts; k++)
+        for (sow_index p = SOW_CONTROL; p < n; p++)
+            first[group_of(w, k, p) + 1] = first[group_of(w, k, p)] + (p == SOW_CONTROL ? w->o->n_controls : w->cells[k * n + p]);
+    c.n = first[contexts * (n + 1)];
     SOW_NEW(c.matrix, 1);
     c.n_matrices = 1;
     SOW_TRY(name_columns(&c, w->o->n_genes, err));
     SOW_TRY(label(&c, w, first, err));
     SOW_TRY(draw_matrix(&c.matrix[0], w, &c, first, env, err));
-    SOW_TRY(sow_cells_index(&c, n, 1, err));
+    SOW_TRY(sow_cells_index(&c, n, contexts, err));
     *out = c;
     c = (sow_cells){0};
 done:

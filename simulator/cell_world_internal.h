@@ -1,4 +1,5 @@
-/* The parts of cell_world.h's world: what is true (cell_world_truth.c), its prior (cell_world_prior.c) and its cells (cell_world_cells.c). */
+/* The parts of cell_world.h's world: what is true (cell_world_truth.c), and in each of several contexts (cell_world_contexts.c), its prior (cell_world_prior.c) and its cells
+ * (cell_world_cells.c). */
 #ifndef SOWER_SIMULATOR_CELL_WORLD_INTERNAL_H
 #define SOWER_SIMULATOR_CELL_WORLD_INTERNAL_H
 
@@ -13,8 +14,18 @@ enum {
     SOW_I_WORLD_MODULE,
     SOW_I_WORLD_PERTURBATION,
     SOW_I_WORLD_PRIOR_MAP,
-    SOW_I_WORLD_PRIOR_ROW
+    SOW_I_WORLD_PRIOR_ROW,
+    SOW_I_WORLD_ACTIVITY, /* of programs in a context */
+    SOW_I_WORLD_SHIFT,    /* of a context */
+    SOW_I_WORLD_BASELINE, /* of genes in a context */
+    SOW_I_WORLD_MEASURED  /* whether a context has measured a perturbation, and on how many cells */
 };
+
+/* Names the stream of a perturbation (at most 200,000; 0 may be the controls) in a context. The first context's are those of a world that has no other. */
+static inline uint32_t sow_i_world_pair(sow_index context, sow_index item)
+{
+    return (uint32_t)context << 18 | (uint32_t)item;
+}
 
 /* Typical total of a cell over all genes of the transcriptome, and the log-sd of totals among cells. */
 #define SOW_I_DEPTH_MEDIAN 12000.0
@@ -23,9 +34,9 @@ enum {
 typedef struct {
     const sow_cell_world_options *o;
     /* genes */
-    double *share;    /* [genes] of all UMIs of a cell */
+    double *share;    /* [contexts, genes] of all UMIs of a cell */
     double *size;     /* [genes] negative-binomial: variance = mean + mean^2 / size */
-    double *visible;  /* [genes] change of log1p(normalised value) with the log of the mean, in about: m / (1 + m) */
+    double *visible;  /* [genes] change of log1p(normalised value) with the log of the mean, in about: m / (1 + m); of the common world */
     /* structure */
     double *loading;  /* [programs, genes] */
     double *direction;/* [modules, genes] of length 1 in visible change */
@@ -35,14 +46,37 @@ typedef struct {
     sow_index *module; /* [n, 2] second -1 when none */
     double *score;     /* [n] normal score of the size of the effect */
     double *own;       /* [n, programs] weights of its own programs, of length 1 */
-    double *change;    /* [n, genes] */
-    sow_index *cells;  /* [n] */
+    double *change;    /* [contexts, n, genes] */
+    sow_index *cells;  /* [contexts, n] 0: not measured there */
+    /* contexts; NULL where there is one */
+    double *weight;    /* [modules, programs] what each direction is made of */
+    double *mix;       /* [n, programs] what each perturbation is made of in the common world, before the limit */
+    double *activity;  /* [contexts, programs] */
+    double *shift;     /* [contexts, genes] */
 } sow_i_cell_world;
 
 sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_options *o, const sow_env *env, sow_error *err);
 /* Modules [2], normal score of the size and own programs [programs] of a perturbation that might be; genes, programs and modules are there. */
 void sow_i_cell_world_draw_traits(sow_index *module, double *score, double *own, const sow_i_cell_world *w, sow_rng *rng);
 void sow_i_cell_world_clear(sow_i_cell_world *w);
+/* Length of a change as it is seen in log1p values. */
+double sow_i_visible_length(const sow_i_cell_world *w, const double *change);
+/* A program of length 1. */
+void sow_i_draw_program(double *loading, const sow_i_cell_world *w, sow_rng *rng);
+/* Adds `weight` [programs] times programs to `change`. */
+void sow_i_add_programs(double *change, const sow_i_cell_world *w, const double *weight);
+/* Log fold changes bend smoothly towards +-3. */
+void sow_i_limit(double *change, sow_index n);
+#define SOW_I_MEDIAN_LENGTH 1.35 /* of a perturbation's visible change */
+
+/* Room, activities, shifts and shares of several contexts; the common world's genes are there. Nothing where there is one context. */
+sow_status sow_i_contexts_draw(sow_i_cell_world *w, sow_error *err);
+/* The change of perturbation i in every context, from its mix and what its own genes do, `genes` [genes]. `active` [programs] is scratch. */
+void sow_i_contexts_act(sow_i_cell_world *w, sow_index i, const double *genes, double *active);
+/* On how many cells each context has measured perturbation i. */
+void sow_i_contexts_measure(sow_i_cell_world *w, sow_index i);
+/* Cells of a perturbation: the published quantiles, scaled. */
+sow_index sow_i_draw_cells(const sow_cell_world_options *o, sow_rng *rng);
 sow_status sow_i_cell_world_prior(sow_prior *out, const sow_i_cell_world *w, sow_error *err);
 sow_status sow_i_cell_world_cells(sow_cells *out, const sow_i_cell_world *w, const sow_env *env, sow_error *err);
 

@@ -17,7 +17,7 @@ static const double module_score_share = 0.7;                                   
 static const double second_module_share = 0.3;
 static const double own_least = 0.15, own_most = 0.65; /* share of the squared length that is the perturbation's own; half of it programs, half genes */
 static const double own_gene_share = 0.04;
-static const double largest_change = 3; /* natural log; approached smoothly */
+static const double largest_change = 3; /* natural log */
 
 enum { MOST_PROGRAMS_OF_A_MODULE = 4, OWN_PROGRAMS = 3 };
 
@@ -35,6 +35,10 @@ void sow_i_cell_world_clear(sow_i_cell_world *w)
     free(w->own);
     free(w->change);
     free(w->cells);
+    free(w->weight);
+    free(w->mix);
+    free(w->activity);
+    free(w->shift);
     memset(w, 0, sizeof *w);
 }
 
@@ -51,7 +55,7 @@ static void draw_genes(sow_i_cell_world *w, const sow_index *place)
     }
 }
 
-static double visible_length(const sow_i_cell_world *w, const double *change)
+double sow_i_visible_length(const sow_i_cell_world *w, const double *change)
 {
     double sum = 0;
     for (sow_index g = 0; g < w->o->n_genes; g++)
@@ -65,24 +69,32 @@ static void scale(double *x, sow_index n, double factor)
         x[i] *= factor;
 }
 
+void sow_i_draw_program(double *loading, const sow_i_cell_world *w, sow_rng *rng)
+{
+    const sow_index n = w->o->n_genes, centre = sow_rng_below(rng, n); /* so that none is empty */
+    for (sow_index g = 0; g < n; g++) {
+        const double u = sow_rng_uniform(rng), sign = sow_rng_uniform(rng) < program_down ? -1 : 1;
+        const double much = exp(loading_log_sd * sow_rng_normal(rng));
+        loading[g] = u < program_share || g == centre ? sign * much : 0;
+    }
+    scale(loading, n, 1 / sow_i_visible_length(w, loading));
+}
+
 static void draw_programs(sow_i_cell_world *w)
 {
-    const sow_index n = w->o->n_genes;
     for (sow_index p = 0; p < w->o->n_programs; p++) {
-        double *loading = w->loading + p * n;
         sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_WORLD, SOW_I_WORLD_PROGRAM, (uint32_t)p);
-        const sow_index centre = sow_rng_below(&rng, n); /* so that none is empty */
-        for (sow_index g = 0; g < n; g++) {
-            const double u = sow_rng_uniform(&rng), sign = sow_rng_uniform(&rng) < program_down ? -1 : 1;
-            const double much = exp(loading_log_sd * sow_rng_normal(&rng));
-            if (u < program_share || g == centre) loading[g] = sign * much;
-        }
-        scale(loading, n, 1 / visible_length(w, loading));
+        sow_i_draw_program(w->loading + p * w->o->n_genes, w, &rng);
     }
 }
 
-/* Adds `weight` times programs to `change`. */
-static void add_programs(double *change, const sow_i_cell_world *w, const double *weight)
+void sow_i_limit(double *change, sow_index n)
+{
+    for (sow_index g = 0; g < n; g++)
+        change[g] = largest_change * tanh(change[g] / largest_change);
+}
+
+void sow_i_add_programs(double *change, const sow_i_cell_world *w, const double *weight)
 {
     const sow_index n = w->o->n_genes;
     for (sow_index p = 0; p < w->o->n_programs; p++)
@@ -120,8 +132,11 @@ static void draw_modules(sow_i_cell_world *w, double *weight)
             const sow_index p = sow_rng_below(&rng, n_programs);
             weight[p] += sow_rng_normal(&rng);
         }
-        add_programs(direction, w, weight);
-        scale(direction, n, 1 / visible_length(w, direction));
+        sow_i_add_programs(direction, w, weight);
+        const double factor = 1 / sow_i_visible_length(w, direction);
+        scale(direction, n, factor);
+        for (sow_index p = 0; w->weight && p < n_programs; p++)
+            w->weight[m * n_programs + p] = factor * weight[p];
     }
 }
 
@@ -130,7 +145,7 @@ static void draw_modules(sow_i_cell_world *w, double *weight)
 static double length_of(double score)
 {
     static const double at[] = {-1.2816, -.6745, 0, .6745, 1.2816, 1.6449, 2.3263, 3.2905}; /* 10, 25, 50, 75, 90, 95, 99, 99.95 % */
-    static const double length[] = {.49, .60, 1.35, 2.44, 3.67, 4.33, 6.08, 12};
+    static const double length[] = {.49, .60, SOW_I_MEDIAN_LENGTH, 2.44, 3.67, 4.33, 6.08, 12};
     const int n = (int)(sizeof at / sizeof *at);
     int k = 1;
     if (score >= at[n - 1]) return length[n - 1];
@@ -176,38 +191,62 @@ static void draw_own_genes(double *change, const sow_i_cell_world *w, sow_rng *r
     }
 }
 
-static void add_scaled(double *sum, const sow_i_cell_world *w, const double *part, double length)
+/* Returns the factor that gives `part` its length. */
+static double add_scaled(double *sum, const sow_i_cell_world *w, const double *part, double length)
 {
-    const double factor = length / visible_length(w, part);
+    const double factor = length / sow_i_visible_length(w, part);
     for (sow_index g = 0; g < w->o->n_genes; g++)
         sum[g] += factor * part[g];
+    return factor;
 }
 
-/* `part` [genes] is scratch. */
-static void draw_change(sow_i_cell_world *w, sow_index i, double own_part, double *part, sow_rng *rng)
+/* What perturbation i is made of, by program. */
+static void keep_mix(sow_i_cell_world *w, sow_index i, double of_modules, double of_own)
+{
+    const sow_index n = w->o->n_programs, *module = w->module + 2 * i;
+    for (sow_index p = 0; p < n; p++) {
+        const double first = w->weight[module[0] * n + p], second = module[1] >= 0 ? SOW_I_SECOND_MODULE * w->weight[module[1] * n + p] : 0;
+        w->mix[i * n + p] = of_modules * (first + second) + of_own * w->own[i * n + p];
+    }
+}
+
+/* Lengths are set in the common world, which is the only one where there is one context. `part` [genes] and `active` [programs] are scratch. */
+static void draw_change(sow_i_cell_world *w, sow_index i, double own_part, double *part, double *active, sow_rng *rng)
 {
     const sow_index n = w->o->n_genes, *module = w->module + 2 * i;
     double *change = w->change + i * n;
     for (sow_index g = 0; g < n; g++)
         part[g] = w->direction[module[0] * n + g] + (module[1] >= 0 ? SOW_I_SECOND_MODULE * w->direction[module[1] * n + g] : 0);
-    add_scaled(change, w, part, sqrt(1 - own_part));
+    const double of_modules = add_scaled(change, w, part, sqrt(1 - own_part));
     memset(part, 0, (size_t)n * sizeof *part);
-    add_programs(part, w, w->own + i * w->o->n_programs);
-    add_scaled(change, w, part, sqrt(own_part / 2));
+    sow_i_add_programs(part, w, w->own + i * w->o->n_programs);
+    const double of_own = add_scaled(change, w, part, sqrt(own_part / 2));
     memset(part, 0, (size_t)n * sizeof *part);
     draw_own_genes(part, w, rng);
-    add_scaled(change, w, part, sqrt(own_part / 2));
-    scale(change, n, length_of(w->score[i]) / visible_length(w, change));
-    for (sow_index g = 0; g < n; g++)
-        change[g] = largest_change * tanh(change[g] / largest_change);
+    const double of_genes = add_scaled(change, w, part, sqrt(own_part / 2)), size = length_of(w->score[i]) / sow_i_visible_length(w, change);
+    if (w->mix) {
+        keep_mix(w, i, size * of_modules, size * of_own);
+        scale(part, n, size * of_genes);
+        sow_i_contexts_act(w, i, part, active);
+        return;
+    }
+    scale(change, n, size);
+    sow_i_limit(change, n);
 }
 
 typedef struct {
     sow_i_cell_world *w;
-    double *part; /* [n tiles, genes] */
+    double *part;   /* [n tiles, genes] */
+    double *active; /* [n tiles, programs] */
 } draw_job;
 
 enum { TILE = 64 }; /* perturbations */
+
+sow_index sow_i_draw_cells(const sow_cell_world_options *o, sow_rng *rng)
+{
+    const double cells = round(o->cells_median / 96 * sow_i_cells_quantile(sow_rng_uniform(rng)));
+    return cells < 1 ? 1 : (sow_index)cells;
+}
 
 static sow_status draw_tile(void *user, sow_index tile, sow_error *err)
 {
@@ -216,11 +255,11 @@ static sow_status draw_tile(void *user, sow_index tile, sow_error *err)
     (void)err;
     for (sow_index i = tile * TILE; i < (tile + 1) * TILE && i < w->o->n_perturbations; i++) {
         sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_WORLD, SOW_I_WORLD_PERTURBATION, (uint32_t)i);
-        const double cells = round(w->o->cells_median / 96 * sow_i_cells_quantile(sow_rng_uniform(&rng)));
-        w->cells[i] = cells < 1 ? 1 : (sow_index)cells;
+        w->cells[i] = sow_i_draw_cells(w->o, &rng);
         sow_i_cell_world_draw_traits(w->module + 2 * i, &w->score[i], w->own + i * w->o->n_programs, w, &rng);
         const double own_part = own_least + (own_most - own_least) * sow_rng_uniform(&rng);
-        draw_change(w, i, own_part, job->part + tile * w->o->n_genes, &rng);
+        draw_change(w, i, own_part, job->part + tile * w->o->n_genes, job->active + tile * w->o->n_programs, &rng);
+        if (w->mix) sow_i_contexts_measure(w, i);
     }
     return SOW_OK;
 }
@@ -229,7 +268,7 @@ static sow_status allocate(sow_i_cell_world *w, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_cell_world_options *o = w->o;
-    SOW_NEW(w->share, o->n_genes);
+    SOW_NEW(w->share, o->n_contexts * o->n_genes);
     SOW_NEW(w->size, o->n_genes);
     SOW_NEW(w->visible, o->n_genes);
     SOW_NEW(w->loading, o->n_programs * o->n_genes);
@@ -239,8 +278,8 @@ static sow_status allocate(sow_i_cell_world *w, sow_error *err)
     SOW_NEW(w->module, 2 * o->n_perturbations);
     SOW_NEW(w->score, o->n_perturbations);
     SOW_NEW(w->own, o->n_perturbations * o->n_programs);
-    SOW_NEW(w->change, o->n_perturbations * o->n_genes);
-    SOW_NEW(w->cells, o->n_perturbations);
+    SOW_NEW(w->change, o->n_contexts * o->n_perturbations * o->n_genes);
+    SOW_NEW(w->cells, o->n_contexts * o->n_perturbations);
 done:
     return st;
 }
@@ -265,8 +304,10 @@ sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_optio
     SOW_NEW(place, longer);
     SOW_NEW(weight, o->n_programs);
     SOW_NEW(job.part, tiles * o->n_genes);
+    SOW_NEW(job.active, tiles * o->n_programs);
     shuffled_places(place, o->n_genes, o->seed, 0);
     draw_genes(w, place);
+    SOW_TRY(sow_i_contexts_draw(w, err));
     draw_programs(w);
     shuffled_places(place, o->n_modules, o->seed, 1);
     draw_modules(w, weight);
@@ -276,5 +317,6 @@ done:
     free(place);
     free(weight);
     free(job.part);
+    free(job.active);
     return st;
 }
