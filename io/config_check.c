@@ -219,7 +219,7 @@ static void check_objective(sow_i_reader *r, sow_config *c, const sow_i_node *ro
 static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_node *root, const char *path, const char *strategy)
 {
     if (!strategy) return;
-    int references = 0;
+    int references = is_generative(c) && c->oracle.contexts > 1;
     for (sow_index i = 0; i < c->n_sources; i++)
         references += c->sources[i].role == SOW_ROLE_REFERENCE;
     if (sow_i_spelling_position(sow_i_hit_strategies, strategy) >= 0) {
@@ -231,13 +231,29 @@ static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_nod
     if (sow_i_spelling_position(sow_i_prior_strategies, strategy) >= 0 && c->n_priors == 0 && !is_generative(c) && !same(c->acquisition.representation, "reference"))
         sow_i_problem_at_path(r, root, path, "strategy '%s' measures distances between priors and needs `priors:`", strategy);
     if (sow_i_spelling_position("reference,by-reference", strategy) >= 0 && !references)
-        sow_i_problem_at_path(r, root, path, "strategy 'reference' needs a source with role reference");
+        sow_i_problem_at_path(r, root, path, "strategy 'reference' needs a source with role reference%s", is_generative(c) ? ", or oracle.contexts above 1" : "");
+}
+
+#define OF_CONTEXTS "context_scale", "context_flip", "context_lose", "context_shift", "context_baseline", "context_coverage"
+
+/* In what several simulated contexts differ. */
+static void check_contexts(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+{
+    static const char *const keys[] = {OF_CONTEXTS};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && c->oracle.contexts == 1; i++) {
+        char path[60];
+        snprintf(path, sizeof path, "oracle.%s", keys[i]);
+        if (given(root, "oracle", keys[i])) sow_i_problem_at_path(r, root, path, "%s says in what several contexts differ, and there is one; set oracle.contexts, or remove it", path);
+    }
+    if (c->oracle.contexts > 1 && c->oracle.context_flip + c->oracle.context_lose > 1)
+        sow_i_problem_at_path(r, root, given(root, "oracle", "context_flip") ? "oracle.context_flip" : "oracle.context_lose",
+                              "a program cannot be flipped with probability %g and lost with probability %g: together at most 1", c->oracle.context_flip, c->oracle.context_lose);
 }
 
 /* Keys of the generative oracle that only one of its two readouts knows. */
 static void check_generative(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
 {
-    static const char *const of_cells[] = {"genes", "programs", "controls", NULL}, *const of_scalar[] = {"failure_rate", "noise_per_cell", NULL};
+    static const char *const of_cells[] = {"genes", "programs", "controls", "contexts", OF_CONTEXTS, NULL}, *const of_scalar[] = {"failure_rate", "noise_per_cell", NULL};
     const int cells = c->readout.kind == SOW_READOUT_CELLS;
     const char *const *wrong = cells ? of_scalar : of_cells;
     for (size_t i = 0; wrong[i]; i++) {
@@ -246,6 +262,7 @@ static void check_generative(sow_i_reader *r, const sow_config *c, const sow_i_n
         if (given(root, "oracle", wrong[i]))
             sow_i_problem_at_path(r, root, path, "%s is for a simulated screen with %s", path, cells ? "a scalar readout" : "`readout: {kind: cells}`");
     }
+    if (cells) check_contexts(r, c, root);
     if (c->oracle.modules > c->oracle.perturbations)
         sow_i_problem_at_path(r, root, "oracle.modules", "oracle.modules (%lld) must not exceed oracle.perturbations (%lld)", (long long)c->oracle.modules,
                               (long long)c->oracle.perturbations);
@@ -260,7 +277,7 @@ static void check_held_out(sow_i_reader *r, const sow_config *c, const sow_i_nod
         return;
     }
     static const char *const only[] = {"failure_rate", "perturbations",   "modules",       "prior_dims", "genes", "programs", "controls",
-                                       "cells",        "informativeness", "noise_per_cell"};
+                                       "cells",        "informativeness", "noise_per_cell", "contexts",   OF_CONTEXTS};
     for (size_t i = 0; i < sizeof only / sizeof *only && c->oracle.kind; i++) {
         char path[60];
         snprintf(path, sizeof path, "oracle.%s", only[i]);

@@ -254,6 +254,13 @@ sow_status sow_i_cells_make(sow_campaign *c, sow_prior *given, const sow_env *en
     world.cells_median = k->oracle.cells;
     world.prior_informativeness = k->oracle.informativeness;
     world.prior_dims = k->oracle.prior_dims;
+    world.n_contexts = k->oracle.contexts;
+    world.context_scale = k->oracle.context_scale;
+    world.context_flip = k->oracle.context_flip;
+    world.context_lose = k->oracle.context_lose;
+    world.context_shift = k->oracle.context_shift;
+    world.context_baseline = k->oracle.context_baseline;
+    world.context_coverage = k->oracle.context_coverage;
     SOW_NEW(c->cells, 1);
     SOW_TRY(sow_cell_world_create(&c->cells->table, &c->screen, given, NULL, &world, env, err));
     SOW_TRY(filter_and_refresh(c, env, err));

@@ -29,6 +29,8 @@ TestSuite(config_template, .init = scratch_create, .fini = scratch_remove);
     "oracle: {kind: generative}\n"                                                                                                 \
     "rounds: {initial: {size: 5}}\n"
 
+#define GENERATIVE_LINE(key) "sower: 1\nrounds: {initial: {size: 5}}\noracle: {kind: generative, " key "}\n"
+
 static const char whole[] =
     "sower: 1\n"
     "name: thp1-eccite\n"
@@ -325,6 +327,43 @@ Test(config_problem, keys_of_cells_are_for_cells_and_only_these_for_them)
     expect_words("readout: {kind: cells}\noracle: {kind: generative, noise_per_cell: 2}\n", "oracle.noise_per_cell is for a simulated screen with a scalar readout");
     expect_words("oracle: {kind: generative, genes: 50}\n", "oracle.genes is for a simulated screen with `readout: {kind: cells}`");
     expect_words(CELLS "objective: {kind: hits}\n", "needs a scalar readout");
+}
+
+#define SIMULATED(more) "sower: 1\nreadout: {kind: cells}\nrounds: {initial: {size: 5}}\noracle: {kind: generative" more "}\n"
+
+Test(config_problem, simulated_contexts_are_of_cells_and_differ_where_there_are_several)
+{
+    static const char *const keys[] = {"context_scale", "context_flip", "context_lose", "context_shift", "context_baseline", "context_coverage"};
+    char yaml[300], words[200];
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        snprintf(yaml, sizeof yaml, SIMULATED(", %s: 0.5"), keys[i]);
+        snprintf(words, sizeof words, "c.yaml:4:%d: oracle.%s says in what several contexts differ, and there is one; set oracle.contexts, or remove it", (int)(30 + strlen(keys[i])), keys[i]);
+        expect_problem(yaml, words);
+        snprintf(yaml, sizeof yaml, SIMULATED(", contexts: 2, %s: -0.5"), keys[i]);
+        snprintf(words, sizeof words, "oracle.%s must be a number", keys[i]);
+        expect_words(yaml, words);
+        snprintf(yaml, sizeof yaml, GENERATIVE_LINE("%s: 0.5"), keys[i]);
+        snprintf(words, sizeof words, "oracle.%s is for a simulated screen with `readout: {kind: cells}`", keys[i]);
+        expect_words(yaml, words);
+        snprintf(yaml, sizeof yaml, "sower: 1\nreadout: {kind: cells}\nrounds: {initial: {size: 5}}\noracle: {kind: replay, %s: 0.5}\n", keys[i]);
+        snprintf(words, sizeof words, "oracle.%s is for the generative oracle; this one is 'replay'", keys[i]);
+        expect_words(yaml, words);
+    }
+    expect_words(GENERATIVE_LINE("contexts: 2"), "oracle.contexts is for a simulated screen with `readout: {kind: cells}`");
+    expect_words(SIMULATED(", contexts: 0"), "oracle.contexts must be a whole number");
+    expect_words(SIMULATED(", contexts: 2, context_coverage: 0"), "oracle.context_coverage must be a number in (0, 1], not '0'");
+    expect_problem(SIMULATED(", contexts: 2, context_flip: 0.5, context_lose: 0.6"),
+                   "c.yaml:4:55: a program cannot be flipped with probability 0.5 and lost with probability 0.6: together at most 1");
+    expect_problem(SIMULATED(", contexts: 2, context_lose: 0.9"), "c.yaml:4:55: a program cannot be flipped with probability 0.15 and lost with probability 0.9: together at most 1");
+}
+
+Test(config, simulated_contexts_are_references)
+{
+    sow_config *c = read_or_die(SIMULATED(", contexts: 3, context_coverage: 0.8") "acquisition: {strategy: random}\n", NULL);
+    cr_assert(c->oracle.contexts == 3 && c->oracle.context_coverage == 0.8 && c->oracle.context_scale == 0.5);
+    sow_config_destroy(c);
+    expect_words("sower: 1\noracle: {kind: generative}\nrounds: {initial: {size: 5, strategy: reference}}\nobjective: {kind: hits}\n",
+                 "strategy 'reference' needs a source with role reference, or oracle.contexts above 1");
 }
 
 Test(config_problem, morph_needs_cells_and_priors_and_reference_mode_is_all_of_it)
