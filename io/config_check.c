@@ -231,7 +231,7 @@ static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_nod
     if (sow_i_spelling_position(sow_i_prior_strategies, strategy) >= 0 && c->n_priors == 0 && !is_generative(c) && !same(c->acquisition.representation, "reference"))
         sow_i_problem_at_path(r, root, path, "strategy '%s' measures distances between priors and needs `priors:`", strategy);
     if (sow_i_spelling_position("reference,by-reference", strategy) >= 0 && !references)
-        sow_i_problem_at_path(r, root, path, "strategy 'reference' needs a source with role reference%s", is_generative(c) ? ", or oracle.contexts above 1" : "");
+        sow_i_problem_at_path(r, root, path, "strategy 'reference' needs a source with role reference");
 }
 
 #define OF_CONTEXTS "context_scale", "context_flip", "context_lose", "context_shift", "context_baseline", "context_coverage"
