@@ -27,6 +27,13 @@ static void put_away(sow_campaign *c, sow_config *config)
     sow_config_destroy(config);
 }
 
+static void play(const char *yaml, const char *folder, const sow_env *env)
+{
+    sow_config *config = NULL;
+    sow_campaign *c = played(&config, yaml, folder, env);
+    put_away(c, config);
+}
+
 Test(contexts, are_measured_in_full_but_for_the_target)
 {
     sow_config *config = NULL;
@@ -95,9 +102,8 @@ static double metric(const char *folder, const char *model, const char *name)
 /* All that contexts differ in here is the shift, so what was measured elsewhere is what is to be predicted. */
 Test(contexts, help_where_programs_do_the_same)
 {
-    sow_config *config = NULL;
     char *alike = replaced(contexts_yaml, "contexts: 4", "contexts: 4, context_scale: 0, context_flip: 0, context_lose: 0, context_shift: 2");
-    put_away(played(&config, alike, "r", NULL), config);
+    play(alike, "r", NULL);
     const double two_way = metric("r", "two-way", "pearson_delta_centred"), source = metric("r", "source-shift", "pearson_delta_all"), shift = metric("r", "train-mean", "pearson_delta_all");
     cr_expect(two_way > 0.7 && metric("r", "gp", "pearson_delta_centred") > 0.7, "two-way %g, gp %g", two_way, metric("r", "gp", "pearson_delta_centred"));
     cr_expect(metric("r", "two-way", "pearson_delta_all") > source && metric("r", "two-way", "pearson_delta_all") > shift, "source-shift %g, train-mean %g", source, shift);
@@ -119,19 +125,17 @@ Test(contexts, may_have_measured_a_part)
 
 Test(contexts, say_which_seeds_differ_between_them)
 {
-    sow_config *config = NULL;
     char *yaml = replaced(contexts_yaml, "strategy: random", "strategy: least-consistent");
-    put_away(played(&config, yaml, "r", NULL), config);
+    play(yaml, "r", NULL);
     cr_expect(strstr(scratch_read(scratch_path("r/rounds/00/batch.csv")), "differs between 3 reference contexts") != NULL);
     free(yaml);
 }
 
 static char *results(const char *folder, int threads)
 {
-    sow_config *config = NULL;
     sow_env env = {0};
     MUST(sow_threads_create(&env.threads, threads, &err));
-    put_away(played(&config, contexts_yaml, folder, &env), config);
+    play(contexts_yaml, folder, &env);
     sow_threads_destroy(env.threads);
     return results_of(folder);
 }
