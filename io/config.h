@@ -66,6 +66,12 @@ typedef struct {
         sow_index latent_cell, latent_perturbation, programs, program_dim, hidden, encoder;
         double learning_rate, clamp, alpha, beta, gamma1, gamma2, sigma, validation, prior_noise, mean_epochs; /* learning_rate, sigma 0 = chosen */
         int unbiased, fresh_controls, weighted_criterion, mean_latent, small_groups, paired_change, scaled_prior, last_weights, stack;
+        struct {
+            const char *form, *embedding, *rows, *fusion, *method, *split;
+            sow_index steps, tasks, batch, inner_batches, inner_steps, adapt_steps, latent, hidden, members, patience; /* 0 = chosen, but patience */
+            double inner_rate, adapt_rate, meta_rate, dropout, clip; /* 0 = chosen; dropout -1 */
+            int balanced, fresh_controls, validate, cell_encoder, hypernetwork;
+        } hypermap; /* see models/hypermap_options.h */
     } model;
 
     struct {

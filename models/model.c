@@ -10,7 +10,7 @@
 #include "models/model_internal.h"
 
 static const sow_model_class *const classes[] = {&sow_i_control, &sow_i_train_mean, &sow_i_source_shift, &sow_i_two_way,
-                                                &sow_i_additive, &sow_i_linear, &sow_i_knn, &sow_i_gp, &sow_i_morph};
+                                                &sow_i_additive, &sow_i_linear, &sow_i_knn, &sow_i_gp, &sow_i_morph, &sow_i_hypermap};
 enum { N_CLASSES = sizeof classes / sizeof classes[0] };
 
 static const char *const aliases[][2] = {
@@ -42,7 +42,7 @@ sow_status sow_model_find(const sow_model_class **out, const char *name, sow_err
         }
     }
     const char *near = sow_nearest_of(known, N_CLASSES, name);
-    return SOW_ERROR(err, SOW_E_CONFIG, "unknown model '%s'; did you mean '%s'? (models: control, train-mean, source-shift, two-way, additive, linear, knn, gp, morph)", name,
+    return SOW_ERROR(err, SOW_E_CONFIG, "unknown model '%s'; did you mean '%s'? (models: control, train-mean, source-shift, two-way, additive, linear, knn, gp, morph, hypermap)", name,
                      near ? near : "gp");
 }
 

@@ -13,6 +13,7 @@
 #include "core/rng.h"
 #include "core/screen.h"
 #include "core/status.h"
+#include "models/hypermap_options.h"
 #include "models/morph_options.h"
 
 #ifdef __cplusplus
@@ -81,13 +82,14 @@ typedef struct {
     sow_index components;   /* gp, profile: response components modelled [30] */
     uint32_t round;         /* names the random streams of this fit */
     sow_morph_options morph;
+    sow_hypermap_options hypermap;
     const sow_model *warm;  /* a fitted model of the same kind to go on from (warm start), or NULL = from scratch; borrowed during fit */
     /* training that takes long can be interrupted: what `checkpoint` was last given can be passed as `resume` (same training data, options and seed), and the result is the same, bit for bit */
     const sow_archive *resume;
     sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err); /* after every epoch; NULL = none */
     void *checkpoint_user;
 } sow_model_options;
-#define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30, 0, SOW_MORPH_OPTIONS_INIT, NULL, NULL, NULL, NULL}
+#define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30, 0, SOW_MORPH_OPTIONS_INIT, SOW_HYPERMAP_OPTIONS_INIT, NULL, NULL, NULL, NULL}
 
 typedef struct sow_posterior sow_posterior; /* a joint posterior over one query, scalar readouts */
 

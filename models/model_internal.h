@@ -4,7 +4,7 @@
 
 #include "models/model.h"
 
-extern const sow_model_class sow_i_control, sow_i_train_mean, sow_i_source_shift, sow_i_two_way, sow_i_additive, sow_i_linear, sow_i_knn, sow_i_gp, sow_i_morph;
+extern const sow_model_class sow_i_control, sow_i_train_mean, sow_i_source_shift, sow_i_two_way, sow_i_additive, sow_i_linear, sow_i_knn, sow_i_gp, sow_i_morph, sow_i_hypermap;
 
 /** Positions of the rows of the target context, or of all rows when it has none. rows [t->n] caller's storage; the number is returned. */
 sow_index sow_i_target_rows(const sow_training *t, sow_index *rows);

@@ -202,7 +202,7 @@ static void mark_held(sow_i_evaluation *e, const unsigned char *hold)
 static const sow_model_class *most_demanding(const sow_i_evaluation *e)
 {
     for (sow_index m = 0; m < e->n_models; m++)
-        if (e->model[m]->caps & SOW_CAP_NEEDS_CELLS) return e->model[m];
+        if (e->model[m]->caps & (SOW_CAP_NEEDS_CELLS | SOW_CAP_META)) return e->model[m];
     return e->model[0];
 }
 

@@ -76,6 +76,43 @@ static sow_morph_options morph_options(const sow_config *k)
     return o;
 }
 
+static sow_hypermap_options hypermap_options(const sow_config *k)
+{
+    static const char *const embeddings[] = {"auto", "prior", "one-hot", "response"}; /* in the orders of the enumerations */
+    static const char *const fusions[] = {"auto", "rows", "whole", "gated", "context"};
+    static const char *const methods[] = {"exact", "first-order", "reptile", "joint"};
+    sow_hypermap_options o = SOW_HYPERMAP_OPTIONS_INIT;
+    o.reference = strcmp(k->model.mode, "reference") == 0;
+    o.network = strcmp(k->model.hypermap.form, "network") == 0;
+    o.embedding = word_position(k->model.hypermap.embedding, embeddings);
+    o.cells = strcmp(k->model.hypermap.rows, "cells") == 0;
+    o.fusion = word_position(k->model.hypermap.fusion, fusions) - 1;
+    o.method = word_position(k->model.hypermap.method, methods);
+    o.split = strcmp(k->model.hypermap.split, "perturbations") == 0;
+    o.balanced = k->model.hypermap.balanced;
+    o.fresh_controls = k->model.hypermap.fresh_controls;
+    o.steps = k->model.hypermap.steps;
+    o.tasks = k->model.hypermap.tasks;
+    o.batch = k->model.hypermap.batch;
+    o.inner_batches = k->model.hypermap.inner_batches;
+    o.inner_steps = k->model.hypermap.inner_steps;
+    o.adapt_steps = k->model.hypermap.adapt_steps;
+    o.inner_rate = k->model.hypermap.inner_rate;
+    o.adapt_rate = k->model.hypermap.adapt_rate;
+    o.meta_rate = k->model.hypermap.meta_rate;
+    o.dropout = k->model.hypermap.dropout;
+    o.clip = k->model.hypermap.clip;
+    o.latent = k->model.hypermap.latent;
+    o.hidden = k->model.hypermap.hidden;
+    o.members = k->model.hypermap.members;
+    o.validate = k->model.hypermap.validate;
+    o.patience = k->model.hypermap.patience;
+    o.stack = k->model.stack;
+    o.cell_encoder = k->model.hypermap.cell_encoder;
+    o.hypernetwork = k->model.hypermap.hypernetwork;
+    return o;
+}
+
 sow_model_options sow_i_model_options(const sow_campaign *c)
 {
     const sow_config *k = c->config;
@@ -87,6 +124,7 @@ sow_model_options sow_i_model_options(const sow_campaign *c)
     o.iterations = k->model.iterations;
     o.components = k->model.components;
     o.morph = morph_options(k);
+    o.hypermap = hypermap_options(k);
     return o;
 }
 

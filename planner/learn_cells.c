@@ -55,7 +55,7 @@ done:
 sow_status sow_i_training_cells(sow_i_training *t, const sow_campaign *c, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
-    if (!c->cells || !c->cells->frozen || !(c->model_class->caps & SOW_CAP_NEEDS_CELLS)) return SOW_OK;
+    if (!c->cells || !c->cells->frozen || !(c->model_class->caps & (SOW_CAP_NEEDS_CELLS | SOW_CAP_META))) return SOW_OK;
     SOW_NEW(t->cell_start, t->view.n + 1);
     for (sow_index i = 0; i < t->view.n; i++)
         t->cell_start[i + 1] = t->cell_start[i] + cells_of_item(NULL, t, c, i, round);

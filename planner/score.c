@@ -174,7 +174,7 @@ static int has_combinations(const sow_campaign *c)
 
 static int baseline_applies(const sow_campaign *c, const sow_model_class *m)
 {
-    if (m == c->model_class || strcmp(m->name, "gp") == 0 || strcmp(m->name, "morph") == 0) return 0;
+    if (m == c->model_class || strcmp(m->name, "gp") == 0 || (m->caps & (SOW_CAP_NEEDS_CELLS | SOW_CAP_META))) return 0;
     if (!(m->caps & (c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE))) return 0;
     if (strcmp(m->name, "two-way") == 0 || strcmp(m->name, "source-shift") == 0) return c->training.view.n > c->training.n_target;
     if (strcmp(m->name, "additive") == 0) return has_combinations(c);

@@ -17,6 +17,7 @@
 #include "core/linalg.h"
 #include "core/memory.h"
 #include "models/gp/profile_internal.h"
+#include "models/stacking.h"
 
 void sow_i_gp_profile_destroy(sow_gp_profile *p)
 {

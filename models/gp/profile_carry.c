@@ -14,6 +14,7 @@
 #include "core/linalg.h"
 #include "core/memory.h"
 #include "models/gp/profile_internal.h"
+#include "models/stacking.h"
 
 enum { FEWEST_SHARED = 10 }; /* rows of pairs: fewer say little of a covariance */
 

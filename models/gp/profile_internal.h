@@ -44,8 +44,5 @@ SOW_MUST_CHECK sow_status sow_i_profile_mean_at(double *mean, const sow_gp_profi
 /** What is left of the sample under the mean, e [n, d]. */
 SOW_MUST_CHECK sow_status sow_i_profile_residuals(double *e, const sow_gp_profile *p, const sow_training *t, const sow_sample *s, const sow_env *env,
                                                   sow_error *err);
-/** The x in [0, 1] that makes the sum over items of |r_i - x e_i| least; products [n, 3] of r.r, r.e and e.e. Distances, not squares, so that a strong item is
- *  one of many. */
-double sow_i_best_share(const double *products, sow_index n);
 
 #endif

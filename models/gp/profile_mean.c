@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "models/gp/profile_internal.h"
+#include "models/stacking.h"
 
 /* "text\nline" for what was asked of the data; takes text. */
 char *sow_i_gp_profile_describe(char *text, const sow_gp_profile *p)
@@ -101,35 +102,6 @@ static void fit_slope(sow_gp_profile *p, const double *e, const sow_training *t,
         }
     }
     p->slope = xx > 0 ? fmin(fmax(xy / xx, 0), 1) : 1;
-}
-
-
-/* Sum over items of |r_i - x e_i|, from products of r_i and e_i: distances, not squares, so that a strong item is one of many. */
-static double distance_left(double x, const double *products, sow_index n)
-{
-    double sum = 0;
-    for (sow_index i = 0; i < n; i++) sum += sqrt(fmax(products[3 * i] - 2 * x * products[3 * i + 1] + x * x * products[3 * i + 2], 0));
-    return sum;
-}
-
-/* The x in [0, 1] that leaves least: golden section on a convex function. */
-double sow_i_best_share(const double *products, sow_index n)
-{
-    const double golden = 0.6180339887498949;
-    double low = 0, high = 1, a = high - golden, b = low + golden;
-    double fa = distance_left(a, products, n), fb = distance_left(b, products, n);
-    for (int step = 0; step < 24; step++) {
-        if (fa < fb) {
-            high = b, b = a, fb = fa;
-            a = high - golden * (high - low);
-            fa = distance_left(a, products, n);
-        } else {
-            low = a, a = b, fa = fb;
-            b = low + golden * (high - low);
-            fb = distance_left(b, products, n);
-        }
-    }
-    return 0.5 * (low + high);
 }
 
 /* Most perturbations of a screen do little, and the mean of a few measured ones is their noise and the few strong ones: as much of the centre is

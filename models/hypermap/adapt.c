@@ -21,7 +21,7 @@ done:
     return st;
 }
 
-sow_status sow_hypermap_adapt(sow_params *p, sow_index *n_cells, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, sow_index context, const unsigned char *use, double rate, sow_index steps,
+sow_status sow_hypermap_adapt(sow_params *p, sow_index *n_cells, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, sow_index context, const unsigned char *use, sow_index size, double rate, sow_index steps,
                               double dropout, uint64_t seed, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -32,7 +32,8 @@ sow_status sow_hypermap_adapt(sow_params *p, sow_index *n_cells, const sow_hyper
     SOW_TRY(sow_i_hypermap_deck_make(&deck, data, context, use, 1, sow_rng_make(seed, SOW_RNG_BATCHES, UINT32_MAX, (uint32_t)context), err));
     *n_cells = deck.n;
     if (deck.n < 2) goto done;
-    const sow_index half = deck.n / 2, size = half < 2 ? 2 : half > MOST_ADAPTED_AT_ONCE ? MOST_ADAPTED_AT_ONCE : half;
+    const sow_index half = deck.n / 2, published = half < 2 ? 2 : half > MOST_ADAPTED_AT_ONCE ? MOST_ADAPTED_AT_ONCE : half;
+    size = size == 0 ? published : size > deck.n ? deck.n : size;
     SOW_TRY(sow_i_hypermap_stage_make(&stage, data, size, err));
     SOW_TRY(sow_tape_create(&tape, NULL, SOW_F32, sow_env_threads(env), err));
     for (sow_index b = 0; b < deck.n / size; b++) {

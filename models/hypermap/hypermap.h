@@ -33,8 +33,14 @@ typedef struct {
     sow_index latent; /* [64] of cells and of perturbations */
     sow_index hidden; /* [256] */
     sow_hypermap_fusion fusion;
+    sow_index cells;         /* numbers that describe a control cell [0: genes] */
+    int no_cell_encoder;     /* ablation [0]: zc is 0, a cell says nothing of its context */
+    int no_hypernetwork;     /* ablation [0]: one plain layer in place of generated weights, leaky(linear([zc, zp])); fusion is not used */
 } sow_hypermap_sizes;
-#define SOW_HYPERMAP_SIZES_INIT {0, 0, 64, 256, SOW_HYPERMAP_ROWS}
+#define SOW_HYPERMAP_SIZES_INIT {0, 0, 64, 256, SOW_HYPERMAP_ROWS, 0, 0, 0}
+
+/** Width of what the cell encoder sees. */
+sow_index sow_hypermap_cell_width(const sow_hypermap_sizes *sizes);
 
 /** Learned numbers of these sizes. */
 sow_index sow_hypermap_numbers(const sow_hypermap_sizes *sizes);
@@ -54,7 +60,7 @@ typedef struct {
 typedef struct {
     sow_index n;
     sow_index n_x, n_e;
-    const void *x;             /* [n_x, genes] control cells */
+    const void *x;             /* [n_x, cells] control cells */
     const sow_index *x_row;    /* [n], or NULL: n_x is n */
     const void *e;             /* [n_e, embedding] */
     const sow_index *e_row;    /* [n], or NULL: n_e is n */
@@ -67,8 +73,8 @@ typedef struct {
     sow_var score;    /* [n, 1] q . k / sqrt(latent); SOW_NO_VAR for WHOLE and CONTEXT */
     sow_var weight;   /* [n, 1] w; SOW_NO_VAR likewise */
     sow_var fused;    /* [n, latent] c; SOW_NO_VAR for CONTEXT */
-    sow_var matrices; /* [n, hidden x latent] W, hidden slow */
-    sow_var biases;   /* [n, hidden] */
+    sow_var matrices; /* [n, hidden x latent] W, hidden slow; SOW_NO_VAR without a hypernetwork */
+    sow_var biases;   /* [n, hidden] likewise */
     sow_var out;      /* [n, genes] */
     sow_var loss;     /* [1, 1]; SOW_NO_VAR without y */
 } sow_hypermap_values;

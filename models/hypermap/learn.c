@@ -39,9 +39,15 @@ void sow_hypermap_course_clear(sow_hypermap_course *c)
     *c = (sow_hypermap_course){0};
 }
 
+/* Of the descent. */
+static sow_index supports_of(const sow_hypermap_learning *o)
+{
+    return o->method == SOW_HYPERMAP_JOINT ? 0 : o->inner_batches;
+}
+
 static sow_index batches_of(const sow_hypermap_learning *o)
 {
-    return o->inner_batches + 1;
+    return supports_of(o) + 1;
 }
 
 static void work_clear(work *w)
@@ -69,12 +75,12 @@ static sow_status check_options(const sow_hypermap_learning *o, const sow_hyperm
         const char *name;
         sow_index x, least, most;
     } n[] = {{"steps", o->steps, 1, 1000000}, {"tasks", o->tasks, 1, 1024}, {"batch", o->batch, 1, 65536}, {"inner_batches", o->inner_batches, 1, 1024}, {"inner_steps", o->inner_steps, 1, 1024},
-             {"validate_every", o->validate_every, 1, 1000000}, {"patience", o->patience, 0, 1000000}, {"seeds", o->seeds, 1, 1000000}, {"most_bad", o->most_bad, 1, 1000000},
+             {"validate_every", o->validate_every, 1, 1000000}, {"patience", o->patience, 0, 1000000}, {"seeds", o->seeds, 1, 1000000}, {"most_bad", o->most_bad, 1, 1000000}, {"adapt_steps", o->adapt_steps, 0, 1000000}, {"adapt_size", o->adapt_size, 0, 1000000},
              {"validation", o->validation, -1, d->n_contexts - 1}};
     const struct {
         const char *name;
         double x, most;
-    } r[] = {{"inner_rate", o->inner_rate, 1e6}, {"meta_rate", o->meta_rate, 1e6}, {"dropout", o->dropout, 0.95}, {"clip", o->clip, 1e12}};
+    } r[] = {{"inner_rate", o->inner_rate, 1e6}, {"adapt_rate", o->adapt_rate, 1e6}, {"meta_rate", o->meta_rate, 1e6}, {"dropout", o->dropout, 0.95}, {"clip", o->clip, 1e12}};
     for (size_t i = 0; i < sizeof n / sizeof *n; i++)
         if (n[i].x < n[i].least || n[i].x > n[i].most)
             return SOW_ERROR(err, SOW_E_CONFIG, "hypermap: %s is %lld; %lld to %lld is allowed", n[i].name, (long long)n[i].x, (long long)n[i].least, (long long)n[i].most);
@@ -116,7 +122,7 @@ static sow_status work_make(work *w, const sow_params *p, sow_error *err)
     SOW_TRY(choose_contexts(w, err));
     SOW_TRY(sow_params_like(&w->now, p, err));
     SOW_TRY(sow_tape_create(&w->tape, NULL, SOW_F32, sow_env_threads(w->env), err));
-    if (o->method != SOW_HYPERMAP_REPTILE) SOW_TRY(sow_hypermap_meta_create(&w->meta, w->sizes, SOW_F32, o->inner_batches * o->inner_steps, sow_env_threads(w->env), err));
+    if (o->method != SOW_HYPERMAP_REPTILE) SOW_TRY(sow_hypermap_meta_create(&w->meta, w->sizes, SOW_F32, supports_of(o) * o->inner_steps, sow_env_threads(w->env), err));
     SOW_NEW(w->stage, o->tasks * batches);
     SOW_NEW(w->batch, o->tasks * batches);
     SOW_NEW(w->dropout, o->tasks * batches * o->inner_steps);
@@ -188,13 +194,13 @@ static sow_status fill_task(work *w, sow_index k, sow_error *err)
     if (apart) split_perturbations(w, context, k);
     SOW_TRY(sow_i_hypermap_deck_make(&support, w->data, context, apart ? w->use : NULL, 1, stream(w, k, 0), err));
     if (apart) SOW_TRY(sow_i_hypermap_deck_make(&query, w->data, context, w->use, 0, stream(w, k, 1), err));
-    for (sow_index b = 0; b < o->inner_batches; b++) SOW_TRY(fill(w, k, b, context, &support, err));
-    SOW_TRY(fill(w, k, o->inner_batches, context, apart ? &query : &support, err));
+    for (sow_index b = 0; b < supports_of(o); b++) SOW_TRY(fill(w, k, b, context, &support, err));
+    SOW_TRY(fill(w, k, supports_of(o), context, apart ? &query : &support, err));
     for (sow_index s = 0; s < masks; s++)
         w->dropout[k * masks + s] = (sow_hypermap_dropout){.rate = o->dropout, .seed = o->seed, .stream = (uint32_t)w->step, .call = (uint32_t)(k * masks + s)};
-    w->task[k] = (sow_hypermap_task){.support = {o->inner_rate, o->inner_steps, o->inner_batches, &w->batch[k * batches], &w->dropout[k * masks]},
-                                     .query = w->batch[k * batches + o->inner_batches],
-                                     .query_dropout = w->dropout[k * masks + o->inner_batches * o->inner_steps]};
+    w->task[k] = (sow_hypermap_task){.support = {o->inner_rate, o->inner_steps, supports_of(o), &w->batch[k * batches], &w->dropout[k * masks]},
+                                     .query = w->batch[k * batches + supports_of(o)],
+                                     .query_dropout = w->dropout[k * masks + supports_of(o) * o->inner_steps]};
 done:
     sow_i_hypermap_deck_clear(&support);
     sow_i_hypermap_deck_clear(&query);
@@ -223,7 +229,7 @@ static sow_status reptile(sow_params *p, work *w, double *losses, sow_error *err
         d.n_batches = batches_of(o); /* the query lies behind the support */
         SOW_TRY(sow_params_copy(w->now, p, err));
         SOW_TRY(sow_hypermap_descend(w->now, w->tape, w->sizes, &d, each, err));
-        losses[k] = each[o->inner_batches * o->inner_steps];
+        losses[k] = each[supports_of(o) * o->inner_steps];
         add_way(p, w->now, 1 / (double)o->tasks, k == 0);
     }
 done:
@@ -291,7 +297,7 @@ static sow_status judge(double *loss, const sow_params *p, work *w, sow_error *e
     memset(w->use, 0, (size_t)w->data->n_embeddings);
     for (sow_index i = 0; i < seeds; i++) w->use[w->list[i]] = 1;
     SOW_TRY(sow_params_copy(w->now, p, err));
-    st = sow_hypermap_adapt(w->now, &cells, w->sizes, w->data, context, w->use, w->o->inner_rate, 1, w->o->dropout, w->o->seed, w->env, err);
+    st = sow_hypermap_adapt(w->now, &cells, w->sizes, w->data, context, w->use, w->o->adapt_size, w->o->adapt_rate > 0 ? w->o->adapt_rate : w->o->inner_rate, w->o->adapt_steps, w->o->dropout, w->o->seed, w->env, err);
     if (st == SOW_E_NONFINITE) return SOW_OK;
     SOW_TRY(st);
     SOW_TRY(judge_others(loss, w, err));
@@ -325,7 +331,7 @@ done:
 
 /* ---- interrupted trainings ---- */
 
-enum { TRAITS = 26 };
+enum { TRAITS = 29 };
 
 /* What a training depends on besides its data's values. */
 static void traits_of(double out[TRAITS], const work *w)
@@ -335,7 +341,7 @@ static void traits_of(double out[TRAITS], const work *w)
     const double x[TRAITS] = {(double)o->steps, (double)o->tasks, (double)o->batch, (double)o->inner_batches, (double)o->inner_steps, o->inner_rate, o->meta_rate, o->dropout, o->clip,
                               (double)o->method, (double)o->split, o->balanced, o->fresh_controls, (double)o->validation, (double)o->validate_every, (double)o->patience, (double)o->seeds,
                               (double)o->most_bad, (double)(o->seed >> 32), (double)(o->seed & UINT32_MAX), (double)d->n_contexts, (double)d->genes, (double)d->embedding, (double)d->n_embeddings,
-                              (double)d->start[d->n_contexts], (double)w->sizes->fusion};
+                              (double)d->start[d->n_contexts], (double)w->sizes->fusion, o->adapt_rate, (double)o->adapt_steps, (double)o->adapt_size};
     memcpy(out, x, sizeof x);
 }
 

@@ -16,6 +16,7 @@ extern "C" {
 /** Cells by context. All borrowed. */
 typedef struct {
     sow_index n_contexts, genes, embedding, n_embeddings;
+    sow_index cells;             /* numbers that describe a control; 0 = genes */
     const float *e;              /* [n_embeddings, embedding] of perturbations */
     const sow_index *start;      /* [n_contexts + 1] rows of each context */
     const sow_index *perturbation; /* [start[n_contexts]] embedding of each row */
@@ -23,14 +24,15 @@ typedef struct {
     void *user;
     /* y [n, genes]: changes of the cells at rows `row` from the mean control of their context */
     sow_status (*responses)(void *user, const sow_index *row, sow_index n, float *y, sow_error *err);
-    /* x [n, genes]: controls `which` of a context */
+    /* x [n, cells]: controls `which` of a context */
     sow_status (*controls)(void *user, sow_index context, const sow_index *which, sow_index n, float *x, sow_error *err);
 } sow_hypermap_data;
 
 typedef enum {
     SOW_HYPERMAP_EXACT,       /* through every inner step */
     SOW_HYPERMAP_FIRST_ORDER, /* the query's gradient at the end of the descent */
-    SOW_HYPERMAP_REPTILE      /* the way from the start to the end of the descent (Nichol et al. 2018); the query is one more batch of it */
+    SOW_HYPERMAP_REPTILE,     /* the way from the start to the end of the descent (Nichol et al. 2018); the query is one more batch of it */
+    SOW_HYPERMAP_JOINT        /* ablation: no descent, the contexts' losses at the weights themselves */
 } sow_hypermap_method;
 
 typedef enum {
@@ -55,11 +57,14 @@ typedef struct {
     sow_index validation;    /* [-1] context that is adapted to and judged, never learned from; -1 = none */
     sow_index validate_every; /* [5] outer steps */
     sow_index patience;      /* [4] judgements without a better one that end the training; 0 = no end before `steps` */
-    sow_index seeds;         /* [10] perturbations that the validation context is adapted on */
+    sow_index seeds;         /* [10] perturbations that the validation context is adapted on, as sow_hypermap_adapt says: */
+    double adapt_rate;       /* [0 = inner_rate] */
+    sow_index adapt_steps;   /* [1] */
+    sow_index adapt_size;    /* [0] */
     sow_index most_bad;      /* [5] outer steps in a row that are not finite and end the training */
     uint64_t seed;
 } sow_hypermap_learning;
-#define SOW_HYPERMAP_LEARNING_INIT {50, 4, 512, 5, 5, 0.005, 5e-4, 0.2, 0, SOW_HYPERMAP_EXACT, SOW_HYPERMAP_BY_CELLS, 0, 0, -1, 5, 4, 10, 5, 1}
+#define SOW_HYPERMAP_LEARNING_INIT {50, 4, 512, 5, 5, 0.005, 5e-4, 0.2, 0, SOW_HYPERMAP_EXACT, SOW_HYPERMAP_BY_CELLS, 0, 0, -1, 5, 4, 10, 0, 1, 0, 5, 1}
 
 /** How it went. Owned by who asked; clear with sow_hypermap_course_clear. */
 typedef struct {
@@ -79,11 +84,11 @@ SOW_MUST_CHECK sow_status sow_hypermap_learn(sow_params *p, sow_hypermap_course 
                                              sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err), void *user, const sow_env *env, sow_error *err);
 
 /** Adapt p, in place, to a context by all cells of the perturbations with use[e] != 0 ([n_embeddings]; NULL = all): batches of max(2, min(100, n / 2)) of the n cells, the last partial one left out, one pass,
- *  `steps` steps a batch. *n_cells how many there were: fewer than 2 move nothing. SOW_E_NONFINITE: p is what it was before the step that was not finite. */
-SOW_MUST_CHECK sow_status sow_hypermap_adapt(sow_params *p, sow_index *n_cells, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, sow_index context, const unsigned char *use, double rate,
+ *  `steps` steps a batch; size > 0: batches of so many (of n where there are fewer) instead. *n_cells how many there were: fewer than 2 move nothing. SOW_E_NONFINITE: p is what it was before the step that was not finite. */
+SOW_MUST_CHECK sow_status sow_hypermap_adapt(sow_params *p, sow_index *n_cells, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, sow_index context, const unsigned char *use, sow_index size, double rate,
                                              sow_index steps, double dropout, uint64_t seed, const sow_env *env, sow_error *err);
 
-/** Mean response of perturbations in a context: out [n, genes] for embeddings e [n, embedding], each the mean over the same `n_x` controls x [n_x, genes]. Not for SOW_HYPERMAP_ROWS, whose answer depends on who
+/** Mean response of perturbations in a context: out [n, genes] for embeddings e [n, embedding], each the mean over the same `n_x` controls x [n_x, cells]. Not for SOW_HYPERMAP_ROWS, whose answer depends on who
  *  is asked together (SOW_E_UNSUPPORTED). An answer does not depend on what else is asked, bit for bit. */
 SOW_MUST_CHECK sow_status sow_hypermap_predict(float *out, sow_params *p, const sow_hypermap_sizes *sizes, const float *e, sow_index n, const float *x, sow_index n_x, const sow_env *env, sow_error *err);
 

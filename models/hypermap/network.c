@@ -76,17 +76,32 @@ static void generate(const network *net, sow_hypermap_values *v)
     v->biases = sow_op_linear(t, h, sow_op_rows(t, w, matrix, bias), sow_op_columns(t, b, matrix, bias), SOW_ACT_NONE);
 }
 
-void sow_hypermap_forward(sow_hypermap_values *out, sow_tape *t, sow_params *p, const sow_hypermap_sizes *sizes, const sow_hypermap_batch *batch, const sow_hypermap_dropout *dropout)
+/* The hidden layer [n, hidden] before its activation. */
+static sow_var mix(const network *net, sow_hypermap_values *v)
+{
+    sow_tape *t = net->t;
+    if (net->sizes->no_hypernetwork) return linear(net, sow_op_join_columns(t, v->zc, v->zp), "Mixer.linear", SOW_ACT_NONE);
+    if (net->sizes->fusion != SOW_HYPERMAP_CONTEXT) fuse(net, v);
+    generate(net, v);
+    return sow_op_add(t, sow_op_matvec_each(t, v->matrices, v->zp, net->sizes->hidden), v->biases);
+}
+
+static sow_var encode_cells(const network *net, sow_var zp)
 {
     static const encoder_names of_cells = {"CellEncoder.net.0", "CellEncoder.net.3", "CellEncoder.fc_mean"};
+    const sow_hypermap_batch *b = net->batch;
+    if (net->sizes->no_cell_encoder) return sow_op_scale(net->t, zp, 0);
+    return spread(net, encode(net, sow_tape_constant(net->t, b->x, b->n_x, sow_hypermap_cell_width(net->sizes)), &of_cells, 0), b->x_row);
+}
+
+void sow_hypermap_forward(sow_hypermap_values *out, sow_tape *t, sow_params *p, const sow_hypermap_sizes *sizes, const sow_hypermap_batch *batch, const sow_hypermap_dropout *dropout)
+{
     static const encoder_names of_perturbations = {"PerturbationEncoder.net.0", "PerturbationEncoder.net.3", "PerturbationEncoder.fc_mean"};
     const network net = {t, p, sizes, batch, dropout};
-    sow_hypermap_values v = {.score = SOW_NO_VAR, .weight = SOW_NO_VAR, .fused = SOW_NO_VAR, .loss = SOW_NO_VAR};
-    v.zc = spread(&net, encode(&net, sow_tape_constant(t, batch->x, batch->n_x, sizes->genes), &of_cells, 0), batch->x_row);
+    sow_hypermap_values v = {.score = SOW_NO_VAR, .weight = SOW_NO_VAR, .fused = SOW_NO_VAR, .matrices = SOW_NO_VAR, .biases = SOW_NO_VAR, .loss = SOW_NO_VAR};
     v.zp = spread(&net, encode(&net, sow_tape_constant(t, batch->e, batch->n_e, sizes->embedding), &of_perturbations, 2), batch->e_row);
-    if (sizes->fusion != SOW_HYPERMAP_CONTEXT) fuse(&net, &v);
-    generate(&net, &v);
-    const sow_var moved = sow_op_add(t, sow_op_matvec_each(t, v.matrices, v.zp, sizes->hidden), v.biases);
+    v.zc = encode_cells(&net, v.zp);
+    const sow_var moved = mix(&net, &v);
     v.out = linear(&net, sow_op_activate(t, moved, SOW_ACT_LEAKY_RELU_10), "Predictor.projection_output", SOW_ACT_NONE);
     if (batch->y) v.loss = sow_op_scale(t, sow_op_mse(t, v.out, sow_tape_constant(t, batch->y, batch->n, sizes->genes)), 0.5 * (double)sizes->genes);
     *out = v;

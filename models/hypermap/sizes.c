@@ -31,12 +31,22 @@ static void add_encoder(spec_list *l, const char *block, sow_index in, const sow
     add_linear(l, block, "fc_mean", s->hidden, s->latent);
 }
 
+sow_index sow_hypermap_cell_width(const sow_hypermap_sizes *s)
+{
+    return s->cells > 0 ? s->cells : s->genes;
+}
+
 static void list_params(spec_list *l, const sow_hypermap_sizes *s)
 {
     const int alone = s->fusion == SOW_HYPERMAP_CONTEXT;
     l->n = 0;
-    add_encoder(l, "CellEncoder", s->genes, s);
+    if (!s->no_cell_encoder) add_encoder(l, "CellEncoder", sow_hypermap_cell_width(s), s);
     add_encoder(l, "PerturbationEncoder", s->embedding, s);
+    if (s->no_hypernetwork) {
+        add_linear(l, "Mixer", "linear", 2 * s->latent, s->hidden);
+        add_linear(l, "Predictor", "projection_output", s->hidden, s->genes);
+        return;
+    }
     add_linear(l, "HyperNetwork", "weight_generator.0", alone ? s->latent : 2 * s->latent, s->hidden);
     add_linear(l, "HyperNetwork", "weight_generator.2", s->hidden, s->hidden * s->latent + s->hidden);
     add_linear(l, "Predictor", "projection_output", s->hidden, s->genes);
@@ -53,7 +63,7 @@ static sow_status check_sizes(const sow_hypermap_sizes *s, sow_error *err)
     const struct {
         const char *what;
         sow_index value, most;
-    } width[] = {{"genes", s->genes, INT32_MAX}, {"the embedding", s->embedding, INT32_MAX}, {"the latent", s->latent, 4096}, {"the hidden layer", s->hidden, 4096}};
+    } width[] = {{"genes", s->genes, INT32_MAX}, {"a cell", sow_hypermap_cell_width(s), INT32_MAX}, {"the embedding", s->embedding, INT32_MAX}, {"the latent", s->latent, 4096}, {"the hidden layer", s->hidden, 4096}};
     for (size_t i = 0; i < sizeof width / sizeof width[0]; i++)
         if (width[i].value < 1 || width[i].value > width[i].most)
             return SOW_ERROR(err, SOW_E_ARG, "hypermap: %s must be 1 to %lld wide, not %lld", width[i].what, (long long)width[i].most, (long long)width[i].value);

@@ -13,7 +13,7 @@ sow_status sow_i_hypermap_stage_make(sow_i_hypermap_stage *s, const sow_hypermap
     sow_status st = SOW_OK;
     const sow_index embeddings = most < d->n_embeddings ? most : d->n_embeddings;
     *s = (sow_i_hypermap_stage){.most = most};
-    SOW_NEW(s->x, most * d->genes);
+    SOW_NEW(s->x, most * (d->cells > 0 ? d->cells : d->genes));
     SOW_NEW(s->y, most * d->genes);
     SOW_NEW(s->e, embeddings * d->embedding);
     SOW_NEW(s->e_row, most);

@@ -15,63 +15,26 @@
 #include "core/memory.h"
 #include "models/model_internal.h"
 #include "models/morph/train_internal.h"
+#include "models/stacking.h"
 
 enum { FEWEST_HELD = 8, MOST_UNSEEN = 64 }; /* perturbations: fewer held out say little of a weight; more unseen ones little more of a variance */
 
-/* The items of a training without those of one fold (-1: all), of the target context only. Owns the arrays that `t` borrows. */
-typedef struct {
-    sow_training t;
-    sow_index *perturbation, *context;
-    double *y, *cells;
-} part;
-
-static void part_clear(part *p)
-{
-    free(p->perturbation);
-    free(p->context);
-    free(p->y);
-    free(p->cells);
-}
-
-/* of [n_items]: 1 + the fold of a perturbation that is learned from, else 0. */
-static sow_status part_make(part *p, const sow_training *t, const sow_index *of, sow_index fold, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    const sow_index d = t->n_features;
-    p->t = *t;
-    p->t.n = 0;
-    p->t.cells_of = NULL;
-    SOW_NEW(p->perturbation, t->n);
-    SOW_NEW(p->context, t->n);
-    SOW_NEW(p->y, t->n * d);
-    SOW_NEW(p->cells, t->n);
-    for (sow_index i = 0; i < t->n; i++) {
-        if (t->context[i] != t->target || (fold >= 0 && of[t->perturbation[i]] == 1 + fold)) continue;
-        p->perturbation[p->t.n] = t->perturbation[i];
-        p->context[p->t.n] = t->context[i];
-        p->cells[p->t.n] = t->cells ? t->cells[i] : NAN;
-        memcpy(p->y + p->t.n * d, t->y + i * d, (size_t)d * sizeof *p->y);
-        p->t.n++;
-    }
-    p->t.perturbation = p->perturbation;
-    p->t.context = p->context;
-    p->t.y = p->y;
-    p->t.cells = t->cells ? p->cells : NULL;
-done:
-    return st;
-}
-
+/* Of the target's items without those of one fold (-1: all). of [n_items]: 1 + the fold of a perturbation that is learned from, else 0. */
 static sow_status fit_line(sow_model **out, const sow_training *t, const sow_index *of, sow_index fold, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_model_options options = SOW_MODEL_OPTIONS_INIT;
-    part p = {0};
+    sow_i_part p = {0};
+    unsigned char *keep = NULL;
     *out = NULL;
-    SOW_TRY(part_make(&p, t, of, fold, err));
+    SOW_NEW(keep, t->n);
+    for (sow_index i = 0; i < t->n; i++) keep[i] = t->context[i] == t->target && (fold < 0 || of[t->perturbation[i]] != 1 + fold);
+    SOW_TRY(sow_i_part_make(&p, t, keep, err));
     if (p.t.n == 0) goto done;
     SOW_TRY(sow_model_fit(out, &sow_i_linear, &p.t, &options, env, err));
 done:
-    part_clear(&p);
+    free(keep);
+    sow_i_part_clear(&p);
     return st;
 }
 
@@ -83,64 +46,18 @@ static sow_status ask_line(double *shift, const sow_model *line, sow_index pertu
 
 /* ---- the weight ---- */
 
-/* Products over genes of one held-out perturbation's changes, each less its own mean over genes: networks m, line r, measured y. */
-typedef struct {
-    double mm, mr, rr, my, ry, yy;
-} products;
-
 typedef struct {
     sow_index held;
-    products *each; /* [held] */
+    sow_i_products *each; /* [held] */
 } held_out;
+
+static double squared(double x) { return x * x; }
 
 static double mean_of(const double *x, sow_index d)
 {
     double sum = 0;
     for (sow_index j = 0; j < d; j++) sum += x[j];
     return sum / (double)d;
-}
-
-static products products_of(const double *m, const double *r, const double *y, sow_index d)
-{
-    const double mean_m = mean_of(m, d), mean_r = mean_of(r, d), mean_y = mean_of(y, d);
-    products p = {0};
-    for (sow_index j = 0; j < d; j++) {
-        const double a = m[j] - mean_m, b = r[j] - mean_r, t = y[j] - mean_y;
-        p.mm += a * a;
-        p.mr += a * b;
-        p.rr += b * b;
-        p.my += a * t;
-        p.ry += b * t;
-        p.yy += t * t;
-    }
-    return p;
-}
-
-static double squared(double x) { return x * x; }
-
-/* Correlation of w m + (1 - w) r with y; the share `kept` of |m|^2 is left in the mean of many networks. */
-static double correlation_at(double w, const products *p, double kept)
-{
-    const double length = w * w * kept * p->mm + 2 * w * (1 - w) * p->mr + (1 - w) * (1 - w) * p->rr;
-    return length > 0 && p->yy > 0 ? (w * p->my + (1 - w) * p->ry) / sqrt(length * p->yy) : 0;
-}
-
-static double mean_correlation_at(double w, const held_out *h, double kept)
-{
-    double sum = 0;
-    for (sow_index g = 0; g < h->held; g++) sum += correlation_at(w, &h->each[g], kept);
-    return sum / (double)h->held;
-}
-
-/* In hundredths, the largest of equally good ones. */
-static double best_weight(const held_out *h, double kept)
-{
-    double best = 1, most = mean_correlation_at(1, h, kept);
-    for (int k = 99; k >= 0; k--) {
-        const double c = mean_correlation_at(k / 100., h, kept);
-        if (c > most) most = c, best = k / 100.;
-    }
-    return best;
 }
 
 /* Sum over genes of the variance between networks on a perturbation, each less its own mean over genes: shift [members, d]. */
@@ -206,7 +123,7 @@ static sow_status add_fold(held_out *h, sow_i_morph_asker *a, const sow_i_morph_
         SOW_TRY(sow_progress(env, "stacking morph and linear", (double)h->held / (double)t->n, err));
         SOW_TRY(sow_i_morph_shift(shift, a, fold, t->perturbation[i], cells, err));
         SOW_TRY(ask_line(r, line, t->perturbation[i], t->target, NULL, err));
-        h->each[h->held++] = products_of(shift, r, t->y + i * d, d);
+        h->each[h->held++] = sow_i_products_of(shift, r, t->y + i * d, d);
     }
 done:
     free(r);
@@ -232,7 +149,7 @@ static sow_status choose_weight(sow_i_morph_model *m, const sow_training *t, con
     if (h.held < FEWEST_HELD) goto done;
     SOW_TRY(noise_of_one(&noise, &a, m, t, of, shift, cells, err));
     for (sow_index g = 0; g < h.held; g++) length += h.each[g].mm / (double)h.held;
-    m->stack.weight = best_weight(&h, length > 0 ? fmax(1 - (1 - 1 / members) * noise / length, 1 / members) : 1);
+    m->stack.weight = sow_i_stack_weight(h.each, h.held, length > 0 ? fmax(1 - (1 - 1 / members) * noise / length, 1 / members) : 1);
 done:
     sow_i_morph_ask_end(&a);
     free(shift);

@@ -2,6 +2,7 @@
 #include "naive.h"
 
 #include "models/gp/profile_internal.h"
+#include "models/stacking.h"
 
 enum { ITEMS = 40, D = 6 };
 

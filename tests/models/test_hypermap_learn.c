@@ -286,13 +286,13 @@ Test(hypermap_learn, adapting_to_seeds_helps_with_the_others)
     learn(p, &c, &s, w, &o, NULL);
     for (int k = 0; k < PERTURBATIONS * CELLS * GENES; k++) w->y[w->start[3] * GENES + k] += 1.5F; /* context 3 is set apart from all that was learned */
     const double before = loss_in(p, &s, w, 3);
-    OK(sow_hypermap_adapt(p, &cells, &s, &w->d, 3, use, 0.02, 3, 0, 5, NULL, err));
+    OK(sow_hypermap_adapt(p, &cells, &s, &w->d, 3, use, 0, 0.02, 3, 0, 5, NULL, err));
     cr_assert_eq(cells, 6 * CELLS);
     cr_assert_lt(loss_in(p, &s, w, 3), 0.8 * before);
     memset(use, 0, sizeof use);
     sow_params *was = fresh(&s);
     OK(sow_params_copy(was, p, err));
-    OK(sow_hypermap_adapt(p, &cells, &s, &w->d, 3, use, 0.02, 3, 0, 5, NULL, err)); /* nothing to adapt to */
+    OK(sow_hypermap_adapt(p, &cells, &s, &w->d, 3, use, 0, 0.02, 3, 0, 5, NULL, err)); /* nothing to adapt to */
     cr_assert(cells == 0 && same_values(p, was));
     sow_hypermap_course_clear(&c);
     sow_params_destroy(p);

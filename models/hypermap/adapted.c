@@ -1,0 +1,201 @@
+/* Turning to the target, and asking. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "models/hypermap/row_internal.h"
+#include "models/stacking.h"
+
+enum { ROUNDS = 4 }; /* of shift and activities in turn */
+
+void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members)
+{
+    for (sow_index b = 0; a->member && b < n_members; b++) sow_params_destroy(a->member[b]);
+    free(a->member);
+    free(a->shift);
+    free(a->activity);
+    *a = (sow_i_hypermap_adapted){0};
+}
+
+/* ---- the shift ---- */
+
+/* What the target adds to all: r [n, d] what its items do beside what is said of each. The references' mean response, and of what sets the items' mean apart from it as much as predicts items that are left out. */
+static sow_status believe(sow_i_hypermap_adapted *a, const sow_i_hypermap_space *s, const double *r, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index d = s->d;
+    double *apart = NULL, *products = NULL;
+    SOW_NEW(apart, d);
+    SOW_NEW(products, 3 * n);
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index g = 0; g < d; g++) apart[g] += (r[i * d + g] - s->mean_response[g]) / (double)n;
+    for (sow_index i = 0; i < n && n > 1; i++)
+        for (sow_index g = 0; g < d; g++) {
+            const double x = r[i * d + g] - s->mean_response[g], others = ((double)n * apart[g] - x) / (double)(n - 1);
+            products[3 * i] += x * x;
+            products[3 * i + 1] += x * others;
+            products[3 * i + 2] += others * others;
+        }
+    a->believed = n > 1 ? sow_i_best_share(products, n) : n == 1 ? 0.5 : 0; /* one item cannot say */
+    for (sow_index g = 0; g < d; g++) a->shift[g] = s->mean_response[g] + a->believed * apart[g];
+done:
+    free(apart);
+    free(products);
+    return st;
+}
+
+/* The target's items that are used: positions in the training. */
+static sow_index list_seeds(sow_index *seed, const sow_training *t, const unsigned char *use)
+{
+    sow_index n = 0;
+    for (sow_index i = 0; i < t->n; i++)
+        if (t->context[i] == t->target && (!use || use[i])) seed[n++] = i;
+    return n;
+}
+
+/* ---- programs ---- */
+
+/* r [n, d]: the seeds' responses less what programs of these activities make of them. */
+static void less_programs(double *r, const sow_i_hypermap_model *m, const sow_i_hypermap_adapted *a, const sow_index *seed, sow_index n, double *z)
+{
+    const sow_i_hypermap_space *s = &m->space;
+    for (sow_index i = 0; i < n; i++) {
+        double *row = r + i * s->d;
+        sow_programs_response(z, &m->programs, a->activity, s->t->perturbation[seed[i]]);
+        for (sow_index j = 0; j < s->k; j++) z[j] = -z[j];
+        memcpy(row, s->t->y + seed[i] * s->d, (size_t)s->d * sizeof *row);
+        sow_i_hypermap_add_numbers(row, s, z);
+    }
+}
+
+static sow_status adapt_programs(sow_i_hypermap_adapted *a, const sow_i_hypermap_model *m, const sow_index *seed, sow_index n, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_hypermap_space *s = &m->space;
+    double *r = NULL, *z = NULL, *one = NULL;
+    sow_index *item = NULL;
+    SOW_NEW(a->activity, m->programs.rank);
+    SOW_NEW(r, n * s->d);
+    SOW_NEW(z, n * s->k);
+    SOW_NEW(one, s->k);
+    SOW_NEW(item, n);
+    for (sow_index i = 0; i < n; i++) item[i] = s->t->perturbation[seed[i]];
+    SOW_TRY(sow_programs_adapt(a->activity, &m->programs, NULL, NULL, 0, err));
+    for (int round = 0; round < ROUNDS; round++) {
+        less_programs(r, m, a, seed, n, one);
+        SOW_TRY(believe(a, s, r, n, err));
+        if (n == 0) break;
+        for (sow_index i = 0; i < n; i++)
+            for (sow_index g = 0; g < s->d; g++) r[i * s->d + g] = s->t->y[seed[i] * s->d + g] - a->shift[g];
+        SOW_TRY(sow_i_hypermap_to_numbers(z, s, r, n, env, err));
+        SOW_TRY(sow_programs_adapt(a->activity, &m->programs, z, item, n, err));
+    }
+done:
+    free(r);
+    free(z);
+    free(one);
+    free(item);
+    return st;
+}
+
+/* ---- networks ---- */
+
+static sow_status adapt_member(sow_params **to, sow_i_hypermap_model *m, sow_index b, const unsigned char *use, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_hypermap_options *o = &m->s.o;
+    const sow_hypermap_data data = sow_i_hypermap_data(&m->w, 1);
+    sow_index rows = 0;
+    sow_error why = {0};
+    SOW_TRY(sow_params_like(to, m->member[b].meta, err));
+    SOW_TRY(sow_params_copy(*to, m->member[b].meta, err));
+    st = sow_hypermap_adapt(*to, &rows, &m->s.sizes, &data, m->space.n_references, use, m->s.learning.adapt_size, o->adapt_rate, o->adapt_steps, o->dropout, m->s.seed + (uint64_t)b, env, &why);
+    if (st == SOW_E_NONFINITE) SOW_FAIL(err, st, "adapting hypermap to its %lld seed rows: %s (model.hypermap.adapt_rate is %g)", (long long)rows, why.message, o->adapt_rate);
+    if (st != SOW_OK && err) *err = why;
+done:
+    return st;
+}
+
+static sow_status adapt_networks(sow_i_hypermap_adapted *a, sow_i_hypermap_model *m, const unsigned char *use, const sow_index *seed, sow_index n, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_hypermap_space *s = &m->space;
+    double *r = NULL;
+    if (!m->w.cells) {
+        SOW_NEW(r, n * s->d);
+        for (sow_index i = 0; i < n; i++) memcpy(r + i * s->d, s->t->y + seed[i] * s->d, (size_t)s->d * sizeof *r);
+        SOW_TRY(believe(a, s, r, n, err));
+        SOW_TRY(sow_i_hypermap_world_shift(&m->w, a->shift, err));
+    }
+    SOW_NEW(a->member, m->n_members);
+    for (sow_index b = 0; b < m->n_members; b++) SOW_TRY(adapt_member(&a->member[b], m, b, use, env, err));
+done:
+    free(r);
+    return st;
+}
+
+/* ---- both ---- */
+
+sow_status sow_i_hypermap_adapt(sow_i_hypermap_adapted *to, sow_i_hypermap_model *m, const unsigned char *use, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *seed = NULL;
+    *to = (sow_i_hypermap_adapted){0};
+    SOW_NEW(seed, m->space.t->n);
+    SOW_NEW(to->shift, m->space.d);
+    const sow_index n = list_seeds(seed, m->space.t, use);
+    SOW_TRY(m->n_members ? adapt_networks(to, m, use, seed, n, env, err) : adapt_programs(to, m, seed, n, env, err));
+done:
+    free(seed);
+    return st;
+}
+
+sow_status sow_i_hypermap_knows(int *knows, const sow_i_hypermap_model *m, sow_index perturbation, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    float *e = NULL;
+    *knows = 0;
+    if (perturbation >= m->space.n_items) return SOW_OK;
+    if (!m->n_members) {
+        *knows = sow_programs_knows(&m->programs, perturbation);
+        return SOW_OK;
+    }
+    SOW_NEW(e, m->w.width);
+    *knows = sow_i_hypermap_embed(e, &m->w, perturbation);
+done:
+    free(e);
+    return st;
+}
+
+/* Mean over networks of what they say, z [k]; nothing of what they do not know. */
+static sow_status ask_networks(double *z, const sow_i_hypermap_adapted *a, const sow_i_hypermap_model *m, sow_index perturbation, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    float *e = NULL, *out = NULL;
+    SOW_NEW(e, m->w.width);
+    SOW_NEW(out, m->space.k);
+    if (perturbation >= m->space.n_items || !sow_i_hypermap_embed(e, &m->w, perturbation)) goto done;
+    for (sow_index b = 0; b < m->n_members; b++) {
+        SOW_TRY(sow_hypermap_predict(out, a->member[b], &m->s.sizes, e, 1, m->x, m->n_x, NULL, err));
+        for (sow_index j = 0; j < m->space.k; j++) z[j] += (double)out[j] / (double)m->n_members;
+    }
+done:
+    free(e);
+    free(out);
+    return st;
+}
+
+sow_status sow_i_hypermap_ask(double *change, const sow_i_hypermap_adapted *a, const sow_i_hypermap_model *m, sow_index perturbation, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_hypermap_space *s = &m->space;
+    double *z = NULL;
+    SOW_NEW(z, s->k);
+    memcpy(change, a->shift, (size_t)s->d * sizeof *change);
+    if (m->n_members) SOW_TRY(ask_networks(z, a, m, perturbation, err));
+    else if (perturbation < s->n_items) sow_programs_response(z, &m->programs, a->activity, perturbation);
+    sow_i_hypermap_add_numbers(change, s, z);
+done:
+    free(z);
+    return st;
+}

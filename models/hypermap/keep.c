@@ -1,0 +1,200 @@
+/* Learning from the references, member by member, and what is kept of it. Adapting takes moments and is done again. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "models/hypermap/row_internal.h"
+
+enum { NAME = 160 };
+static const char state_prefix[] = "state/";
+
+static const char *part(char name[NAME], sow_index member, const char *what)
+{
+    snprintf(name, NAME, "member/%lld/%s", (long long)member, what);
+    return name;
+}
+
+/* ---- members ---- */
+
+static sow_status put_member(sow_archive *a, const sow_i_hypermap_member *b, sow_index index, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char name[NAME];
+    SOW_TRY(sow_archive_put_integer(a, part(name, index, "steps"), b->course.steps, err));
+    SOW_TRY(sow_archive_put_integer(a, part(name, index, "best"), b->course.best, err));
+    SOW_TRY(sow_archive_put_integer(a, part(name, index, "not_finite"), b->course.not_finite, err));
+    SOW_TRY(sow_archive_put(a, part(name, index, "loss"), SOW_ARCHIVE_F64, b->course.loss, b->course.steps, 1, err));
+    SOW_TRY(sow_archive_put(a, part(name, index, "validation"), SOW_ARCHIVE_F64, b->course.validation, b->course.steps, 1, err));
+    SOW_TRY(sow_params_save(a, part(name, index, "meta"), b->meta, 0, err));
+done:
+    return st;
+}
+
+static sow_status get_count(sow_index *out, const sow_archive *a, const char *name, sow_index most, sow_error *err)
+{
+    int64_t x = 0;
+    const sow_status st = sow_archive_get_integer(&x, a, name, err);
+    if (st != SOW_OK) return st;
+    if (x < 0 || x > most) return SOW_ERROR(err, SOW_E_DATA, "'%s' is %lld; 0 to %lld is expected", name, (long long)x, (long long)most);
+    *out = x;
+    return SOW_OK;
+}
+
+static sow_status get_numbers(double **out, const sow_archive *a, const char *name, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const void *data = NULL;
+    SOW_TRY(sow_archive_get(&data, a, name, SOW_ARCHIVE_F64, n, 1, err));
+    SOW_NEW(*out, n);
+    if (n > 0) memcpy(*out, data, (size_t)n * sizeof **out);
+done:
+    return st;
+}
+
+static sow_status get_member(sow_i_hypermap_member *b, const sow_archive *a, sow_index index, const sow_i_hypermap_settings *s, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char name[NAME];
+    SOW_TRY(get_count(&b->course.steps, a, part(name, index, "steps"), s->o.steps, err));
+    SOW_TRY(get_count(&b->course.best, a, part(name, index, "best"), s->o.steps, err));
+    SOW_TRY(get_count(&b->course.not_finite, a, part(name, index, "not_finite"), s->o.steps, err));
+    SOW_TRY(get_numbers(&b->course.loss, a, part(name, index, "loss"), b->course.steps, err));
+    SOW_TRY(get_numbers(&b->course.validation, a, part(name, index, "validation"), b->course.steps, err));
+    SOW_TRY(sow_hypermap_params_create(&b->meta, &s->sizes, SOW_F32, 0, 0, err));
+    SOW_TRY(sow_params_load(b->meta, a, part(name, index, "meta"), 0, err));
+done:
+    return st;
+}
+
+/* ---- a model ---- */
+
+static sow_status put_print(sow_archive *a, const sow_i_hypermap_model *m, sow_error *err)
+{
+    return sow_archive_put_integer(a, "print", (int64_t)m->print, err);
+}
+
+static sow_status check_print(const sow_archive *a, const sow_i_hypermap_model *m, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    int64_t print = 0, networks = 0;
+    SOW_TRY(sow_archive_get_integer(&print, a, "print", err));
+    SOW_TRY(sow_archive_get_integer(&networks, a, "members", err));
+    if ((uint64_t)print != m->print || networks > m->n_members)
+        SOW_FAIL(err, SOW_E_DATA, "this model was learned from other contexts, genes, priors or settings than those of the campaign");
+done:
+    return st;
+}
+
+sow_status sow_i_hypermap_save(const sow_model *model, sow_archive *out, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_hypermap_model *m = (const sow_i_hypermap_model *)model;
+    SOW_TRY(put_print(out, m, err));
+    SOW_TRY(sow_archive_put_integer(out, "members", m->n_members, err));
+    SOW_TRY(sow_archive_put_integer(out, "stack_held", m->stack.held, err));
+    SOW_TRY(sow_archive_put_number(out, "stack_weight", m->stack.weight, err));
+    for (sow_index b = 0; b < m->n_members; b++) SOW_TRY(put_member(out, &m->member[b], b, err));
+    if (!m->n_members) SOW_TRY(sow_programs_save(out, &m->programs, err));
+done:
+    return st;
+}
+
+sow_status sow_i_hypermap_restore(sow_i_hypermap_model *m, const sow_archive *a, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(check_print(a, m, err));
+    for (sow_index b = 0; b < m->n_members; b++) SOW_TRY(get_member(&m->member[b], a, b, &m->s, err));
+    if (!m->n_members) SOW_TRY(sow_programs_load(&m->programs, a, err));
+    SOW_TRY(get_count(&m->stack.held, a, "stack_held", INT32_MAX, err));
+    SOW_TRY(sow_archive_get_number(&m->stack.weight, a, "stack_weight", err));
+done:
+    return st;
+}
+
+/* ---- learning ---- */
+
+typedef struct {
+    const sow_i_hypermap_model *m;
+    const sow_model_options *options;
+    sow_index done; /* members */
+} under_way;
+
+/* The members that are done, and the state of the one that learns. */
+static sow_status checkpoint(void *user, const sow_archive *state, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const under_way *u = user;
+    sow_archive a = {0};
+    char name[NAME];
+    SOW_TRY(put_print(&a, u->m, err));
+    SOW_TRY(sow_archive_put_integer(&a, "members", u->done, err));
+    for (sow_index b = 0; b < u->done; b++) SOW_TRY(put_member(&a, &u->m->member[b], b, err));
+    for (sow_index i = 0; i < state->n; i++) {
+        const sow_archive_item *x = &state->item[i];
+        snprintf(name, NAME, "%s%s", state_prefix, x->name);
+        SOW_TRY(sow_archive_put(&a, name, x->kind, x->data, x->rows, x->cols, err));
+    }
+    SOW_TRY(u->options->checkpoint(u->options->checkpoint_user, &a, err));
+done:
+    sow_archive_clear(&a);
+    return st;
+}
+
+static sow_status read_state(sow_archive *state, const sow_archive *a, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const size_t n = strlen(state_prefix);
+    for (sow_index i = 0; i < a->n; i++) {
+        const sow_archive_item *x = &a->item[i];
+        if (strncmp(x->name, state_prefix, n) == 0) SOW_TRY(sow_archive_put(state, x->name + n, x->kind, x->data, x->rows, x->cols, err));
+    }
+done:
+    return st;
+}
+
+/* What was done before an interruption; an archive of something else is as good as none. */
+static sow_status go_on(under_way *u, sow_archive *state, sow_i_hypermap_model *m, const sow_archive *a, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_error why = {0};
+    sow_index done = 0;
+    if (check_print(a, m, &why) != SOW_OK) {
+        sow_log(env, SOW_LOG_WARN, "the interrupted training is of something else (%s); it begins again", why.message);
+        return SOW_OK;
+    }
+    SOW_TRY(get_count(&done, a, "members", m->n_members, err));
+    for (; u->done < done; u->done++) SOW_TRY(get_member(&m->member[u->done], a, u->done, &m->s, err));
+    SOW_TRY(read_state(state, a, err));
+done:
+    return st;
+}
+
+/* Validation takes the references in turn. */
+static sow_status learn_member(sow_i_hypermap_model *m, under_way *u, const sow_archive *state, const sow_env *env, sow_error *err)
+{
+    const sow_index b = u->done;
+    const sow_hypermap_data data = sow_i_hypermap_data(&m->w, 0);
+    sow_hypermap_learning o = m->s.learning;
+    sow_i_hypermap_member *member = &m->member[b];
+    o.seed = m->s.seed + 0x9e3779b97f4a7c15u * (uint64_t)(b + 1);
+    o.validation = m->s.o.validate ? b % m->space.n_references : -1;
+    const sow_status st = sow_hypermap_params_create(&member->meta, &m->s.sizes, SOW_F32, m->s.seed, (uint32_t)b, err);
+    if (st != SOW_OK) return st;
+    return sow_hypermap_learn(member->meta, &member->course, &m->s.sizes, &data, &o, state->n ? state : NULL, u->options->checkpoint ? checkpoint : NULL, u, env, err);
+}
+
+sow_status sow_i_hypermap_learn_all(sow_i_hypermap_model *m, const sow_model_options *options, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    under_way u = {.m = m, .options = options};
+    sow_archive state = {0};
+    if (options->resume) SOW_TRY(go_on(&u, &state, m, options->resume, env, err));
+    for (; u.done < m->n_members; u.done++) {
+        SOW_TRY(learn_member(m, &u, &state, env, err));
+        sow_archive_clear(&state);
+    }
+done:
+    sow_archive_clear(&state);
+    return st;
+}

@@ -1,0 +1,580 @@
+#include "models/hypermap/programs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/linalg.h"
+#include "core/memory.h"
+#include "core/pca.h"
+
+static const double first_tau = 0.5, least_tau = 0.05, most_tau = 2; /* sd of an activity around 1 */
+static const double smallest_scale = 0.2;                            /* a program whose mean activity is nearer 0 is not scaled by it */
+static const double smallest = 1e-12;
+
+/* One round's working room. */
+typedef struct {
+    const sow_programs_data *d;
+    sow_programs *p;
+    sow_index *by_item;  /* [n] rows in the order of items */
+    double *gram;        /* [rank, rank] of programs */
+    double *along;       /* [n, rank] rows less their means, along programs */
+    double *moment;      /* [contexts, rank, rank] sum over a context's items of the second moment of loadings */
+    double *variance;    /* [rank] sum over measured items of the squared loadings' deviations from what priors say */
+    double *a, *inverse; /* [rank, rank] */
+    double *rhs;         /* [rank] */
+    double *numbers;     /* [rank, k] */
+    double *rest;        /* [k] */
+    double *rows;        /* [contexts] */
+    double trace;        /* of the noise that uncertain loadings add, over all rows */
+    sow_index measured;  /* items */
+    double total;        /* variance of z at the start */
+    /* priors */
+    sow_pca scores_of;
+    double *scores;      /* [items, prior components] */
+    double *said;        /* [items, rank] what priors say */
+} work;
+
+void sow_programs_clear(sow_programs *p)
+{
+    free(p->activity);
+    free(p->loading);
+    free(p->program);
+    free(p->mean);
+    free(p->spread);
+    free(p->prior_mean);
+    free(p->from_prior);
+    free(p->start);
+    free(p->of_context);
+    *p = (sow_programs){0};
+}
+
+static void work_clear(work *w)
+{
+    free(w->by_item);
+    free(w->gram);
+    free(w->along);
+    free(w->moment);
+    free(w->variance);
+    free(w->a);
+    free(w->inverse);
+    free(w->rhs);
+    free(w->numbers);
+    free(w->rest);
+    free(w->rows);
+    sow_pca_clear(&w->scores_of);
+    free(w->scores);
+    free(w->said);
+}
+
+/* ---- the start ---- */
+
+static sow_status sort_rows(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_programs_data *d = w->d;
+    sow_programs *p = w->p;
+    sow_index *at = NULL;
+    SOW_NEW(p->start, d->items + 1);
+    SOW_NEW(p->of_context, d->n);
+    SOW_NEW(w->by_item, d->n);
+    SOW_NEW(at, d->items);
+    for (sow_index i = 0; i < d->n; i++) p->start[d->item[i] + 1]++;
+    for (sow_index q = 0; q < d->items; q++) {
+        w->measured += p->start[q + 1] > 0;
+        p->start[q + 1] += p->start[q];
+        at[q] = p->start[q];
+    }
+    for (sow_index i = 0; i < d->n; i++) {
+        p->of_context[at[d->item[i]]] = d->context[i];
+        w->by_item[at[d->item[i]]++] = i;
+    }
+done:
+    free(at);
+    return st;
+}
+
+/* Means of contexts as they are measured. */
+static void first_means(work *w)
+{
+    const sow_programs_data *d = w->d;
+    for (sow_index c = 0; c < d->contexts; c++) {
+        double n = 0;
+        for (sow_index i = 0; i < d->n; i++) n += d->context[i] == c;
+        for (sow_index i = 0; i < d->n; i++)
+            for (sow_index j = 0; j < d->k && d->context[i] == c; j++) w->p->mean[c * d->k + j] += d->z[i * d->k + j] / n;
+    }
+    for (sow_index i = 0; i < d->n; i++)
+        for (sow_index j = 0; j < d->k; j++) {
+            const double x = d->z[i * d->k + j] - w->p->mean[d->context[i] * d->k + j];
+            w->total += x * x / (double)(d->n * d->k);
+        }
+}
+
+/* Programs and loadings: principal components of the items' means over contexts. */
+static sow_status first_programs(work *w, sow_index rank, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_programs_data *d = w->d;
+    sow_programs *p = w->p;
+    const sow_index k = d->k;
+    double *mean = NULL, *score = NULL;
+    unsigned char *use = NULL;
+    sow_pca pca = {0};
+    SOW_NEW(mean, d->items * k);
+    SOW_NEW(use, d->items);
+    for (sow_index i = 0; i < d->n; i++) {
+        const double share = 1 / (double)(p->start[d->item[i] + 1] - p->start[d->item[i]]);
+        use[d->item[i]] = 1;
+        for (sow_index j = 0; j < k; j++) mean[d->item[i] * k + j] += share * (d->z[i * k + j] - p->mean[d->context[i] * k + j]);
+    }
+    SOW_TRY(sow_pca_fit(&pca, mean, d->items, k, use, rank, env, err));
+    p->rank = pca.n_components;
+    if (p->rank < 1) SOW_FAIL(err, SOW_E_DATA, "hypermap: all responses in the other contexts are the same; there is nothing to learn from them");
+    SOW_NEW(score, d->items * p->rank);
+    SOW_TRY(sow_pca_transform(&pca, mean, d->items, use, score, env, err));
+    SOW_NEW(p->program, p->rank * k);
+    SOW_NEW(p->loading, d->items * p->rank);
+    SOW_NEW(p->spread, p->rank);
+    memcpy(p->program, pca.components, (size_t)(p->rank * k) * sizeof *p->program);
+    memcpy(p->loading, score, (size_t)(d->items * p->rank) * sizeof *p->loading);
+    for (sow_index r = 0; r < p->rank; r++) p->spread[r] = fmax(pca.variance[r], smallest);
+done:
+    sow_pca_clear(&pca);
+    free(mean);
+    free(score);
+    free(use);
+    return st;
+}
+
+static sow_status make_room(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_programs_data *d = w->d;
+    sow_programs *p = w->p;
+    const sow_index rank = p->rank;
+    SOW_NEW(p->activity, d->contexts * rank);
+    for (sow_index i = 0; i < d->contexts * rank; i++) p->activity[i] = 1;
+    SOW_NEW(w->gram, rank * rank);
+    SOW_NEW(w->along, d->n * rank);
+    SOW_NEW(w->moment, d->contexts * rank * rank);
+    SOW_NEW(w->variance, rank);
+    SOW_NEW(w->a, rank * rank);
+    SOW_NEW(w->inverse, rank * rank);
+    SOW_NEW(w->rhs, rank);
+    SOW_NEW(w->numbers, rank * d->k);
+    SOW_NEW(w->rest, d->k);
+    SOW_NEW(w->said, d->items * rank);
+    SOW_NEW(w->rows, d->contexts);
+    for (sow_index i = 0; i < d->n; i++) w->rows[d->context[i]]++;
+done:
+    return st;
+}
+
+static void gram_of(double *gram, const sow_programs *p)
+{
+    for (sow_index r = 0; r < p->rank; r++)
+        for (sow_index s = 0; s < p->rank; s++) gram[r * p->rank + s] = sow_dot(p->k, p->program + r * p->k, p->program + s * p->k);
+}
+
+/* ---- priors ---- */
+
+/* Scores of the rows of prior: along them a ridge is one number each. */
+static sow_status begin_priors(work *w, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_programs_data *d = w->d;
+    sow_index known = 0;
+    unsigned char *use = NULL;
+    if (d->prior_dim == 0) return SOW_OK;
+    SOW_NEW(use, d->items);
+    for (sow_index q = 0; q < d->items; q++) known += use[q] = d->has_prior[q] && w->p->start[q + 1] > w->p->start[q];
+    if (known < 8) goto done; /* too few to learn from */
+    SOW_TRY(sow_pca_fit(&w->scores_of, d->prior, d->items, d->prior_dim, use, d->prior_dim, env, err));
+    SOW_NEW(w->scores, d->items * w->scores_of.n_components);
+    SOW_TRY(sow_pca_transform(&w->scores_of, d->prior, d->items, d->has_prior, w->scores, env, err));
+    w->p->prior_dim = d->prior_dim;
+    SOW_NEW(w->p->prior_mean, d->prior_dim);
+    SOW_NEW(w->p->from_prior, d->prior_dim * w->p->rank);
+    memcpy(w->p->prior_mean, w->scores_of.mean, (size_t)d->prior_dim * sizeof(double));
+done:
+    free(use);
+    return st;
+}
+
+/* Ridge of loadings on scores for program r by generalised cross-validation (Golub, Heath & Wahba 1979): the share kept of each score's slope. sy [components] products of scores and loadings, ss of scores;
+ * yy of loadings; n rows. */
+static double best_penalty(const double *sy, const double *ss, sow_index components, double yy, double n)
+{
+    double best = INFINITY, least = INFINITY;
+    for (int step = 0; step <= 24; step++) {
+        const double penalty = step == 24 ? INFINITY : ss[0] * pow(10, 0.25 * (double)step - 3); /* the last: nothing is kept */
+        double left = yy, freedom = 0;
+        for (sow_index j = 0; j < components; j++) {
+            const double kept = isinf(penalty) ? 0 : ss[j] / (ss[j] + penalty);
+            left -= ss[j] > 0 ? (2 * kept - kept * kept) * sy[j] * sy[j] / ss[j] : 0;
+            freedom += kept;
+        }
+        const double score = freedom < n - 1 ? left / ((n - freedom) * (n - freedom)) : INFINITY;
+        if (score < least) least = score, best = penalty;
+    }
+    return best;
+}
+
+/* What priors say of loadings: from_prior, and `said` of all items. */
+static sow_status learn_priors(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_programs *p = w->p;
+    const sow_programs_data *d = w->d;
+    const sow_index m = w->scores_of.n_components, rank = p->rank;
+    double *sy = NULL, *ss = NULL;
+    if (!w->scores) return SOW_OK;
+    SOW_NEW(sy, m);
+    SOW_NEW(ss, m);
+    memset(p->from_prior, 0, (size_t)(d->prior_dim * rank) * sizeof(double));
+    for (sow_index r = 0; r < rank; r++) {
+        double yy = 0, n = 0;
+        memset(sy, 0, (size_t)m * sizeof *sy);
+        memset(ss, 0, (size_t)m * sizeof *ss);
+        for (sow_index q = 0; q < d->items; q++) {
+            if (!d->has_prior[q] || p->start[q + 1] == p->start[q]) continue;
+            const double y = p->loading[q * rank + r];
+            n++;
+            yy += y * y;
+            for (sow_index j = 0; j < m; j++) {
+                sy[j] += w->scores[q * m + j] * y;
+                ss[j] += w->scores[q * m + j] * w->scores[q * m + j];
+            }
+        }
+        const double penalty = best_penalty(sy, ss, m, yy, n);
+        for (sow_index j = 0; j < m && !isinf(penalty); j++)
+            for (sow_index i = 0; i < d->prior_dim; i++) p->from_prior[i * rank + r] += sy[j] / (ss[j] + penalty) * w->scores_of.components[j * d->prior_dim + i];
+    }
+    memset(w->said, 0, (size_t)(d->items * rank) * sizeof *w->said);
+    for (sow_index q = 0; q < d->items; q++)
+        for (sow_index i = 0; i < d->prior_dim && d->has_prior[q]; i++)
+            for (sow_index r = 0; r < rank; r++) w->said[q * rank + r] += (d->prior[q * d->prior_dim + i] - p->prior_mean[i]) * p->from_prior[i * rank + r];
+done:
+    free(sy);
+    free(ss);
+    return st;
+}
+
+/* ---- loadings ---- */
+
+/* Precision of an item's loadings, times the noise, as a Cholesky factor: its contexts' activities against the programs' gram, and the spread. */
+static sow_status factor_item(double *a, const sow_programs *p, const double *gram, sow_index item, sow_error *err)
+{
+    const sow_index rank = p->rank;
+    memset(a, 0, (size_t)(rank * rank) * sizeof *a);
+    for (sow_index r = 0; r < rank; r++) a[r * rank + r] = p->noise / p->spread[r];
+    for (sow_index i = p->start[item]; i < p->start[item + 1]; i++) {
+        const double *act = p->activity + p->of_context[i] * rank;
+        for (sow_index r = 0; r < rank; r++)
+            for (sow_index s = 0; s < rank; s++) a[r * rank + s] += act[r] * act[s] * gram[r * rank + s];
+    }
+    return sow_cholesky(NULL, rank, a, rank, err);
+}
+
+/* What uncertain loadings add to the squared rest of a row of context c. */
+static double uncertain(const work *w, const double *cov, sow_index c)
+{
+    const sow_index rank = w->p->rank;
+    const double *act = w->p->activity + c * rank;
+    double sum = 0;
+    for (sow_index r = 0; r < rank; r++)
+        for (sow_index s = 0; s < rank; s++) sum += cov[r * rank + s] * act[r] * act[s] * w->gram[r * rank + s];
+    return sum;
+}
+
+static sow_status one_item(work *w, sow_index q, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_programs *p = w->p;
+    const sow_index rank = p->rank;
+    double *b = p->loading + q * rank;
+    SOW_TRY(factor_item(w->a, p, w->gram, q, err));
+    for (sow_index r = 0; r < rank; r++) b[r] = p->noise * w->said[q * rank + r] / p->spread[r];
+    for (sow_index i = p->start[q]; i < p->start[q + 1]; i++)
+        for (sow_index r = 0; r < rank; r++) b[r] += p->activity[p->of_context[i] * rank + r] * w->along[w->by_item[i] * rank + r];
+    SOW_TRY(sow_trsm_lower(NULL, 0, rank, 1, w->a, rank, b, 1, err));
+    SOW_TRY(sow_trsm_lower(NULL, 1, rank, 1, w->a, rank, b, 1, err));
+    SOW_TRY(sow_cholesky_inverse(NULL, rank, w->a, rank, w->inverse, rank, err));
+    for (sow_index i = 0; i < rank * rank; i++) w->inverse[i] *= p->noise;
+    for (sow_index r = 0; r < rank; r++) {
+        const double e = b[r] - w->said[q * rank + r];
+        w->variance[r] += e * e + w->inverse[r * rank + r];
+    }
+    for (sow_index i = p->start[q]; i < p->start[q + 1]; i++) {
+        double *moment = w->moment + p->of_context[i] * rank * rank;
+        for (sow_index r = 0; r < rank; r++)
+            for (sow_index s = 0; s < rank; s++) moment[r * rank + s] += b[r] * b[s] + w->inverse[r * rank + s];
+        w->trace += uncertain(w, w->inverse, p->of_context[i]);
+    }
+done:
+    return st;
+}
+
+static void project_rows(work *w)
+{
+    const sow_programs_data *d = w->d;
+    const sow_programs *p = w->p;
+    for (sow_index i = 0; i < d->n; i++) {
+        for (sow_index j = 0; j < d->k; j++) w->rest[j] = d->z[i * d->k + j] - p->mean[d->context[i] * d->k + j];
+        sow_gemv(0, p->rank, d->k, 1, p->program, d->k, w->rest, 0, w->along + i * p->rank);
+    }
+}
+
+static sow_status expect(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index rank = w->p->rank;
+    project_rows(w);
+    memset(w->moment, 0, (size_t)(w->d->contexts * rank * rank) * sizeof *w->moment);
+    memset(w->variance, 0, (size_t)rank * sizeof *w->variance);
+    w->trace = 0;
+    for (sow_index q = 0; q < w->d->items; q++)
+        if (w->p->start[q + 1] > w->p->start[q]) SOW_TRY(one_item(w, q, err));
+done:
+    return st;
+}
+
+/* ---- what is most likely ---- */
+
+/* Activities of a context: a = (moment o gram + noise / tau^2)^-1 (rhs + noise / tau^2 typical). a [rank] holds rhs before; room [rank, rank]. Returns the activities' variances' sum. */
+static sow_status solve_activity(double *a, double *variances, double *room, double *inverse, const sow_programs *p, const double *gram, const double *moment, const double *typical, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index rank = p->rank;
+    const double belief = p->noise / (p->tau * p->tau);
+    for (sow_index r = 0; r < rank; r++) {
+        for (sow_index s = 0; s < rank; s++) room[r * rank + s] = moment[r * rank + s] * gram[r * rank + s];
+        room[r * rank + r] += belief;
+        a[r] += belief * (typical ? typical[r] : 1);
+    }
+    SOW_TRY(sow_cholesky(NULL, rank, room, rank, err));
+    SOW_TRY(sow_trsm_lower(NULL, 0, rank, 1, room, rank, a, 1, err));
+    SOW_TRY(sow_trsm_lower(NULL, 1, rank, 1, room, rank, a, 1, err));
+    if (!variances) goto done;
+    SOW_TRY(sow_cholesky_inverse(NULL, rank, room, rank, inverse, rank, err));
+    for (sow_index r = 0; r < rank; r++) *variances += p->noise * inverse[r * rank + r];
+done:
+    return st;
+}
+
+static sow_status set_activities(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_programs *p = w->p;
+    const sow_programs_data *d = w->d;
+    const sow_index rank = p->rank;
+    double variances = 0, squares = 0;
+    for (sow_index c = 0; c < d->contexts; c++) {
+        double *a = p->activity + c * rank;
+        memset(a, 0, (size_t)rank * sizeof *a);
+        for (sow_index i = 0; i < d->n; i++)
+            for (sow_index r = 0; r < rank && d->context[i] == c; r++) a[r] += p->loading[d->item[i] * rank + r] * w->along[i * rank + r];
+        SOW_TRY(solve_activity(a, &variances, w->a, w->inverse, p, w->gram, w->moment + c * rank * rank, NULL, err));
+        for (sow_index r = 0; r < rank; r++) squares += (a[r] - 1) * (a[r] - 1);
+    }
+    if (d->contexts > 1) p->tau = fmin(fmax(sqrt((squares + variances) / (double)(d->contexts * rank)), least_tau), most_tau);
+done:
+    return st;
+}
+
+/* Loadings of program r times `up`, and what goes with them. */
+static void rescale(work *w, sow_index r, double up)
+{
+    sow_programs *p = w->p;
+    const sow_index rank = p->rank;
+    for (sow_index q = 0; q < p->items; q++) {
+        p->loading[q * rank + r] *= up;
+        w->said[q * rank + r] *= up;
+    }
+    for (sow_index c = 0; c < p->contexts; c++)
+        for (sow_index s = 0; s < rank; s++) {
+            w->moment[(c * rank + r) * rank + s] *= up;
+            w->moment[(c * rank + s) * rank + r] *= up;
+        }
+    w->variance[r] *= up * up;
+}
+
+/* Mean activity 1: what a typical context does is in the loadings. */
+static void centre_activities(work *w)
+{
+    sow_programs *p = w->p;
+    for (sow_index r = 0; r < p->rank; r++) {
+        double mean = 0;
+        for (sow_index c = 0; c < p->contexts; c++) mean += p->activity[c * p->rank + r] / (double)p->contexts;
+        if (fabs(mean) < smallest_scale) mean = mean < 0 ? -smallest_scale : smallest_scale;
+        for (sow_index c = 0; c < p->contexts; c++) p->activity[c * p->rank + r] /= mean;
+        rescale(w, r, mean);
+    }
+}
+
+/* Programs by least squares on the loadings' moments, then of length 1. */
+static sow_status set_programs(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_programs *p = w->p;
+    const sow_programs_data *d = w->d;
+    const sow_index rank = p->rank, k = p->k;
+    double size = 0;
+    memset(w->a, 0, (size_t)(rank * rank) * sizeof *w->a);
+    memset(w->numbers, 0, (size_t)(rank * k) * sizeof *w->numbers);
+    for (sow_index c = 0; c < p->contexts; c++)
+        for (sow_index r = 0; r < rank; r++)
+            for (sow_index s = 0; s < rank; s++) w->a[r * rank + s] += p->activity[c * rank + r] * p->activity[c * rank + s] * w->moment[(c * rank + r) * rank + s];
+    for (sow_index i = 0; i < d->n; i++)
+        for (sow_index r = 0; r < rank; r++) {
+            const double f = p->activity[d->context[i] * rank + r] * p->loading[d->item[i] * rank + r];
+            for (sow_index j = 0; j < k; j++) w->numbers[r * k + j] += f * (d->z[i * k + j] - p->mean[d->context[i] * k + j]);
+        }
+    for (sow_index r = 0; r < rank; r++) size += w->a[r * rank + r] / (double)rank;
+    for (sow_index r = 0; r < rank; r++) w->a[r * rank + r] += 1e-9 * size + smallest;
+    SOW_TRY(sow_cholesky(NULL, rank, w->a, rank, err));
+    SOW_TRY(sow_trsm_lower(NULL, 0, rank, k, w->a, rank, w->numbers, k, err));
+    SOW_TRY(sow_trsm_lower(NULL, 1, rank, k, w->a, rank, w->numbers, k, err));
+    for (sow_index r = 0; r < rank; r++) {
+        const double length = sqrt(sow_dot(k, w->numbers + r * k, w->numbers + r * k));
+        if (!(length > smallest)) continue; /* a program that nothing moves keeps its direction */
+        for (sow_index j = 0; j < k; j++) p->program[r * k + j] = w->numbers[r * k + j] / length;
+        rescale(w, r, length);
+    }
+done:
+    return st;
+}
+
+/* Less what programs make of it, row i: w->rest [k]. */
+static void rest_of(work *w, sow_index i)
+{
+    const sow_programs_data *d = w->d;
+    sow_programs_response(w->rest, w->p, w->p->activity + d->context[i] * w->p->rank, d->item[i]);
+    for (sow_index j = 0; j < d->k; j++) w->rest[j] = d->z[i * d->k + j] - w->rest[j];
+}
+
+/* Means of contexts, and the noise that is left. */
+static void set_means(work *w)
+{
+    sow_programs *p = w->p;
+    const sow_programs_data *d = w->d;
+    const sow_index k = p->k;
+    double left = w->trace;
+    memset(p->mean, 0, (size_t)(p->contexts * k) * sizeof *p->mean);
+    for (sow_index i = 0; i < d->n; i++) {
+        rest_of(w, i);
+        for (sow_index j = 0; j < k; j++) p->mean[d->context[i] * k + j] += w->rest[j] / w->rows[d->context[i]];
+    }
+    for (sow_index i = 0; i < d->n; i++) {
+        rest_of(w, i);
+        for (sow_index j = 0; j < k; j++) {
+            const double e = w->rest[j] - p->mean[d->context[i] * k + j];
+            left += e * e;
+        }
+    }
+    p->noise = fmax(left / (double)(d->n * k), 1e-6 * w->total);
+}
+
+static sow_status one_round(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_programs *p = w->p;
+    gram_of(w->gram, p);
+    SOW_TRY(expect(w, err));
+    SOW_TRY(set_activities(w, err));
+    centre_activities(w);
+    SOW_TRY(set_programs(w, err));
+    for (sow_index r = 0; r < p->rank; r++) p->spread[r] = fmax(w->variance[r] / (double)w->measured, 1e-6 * w->total);
+    set_means(w);
+    SOW_TRY(learn_priors(w, err));
+done:
+    return st;
+}
+
+/* ---- from outside ---- */
+
+static sow_status check(const sow_programs_data *d, sow_index rank, sow_index steps, sow_error *err)
+{
+    if (d->n < 2 || d->k < 1 || d->contexts < 1 || rank < 1 || steps < 1)
+        return SOW_ERROR(err, d->n < 2 ? SOW_E_DATA : SOW_E_ARG, "hypermap: %lld responses of %lld numbers in %lld contexts for %lld programs in %lld steps; at least 2 responses and 1 of the others", (long long)d->n,
+                         (long long)d->k, (long long)d->contexts, (long long)rank, (long long)steps);
+    return SOW_OK;
+}
+
+sow_status sow_programs_fit(sow_programs *out, const sow_programs_data *d, sow_index rank, sow_index steps, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    work w = {.d = d, .p = out};
+    *out = (sow_programs){.contexts = d->contexts, .items = d->items, .k = d->k, .tau = first_tau, .steps = steps};
+    SOW_TRY(check(d, rank, steps, err));
+    SOW_TRY(sort_rows(&w, err));
+    SOW_NEW(out->mean, d->contexts * d->k);
+    first_means(&w);
+    SOW_TRY(first_programs(&w, rank, env, err));
+    SOW_TRY(make_room(&w, err));
+    SOW_TRY(begin_priors(&w, env, err));
+    out->noise = fmax(0.5 * w.total, smallest);
+    for (sow_index s = 0; s < steps; s++) {
+        SOW_TRY(sow_progress(env, "learning gene programs", (double)s / (double)steps, err));
+        SOW_TRY(one_round(&w, err));
+    }
+    gram_of(w.gram, out);
+    SOW_TRY(expect(&w, err));
+    for (sow_index q = 0; q < d->items; q++)
+        if (out->start[q + 1] == out->start[q]) memcpy(out->loading + q * out->rank, w.said + q * out->rank, (size_t)out->rank * sizeof(double));
+    SOW_TRY(sow_progress(env, "learning gene programs", 1, err));
+done:
+    work_clear(&w);
+    return st;
+}
+
+void sow_programs_response(double *out, const sow_programs *p, const double *a, sow_index item)
+{
+    memset(out, 0, (size_t)p->k * sizeof *out);
+    for (sow_index r = 0; r < p->rank; r++) sow_axpy(p->k, a[r] * p->loading[item * p->rank + r], p->program + r * p->k, out);
+}
+
+int sow_programs_knows(const sow_programs *p, sow_index item)
+{
+    if (p->start[item + 1] > p->start[item]) return 1;
+    for (sow_index r = 0; r < p->rank; r++)
+        if (p->loading[item * p->rank + r] != 0) return 1;
+    return 0;
+}
+
+sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index rank = p->rank;
+    double *gram = NULL, *moment = NULL, *room = NULL, *inverse = NULL, *along = NULL, *typical = NULL;
+    SOW_NEW(typical, rank);
+    SOW_NEW(gram, rank * rank);
+    SOW_NEW(moment, rank * rank);
+    SOW_NEW(room, rank * rank);
+    SOW_NEW(inverse, rank * rank);
+    SOW_NEW(along, rank);
+    for (sow_index c = 0; c < p->contexts; c++)
+        for (sow_index r = 0; r < rank; r++) typical[r] += p->activity[c * rank + r] / (double)p->contexts;
+    gram_of(gram, p);
+    memset(a, 0, (size_t)rank * sizeof *a);
+    for (sow_index i = 0; i < n; i++) {
+        const double *b = p->loading + item[i] * rank;
+        SOW_TRY(factor_item(room, p, gram, item[i], err));
+        SOW_TRY(sow_cholesky_inverse(NULL, rank, room, rank, inverse, rank, err));
+        sow_gemv(0, rank, p->k, 1, p->program, p->k, z + i * p->k, 0, along);
+        for (sow_index r = 0; r < rank; r++) {
+            a[r] += b[r] * along[r];
+            for (sow_index s = 0; s < rank; s++) moment[r * rank + s] += b[r] * b[s] + p->noise * inverse[r * rank + s];
+        }
+    }
+    SOW_TRY(solve_activity(a, NULL, room, inverse, p, gram, moment, typical, err));
+done:
+    free(gram);
+    free(moment);
+    free(room);
+    free(inverse);
+    free(along);
+    free(typical);
+    return st;
+}
