@@ -395,9 +395,36 @@ static void check_morph(sow_i_reader *r, sow_config *c, const sow_i_node *root)
     check_experts(r, c, root);
 }
 
+/* What mode reference fixes cannot be given as something else. */
+static void check_hypermap(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+{
+    const struct {
+        const char *key;
+        int published;
+    } fixed[] = {{"form", same(c->model.hypermap.form, "network")},
+                 {"rows", same(c->model.hypermap.rows, "cells")},
+                 {"fusion", same(c->model.hypermap.fusion, "rows")},
+                 {"split", same(c->model.hypermap.split, "cells")},
+                 {"embedding", !same(c->model.hypermap.embedding, "response")},
+                 {"balanced", !c->model.hypermap.balanced},
+                 {"fresh_controls", !c->model.hypermap.fresh_controls},
+                 {"validate", !c->model.hypermap.validate}};
+    const sow_i_node *group = sow_i_node_child(sow_i_node_child(root, "model"), "hypermap");
+    if (!same(c->model.kind, "hypermap")) return;
+    if (c->readout.kind == SOW_READOUT_SCALAR) sow_i_problem_at_path(r, root, "model.kind", "model 'hypermap' carries responses of many genes into a new context: readout profile or cells; for one number use gp");
+    if (!same(c->model.mode, "reference")) return;
+    if (c->readout.kind == SOW_READOUT_PROFILE) sow_i_problem_at_path(r, root, "model.mode", "model 'hypermap' as published learns from single cells; this readout is profiles: use model.mode: default");
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        char key[48];
+        snprintf(key, sizeof key, "hypermap.%s", fixed[i].key);
+        if (!sow_i_node_is_null(sow_i_node_child(group, fixed[i].key)) && !fixed[i].published) say_not_published(r, root, key);
+    }
+}
+
 static void check_model(sow_i_reader *r, sow_config *c, const sow_i_node *root)
 {
     check_morph(r, c, root);
+    check_hypermap(r, c, root);
     for (sow_index i = 0; i < c->model.n_use; i++) {
         char at[60];
         snprintf(at, sizeof at, "model.prior[%lld]", (long long)i);

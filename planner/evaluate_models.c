@@ -30,6 +30,7 @@ static const char *why_not(const sow_campaign *c, const sow_model_class *m)
     unsigned readout = c->cells ? SOW_CAP_CELLS : c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE;
     int sees_priors = (m->caps & SOW_CAP_NEEDS_PRIOR) || is_named(m, "linear") || is_named(m, "knn");
     if ((m->caps & SOW_CAP_NEEDS_CELLS) && !c->cells) return "it learns from single cells, and the readout is not cells";
+    if ((m->caps & SOW_CAP_META) && !has_reference(c)) return "it carries responses over from other contexts, and there is no source with role: reference";
     if (!(m->caps & readout)) return "it does not predict this readout";
     if (sees_priors && c->model_priors.fused_dim == 0) return "it predicts from priors, and the campaign has no priors";
     if ((is_named(m, "two-way") || is_named(m, "source-shift")) && !has_reference(c)) return "it needs another context, a source with role: reference";
@@ -74,7 +75,7 @@ done:
 /* The larger models are judged where the campaign, or the person, asks for them; "no change" says nothing of a scalar. */
 static int is_baseline(const sow_campaign *c, const sow_model_class *m)
 {
-    if (is_named(m, "gp") || (m->caps & (SOW_CAP_LATENT | SOW_CAP_GENERATES))) return 0;
+    if (is_named(m, "gp") || (m->caps & (SOW_CAP_LATENT | SOW_CAP_GENERATES | SOW_CAP_META))) return 0;
     return !(is_named(m, "control") && !c->cells && c->d == 1);
 }
 

@@ -150,12 +150,21 @@ done:
     return st;
 }
 
+/* A model that learns from other contexts first has done so in the round before, if it was kept. */
+static int is_before_of_use(const sow_campaign *c, sow_index round)
+{
+    char *path = c->model_class->caps & SOW_CAP_META ? path_of(c, round - 1, "model.h5") : NULL;
+    const int kept = path && sow_file_exists(path);
+    free(path);
+    return kept || strcmp(c->config->model.start, "warm") == 0;
+}
+
 /* The model of the round before, on what was measured by then; it borrows `t`. */
 static sow_status model_before(sow_model **out, sow_i_training *t, const sow_campaign *c, sow_index round, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     *out = NULL;
-    if (round <= 0 || strcmp(c->config->model.start, "warm") != 0) return SOW_OK;
+    if (round <= 0 || !is_before_of_use(c, round)) return SOW_OK;
     SOW_TRY(sow_i_training_build(t, c, round - 1, err));
     if (t->n_target == 0) goto done; /* every result until then failed */
     SOW_TRY(sow_i_model_after(out, c, &t->view, round - 1, env, err));

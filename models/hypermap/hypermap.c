@@ -222,13 +222,14 @@ static sow_status predict(const sow_model *model, const sow_query *q, double *me
     const sow_index d = m->space.d;
     double *change = NULL, w = 1;
     SOW_NEW(change, d);
-    if (m->stack.base) SOW_TRY(sow_model_predict(m->stack.base, q, mean, NULL, NULL, env, err));
     for (sow_index i = 0; i < q->n; i++) {
+        const sow_query one = {.n = 1, .perturbation = q->perturbation + i, .context = q->context + i, .cells = q->cells ? q->cells + i : NULL};
         if (q->context[i] != m->target) SOW_FAIL(err, SOW_E_UNSUPPORTED, "model 'hypermap' was adapted to one context and is asked about another");
         SOW_TRY(weight_of(&w, m, q->perturbation[i], err));
+        if (w < 1) SOW_TRY(sow_model_predict(m->stack.base, &one, mean + i * d, NULL, NULL, env, err)); /* alone: gp's products have other last bits in other company */
         if (w > 0) SOW_TRY(say(change, m, q->perturbation[i], err));
         for (sow_index g = 0; g < d; g++) {
-            mean[i * d + g] = w * change[g] + (w < 1 ? (1 - w) * mean[i * d + g] : 0);
+            mean[i * d + g] = (w > 0 ? w * change[g] : 0) + (w < 1 ? (1 - w) * mean[i * d + g] : 0);
             if (var) var[i * d + g] = NAN;
             if (noise) noise[i * d + g] = NAN;
         }

@@ -1,4 +1,5 @@
-#include "models/hypermap/programs.h"
+/* Gene programs (programs.h has the equations). */
+#include "models/hypermap/programs_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -6,34 +7,12 @@
 
 #include "core/linalg.h"
 #include "core/memory.h"
-#include "core/pca.h"
+
+typedef sow_i_programs_work work;
 
 static const double first_tau = 0.5, least_tau = 0.05, most_tau = 2; /* sd of an activity around 1 */
 static const double smallest_scale = 0.2;                            /* a program whose mean activity is nearer 0 is not scaled by it */
 static const double smallest = 1e-12;
-
-/* One round's working room. */
-typedef struct {
-    const sow_programs_data *d;
-    sow_programs *p;
-    sow_index *by_item;  /* [n] rows in the order of items */
-    double *gram;        /* [rank, rank] of programs */
-    double *along;       /* [n, rank] rows less their means, along programs */
-    double *moment;      /* [contexts, rank, rank] sum over a context's items of the second moment of loadings */
-    double *variance;    /* [rank] sum over measured items of the squared loadings' deviations from what priors say */
-    double *a, *inverse; /* [rank, rank] */
-    double *rhs;         /* [rank] */
-    double *numbers;     /* [rank, k] */
-    double *rest;        /* [k] */
-    double *rows;        /* [contexts] */
-    double trace;        /* of the noise that uncertain loadings add, over all rows */
-    sow_index measured;  /* items */
-    double total;        /* variance of z at the start */
-    /* priors */
-    sow_pca scores_of;
-    double *scores;      /* [items, prior components] */
-    double *said;        /* [items, rank] what priors say */
-} work;
 
 void sow_programs_clear(sow_programs *p)
 {
@@ -175,90 +154,6 @@ static void gram_of(double *gram, const sow_programs *p)
 {
     for (sow_index r = 0; r < p->rank; r++)
         for (sow_index s = 0; s < p->rank; s++) gram[r * p->rank + s] = sow_dot(p->k, p->program + r * p->k, p->program + s * p->k);
-}
-
-/* ---- priors ---- */
-
-/* Scores of the rows of prior: along them a ridge is one number each. */
-static sow_status begin_priors(work *w, const sow_env *env, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    const sow_programs_data *d = w->d;
-    sow_index known = 0;
-    unsigned char *use = NULL;
-    if (d->prior_dim == 0) return SOW_OK;
-    SOW_NEW(use, d->items);
-    for (sow_index q = 0; q < d->items; q++) known += use[q] = d->has_prior[q] && w->p->start[q + 1] > w->p->start[q];
-    if (known < 8) goto done; /* too few to learn from */
-    SOW_TRY(sow_pca_fit(&w->scores_of, d->prior, d->items, d->prior_dim, use, d->prior_dim, env, err));
-    SOW_NEW(w->scores, d->items * w->scores_of.n_components);
-    SOW_TRY(sow_pca_transform(&w->scores_of, d->prior, d->items, d->has_prior, w->scores, env, err));
-    w->p->prior_dim = d->prior_dim;
-    SOW_NEW(w->p->prior_mean, d->prior_dim);
-    SOW_NEW(w->p->from_prior, d->prior_dim * w->p->rank);
-    memcpy(w->p->prior_mean, w->scores_of.mean, (size_t)d->prior_dim * sizeof(double));
-done:
-    free(use);
-    return st;
-}
-
-/* Ridge of loadings on scores for program r by generalised cross-validation (Golub, Heath & Wahba 1979): the share kept of each score's slope. sy [components] products of scores and loadings, ss of scores;
- * yy of loadings; n rows. */
-static double best_penalty(const double *sy, const double *ss, sow_index components, double yy, double n)
-{
-    double best = INFINITY, least = INFINITY;
-    for (int step = 0; step <= 24; step++) {
-        const double penalty = step == 24 ? INFINITY : ss[0] * pow(10, 0.25 * (double)step - 3); /* the last: nothing is kept */
-        double left = yy, freedom = 0;
-        for (sow_index j = 0; j < components; j++) {
-            const double kept = isinf(penalty) ? 0 : ss[j] / (ss[j] + penalty);
-            left -= ss[j] > 0 ? (2 * kept - kept * kept) * sy[j] * sy[j] / ss[j] : 0;
-            freedom += kept;
-        }
-        const double score = freedom < n - 1 ? left / ((n - freedom) * (n - freedom)) : INFINITY;
-        if (score < least) least = score, best = penalty;
-    }
-    return best;
-}
-
-/* What priors say of loadings: from_prior, and `said` of all items. */
-static sow_status learn_priors(work *w, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_programs *p = w->p;
-    const sow_programs_data *d = w->d;
-    const sow_index m = w->scores_of.n_components, rank = p->rank;
-    double *sy = NULL, *ss = NULL;
-    if (!w->scores) return SOW_OK;
-    SOW_NEW(sy, m);
-    SOW_NEW(ss, m);
-    memset(p->from_prior, 0, (size_t)(d->prior_dim * rank) * sizeof(double));
-    for (sow_index r = 0; r < rank; r++) {
-        double yy = 0, n = 0;
-        memset(sy, 0, (size_t)m * sizeof *sy);
-        memset(ss, 0, (size_t)m * sizeof *ss);
-        for (sow_index q = 0; q < d->items; q++) {
-            if (!d->has_prior[q] || p->start[q + 1] == p->start[q]) continue;
-            const double y = p->loading[q * rank + r];
-            n++;
-            yy += y * y;
-            for (sow_index j = 0; j < m; j++) {
-                sy[j] += w->scores[q * m + j] * y;
-                ss[j] += w->scores[q * m + j] * w->scores[q * m + j];
-            }
-        }
-        const double penalty = best_penalty(sy, ss, m, yy, n);
-        for (sow_index j = 0; j < m && !isinf(penalty); j++)
-            for (sow_index i = 0; i < d->prior_dim; i++) p->from_prior[i * rank + r] += sy[j] / (ss[j] + penalty) * w->scores_of.components[j * d->prior_dim + i];
-    }
-    memset(w->said, 0, (size_t)(d->items * rank) * sizeof *w->said);
-    for (sow_index q = 0; q < d->items; q++)
-        for (sow_index i = 0; i < d->prior_dim && d->has_prior[q]; i++)
-            for (sow_index r = 0; r < rank; r++) w->said[q * rank + r] += (d->prior[q * d->prior_dim + i] - p->prior_mean[i]) * p->from_prior[i * rank + r];
-done:
-    free(sy);
-    free(ss);
-    return st;
 }
 
 /* ---- loadings ---- */
@@ -487,7 +382,7 @@ static sow_status one_round(work *w, sow_error *err)
     SOW_TRY(set_programs(w, err));
     for (sow_index r = 0; r < p->rank; r++) p->spread[r] = fmax(w->variance[r] / (double)w->measured, 1e-6 * w->total);
     set_means(w);
-    SOW_TRY(learn_priors(w, err));
+    SOW_TRY(sow_i_programs_prior_learn(w, err));
 done:
     return st;
 }
@@ -513,7 +408,7 @@ sow_status sow_programs_fit(sow_programs *out, const sow_programs_data *d, sow_i
     first_means(&w);
     SOW_TRY(first_programs(&w, rank, env, err));
     SOW_TRY(make_room(&w, err));
-    SOW_TRY(begin_priors(&w, env, err));
+    SOW_TRY(sow_i_programs_prior_begin(&w, env, err));
     out->noise = fmax(0.5 * w.total, smallest);
     for (sow_index s = 0; s < steps; s++) {
         SOW_TRY(sow_progress(env, "learning gene programs", (double)s / (double)steps, err));

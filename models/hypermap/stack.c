@@ -52,6 +52,7 @@ static sow_status fit_base(sow_model **out, const chooser *x, const unsigned cha
     sow_status st = SOW_OK;
     sow_i_part part = {0};
     SOW_TRY(sow_i_part_make(&part, x->t, keep, err));
+    if (part.t.n < x->t->n) part.t.response = NULL; /* its components have seen the items that are left out */
     SOW_TRY(sow_model_fit(out, &sow_i_gp, &part.t, &x->options, env, err));
 done:
     sow_i_part_clear(&part);

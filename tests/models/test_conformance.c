@@ -20,13 +20,13 @@ static asked learn_and_ask(const sow_model_class *c, const sow_training *t, sow_
     return a;
 }
 
-/* What learns from single cells has suites of its own (test_morph_*.c). */
+/* What learns from single cells, or from other contexts first, has suites of its own (test_morph_*.c, test_hypermap_*.c). */
 #define EACH_MODEL(c)                                                                                  \
     sow_index n_classes_;                                                                              \
     const sow_model_class *const *classes_ = sow_model_classes(&n_classes_);                           \
     cr_assert(n_classes_ >= 8);                                                                        \
     for (sow_index k_ = 0; k_ < n_classes_; k_++)                                                      \
-        for (const sow_model_class *c = classes_[k_], *once_ = c; once_ && !(c->caps & SOW_CAP_NEEDS_CELLS); once_ = NULL)
+        for (const sow_model_class *c = classes_[k_], *once_ = c; once_ && !(c->caps & (SOW_CAP_NEEDS_CELLS | SOW_CAP_META)); once_ = NULL)
 
 /* What it says of a perturbation of which nothing is known: the mean of what was measured, or no change. */
 static double of_the_unknown(const sow_model_class *c, double mean)

@@ -11,7 +11,7 @@
 #define GOLDEN SOWER_SHARED_DIR "/parity/hypermap_small.h5"
 enum { GENES = 50, EMBEDDING = 12, LATENT = 8, HIDDEN = 16, PARAMS = 24, MOST_OWNED = 256, STEPS = 6 };
 
-static const sow_hypermap_sizes sizes = {GENES, EMBEDDING, LATENT, HIDDEN, SOW_HYPERMAP_ROWS};
+static const sow_hypermap_sizes sizes = {GENES, EMBEDDING, LATENT, HIDDEN, SOW_HYPERMAP_ROWS, 0, 0, 0};
 
 /* ---- reading: what is read lives as long as the test ---- */
 

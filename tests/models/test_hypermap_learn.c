@@ -86,7 +86,7 @@ static void world_free(world *w)
 
 static sow_hypermap_sizes small(sow_hypermap_fusion fusion)
 {
-    return (sow_hypermap_sizes){GENES, EMBEDDING, 5, 8, fusion};
+    return (sow_hypermap_sizes){GENES, EMBEDDING, 5, 8, fusion, 0, 0, 0};
 }
 
 static sow_hypermap_learning brief(sow_index steps)

@@ -81,7 +81,7 @@ static void check_gradient(const sow_params *p, double norm, const double expect
     for (int i = 0; i < 6; i++) cr_assert_float_eq(gradient_at(p, index[i]), expected[i], 1e-10, "entry %lld is %.10f", (long long)index[i], gradient_at(p, index[i]));
 }
 
-static const sow_hypermap_sizes tiny = {K, D, 2, 3, SOW_HYPERMAP_ROWS};
+static const sow_hypermap_sizes tiny = {K, D, 2, 3, SOW_HYPERMAP_ROWS, 0, 0, 0};
 
 Test(hypermap_network, matches_the_independent_golden_vector)
 {
@@ -136,7 +136,7 @@ static void random_task_make(random_task *r, sow_hypermap_fusion fusion, uint32_
 {
     sow_rng rng = sow_rng_make(11, SOW_RNG_TEST, number, (uint32_t)fusion);
     memset(r, 0, sizeof *r);
-    r->sizes = (sow_hypermap_sizes){R_GENES, R_WIDTH, 3, 5, fusion};
+    r->sizes = (sow_hypermap_sizes){R_GENES, R_WIDTH, 3, 5, fusion, 0, 0, 0};
     for (int i = 0; i < R_ROWS; i++) {
         r->x_row[i] = i % R_X;
         r->e_row[i] = (i / 2) % R_E;

@@ -166,3 +166,46 @@ Test(contexts, are_named_by_check_and_by_predictions)
     free(text);
     put_away(c, config);
 }
+
+/* ---- hypermap ---- */
+
+/* The model's Pearson over genes after the last round. */
+static double hypermap_pearson(const char *folder)
+{
+    static const char metric[] = ",pearson_delta_all,";
+    double value = NAN;
+    char path[40];
+    snprintf(path, sizeof path, "%s/metrics.csv", folder);
+    for (const char *line = scratch_read(scratch_path(path)); line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        const char *end = strchr(line, '\n'), *model = strstr(line, ",hypermap,"), *at = strstr(line, metric);
+        if (end && model && model < end && at && at < end) value = atof(at + strlen(metric));
+    }
+    return value;
+}
+
+Test(contexts, are_carried_over_by_hypermap_in_every_form)
+{
+    static const char *const forms[] = {"", ", hypermap: {form: network, steps: 5, members: 2, latent: 4, hidden: 8}",
+                                        ", hypermap: {form: network, rows: cells, steps: 2, batch: 24, inner_batches: 2, inner_steps: 2, latent: 4, hidden: 8, fusion: gated}",
+                                        ", mode: reference, hypermap: {steps: 2, batch: 24, inner_batches: 2, inner_steps: 2, latent: 4, hidden: 8}"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char yaml[1600], folder[16], again[16];
+        sow_threads *threads = NULL;
+        snprintf(yaml, sizeof yaml,
+                 "sower: 1\nname: c\nseed: 4\nreadout: {kind: cells}\n"
+                 "oracle: {kind: generative, perturbations: 40, genes: 50, modules: 5, programs: 5, controls: 200, cells: 40, prior_dims: 6, contexts: 4, held_out: {count: 8}}\n"
+                 "model: {kind: hypermap, iterations: 8, components: 8%s}\nacquisition: {strategy: random}\n" COMMON_ROUNDS
+                 "features: {min_cells_per_perturbation: 4}\ndesign: {cells_per_perturbation: 60, control_share: 0.2}\nevaluation: {de_genes: 10}\n",
+                 forms[i]);
+        snprintf(folder, sizeof folder, "h%d", (int)i);
+        snprintf(again, sizeof again, "t%d", (int)i);
+        play(yaml, folder, NULL);
+        MUST(sow_threads_create(&threads, 3, &err));
+        const sow_env env = {.threads = threads};
+        play(yaml, again, &env);
+        cr_assert_eq(hypermap_pearson(folder), hypermap_pearson(again), "%s", forms[i]);
+        if (i == 0) cr_assert_gt(hypermap_pearson(folder), 0.4, "%.3f", hypermap_pearson(folder));
+        cr_assert(isfinite(hypermap_pearson(folder)));
+        sow_threads_destroy(threads);
+    }
+}
