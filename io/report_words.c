@@ -47,6 +47,10 @@ static const sow_i_metric_words METRICS[] = {
      "Share of the most clearly changed genes whose predicted change has the right sign; 0.5 is a guess.", 1, 0.5, 0, 0},
     {"pearson_top20_abs", "Pearson correlation, 20 strongest genes",
      "Agreement over the 20 genes with the largest measured change of each perturbation, up or down.", 1, NAN, 0, 0},
+    {"pearson_centred_context", "Pearson correlation, centred on the context’s mean",
+     "Agreement in shape after subtracting the mean of everything that the new context measured from both sides: what is left is specific to the perturbation. No model sees that mean; it is the same for any "
+     "number of seeds, where the mean of few seeds is noise that both sides would share.",
+     1, NAN, 0, 0},
     {"pearson_top20_centred", "Centred Pearson correlation, 20 strongest genes",
      "Agreement over the 20 genes that differ most from the context's average response, which is subtracted from both sides.", 1, NAN, 0, 0},
     {"recall_top20_centred", "Recall of the 20 genes farthest from the average",

@@ -17,6 +17,7 @@ void sow_i_context_rows_clear(sow_i_context_rows *r)
     free(r->cells);
     free(r->y);
     free(r->truth);
+    free(r->centre);
     free(r->covariate);
     free(r->error);
     free(r->wilcoxon);
@@ -96,6 +97,7 @@ static sow_status make_room(sow_i_context_rows *r, sow_error *err)
     r->d = r->c->d;
     SOW_NEW(r->y, r->n * r->d);
     SOW_NEW(r->truth, sow_i_n_new(r) * r->d);
+    SOW_NEW(r->centre, r->d);
     SOW_NEW(r->covariate, sow_i_n_new(r) * r->c->p);
 done:
     return st;
@@ -204,6 +206,7 @@ sow_status sow_i_context_rows_make(sow_i_context_rows *r, sow_campaign *c, const
     SOW_NEW(place, c->screen->n_rows);
     SOW_TRY(find_rows(r, place, known, without, err));
     SOW_TRY(c->cells ? rows_of_cells(r, known, err) : rows_of_table(r, place, err));
+    for (sow_index i = 0; i < sow_i_n_new(r) * r->d; i++) r->centre[i % r->d] += r->truth[i] / (double)sow_i_n_new(r);
 done:
     if (st != SOW_OK) sow_i_context_rows_clear(r);
     free(place);

@@ -20,6 +20,7 @@ typedef struct {
     double *cells;                     /* [n] NaN unknown */
     double *y;                         /* [n, d] the responses to learn from; tables: the target's rows are not adjusted yet */
     double *truth;                     /* [n - n_known, d] of the target's rows, to judge by */
+    double *centre;                    /* [d] mean of the truth over all the target's rows, for metrics only: no fit sees it */
     double *covariate;                 /* [n - n_known, p] */
     double *error;                     /* [n] mean over genes of the squared standard error; NaN where cells are not known */
     sow_i_halves controls;             /* cells: the target's */
@@ -44,7 +45,7 @@ typedef struct {
     sow_pca response;
     sow_training_cells cells_of;
     sow_index *cell_start, *cell;
-    double *centre;   /* [d] mean of the seeds: what centred metrics subtract */
+    double *centre;   /* [d] mean of the seeds: what metrics centred on what is known subtract */
 } sow_i_context_training;
 
 /** seed [n_seeds >= 1]: places among the target's rows. Cells of every row are there when with_cells, with the target's controls to learn from. */
@@ -55,7 +56,7 @@ void sow_i_context_training_clear(sow_i_context_training *t);
 int sow_i_sees_cells(const sow_campaign *c, const sow_model_class *m);
 
 /** What is said of predictions: columns of each perturbation, and how each becomes one number of them all. */
-enum { SOW_I_CONTEXT_COLUMNS = 12, SOW_I_CONTEXT_TOP = 20 };
+enum { SOW_I_CONTEXT_COLUMNS = 13, SOW_I_CONTEXT_TOP = 20 };
 typedef struct {
     sow_index n_columns; /* of each perturbation */
     sow_index n;         /* totals */

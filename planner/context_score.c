@@ -13,8 +13,10 @@ enum { TOP = SOW_I_CONTEXT_TOP };
 
 /* ---- measures ---- */
 
-enum { ALL, CENTRED, TOP_ABS, TOP_CENTRED, RECALL, RECALL_CENTRED, RMSE, MSE, MAE, N_PROFILE, WILCOXON = N_PROFILE, MSE_WILCOXON, MAE_WILCOXON, N_CELLS };
-static const char *const profile_name[] = {"pearson_delta_all", "pearson_delta_centred", "pearson_top20_abs", "pearson_top20_centred", "recall_top20", "recall_top20_centred",
+/* The mean of few seeds is a noisy centre, and what is subtracted from both sides correlates: source-shift, whose predictions do not change with the seeds, scores .386 with 5 of them and .267 with 20
+ * on pbmc-drugs when centred so. Headlines and curves go by the context's own mean, which is one for any number of seeds. */
+enum { ALL, SPECIFIC, CENTRED, TOP_ABS, TOP_CENTRED, RECALL, RECALL_CENTRED, RMSE, MSE, MAE, N_PROFILE, WILCOXON = N_PROFILE, MSE_WILCOXON, MAE_WILCOXON, N_CELLS };
+static const char *const profile_name[] = {"pearson_delta_all", "pearson_centred_context", "pearson_delta_centred", "pearson_top20_abs", "pearson_top20_centred", "recall_top20", "recall_top20_centred",
                                            "rmse_all", "mse_top20", "mae_top20", "pearson_top20_wilcoxon", "mse_top20_wilcoxon", "mae_top20_wilcoxon"};
 enum { MEASURED, PREDICTED, N_SCALAR };
 enum { SPEARMAN, PEARSON, SCALAR_RMSE, N_SCALAR_TOTALS };
@@ -29,7 +31,7 @@ sow_i_context_measures sow_i_context_measures_of(const sow_campaign *c)
 {
     if (is_scalar(c)) return (sow_i_context_measures){N_SCALAR, N_SCALAR_TOTALS, scalar_name, {SCALAR_RMSE, SPEARMAN, -1}};
     const sow_index n = c->cells ? N_CELLS : N_PROFILE;
-    return (sow_i_context_measures){n, n, profile_name, {CENTRED, ALL, TOP_ABS}};
+    return (sow_i_context_measures){n, n, profile_name, {SPECIFIC, ALL, TOP_ABS}};
 }
 
 /* ---- genes by rank sum ---- */
@@ -94,7 +96,8 @@ done:
 
 /* Room for one perturbation's vectors without its own genes. */
 typedef struct {
-    double *truth, *mean, *truth_off, *mean_off; /* [d]; off: without the centre */
+    double *truth, *mean, *truth_off, *mean_off; /* [d]; off: without the mean of seeds */
+    double *context;                             /* [d] the context's mean */
     sow_index *place;                            /* [d] where a gene went; -1 = its own */
     sow_index n;
 } stripped;
@@ -105,6 +108,7 @@ static void stripped_clear(stripped *s)
     free(s->mean);
     free(s->truth_off);
     free(s->mean_off);
+    free(s->context);
     free(s->place);
 }
 
@@ -115,6 +119,7 @@ static sow_status stripped_room(stripped *s, sow_index d, sow_error *err)
     SOW_NEW(s->mean, d);
     SOW_NEW(s->truth_off, d);
     SOW_NEW(s->mean_off, d);
+    SOW_NEW(s->context, d);
     SOW_NEW(s->place, d);
 done:
     return st;
@@ -139,6 +144,7 @@ static void strip(stripped *s, const sow_i_context_rows *r, sow_index perturbati
         if (is_own) continue;
         s->truth[s->n] = truth[j];
         s->mean[s->n] = mean[j];
+        s->context[s->n] = r->centre[j];
         s->truth_off[s->n] = off_centre(truth[j], centre[j]);
         s->mean_off[s->n++] = off_centre(mean[j], centre[j]);
     }
@@ -154,6 +160,7 @@ static sow_status score_changes(double *v, const stripped *s, sow_error *err)
     sow_status st = SOW_OK;
     sow_index top[TOP], n = 0;
     v[ALL] = sow_metric_pearson(s->truth, s->mean, NULL, -1, s->n);
+    v[SPECIFIC] = or_zero(sow_metric_pearson(s->truth, s->mean, s->context, -1, s->n));
     v[CENTRED] = or_zero(sow_metric_pearson(s->truth_off, s->mean_off, NULL, -1, s->n));
     v[RMSE] = sow_metric_rmse(s->truth, s->mean, -1, s->n);
     SOW_TRY(sow_metric_top(top, &n, s->truth, -1, s->n, TOP, err));

@@ -121,7 +121,7 @@ sow_i_context_duel sow_i_context_duel_of(const sow_i_context_evaluation *e, sow_
 
 static const char *metric_in_words(const char *metric)
 {
-    static const char *const words[][2] = {{"pearson_delta_centred", "centred Pearson correlation"}, {"pearson_delta_all", "Pearson correlation over all genes"},
+    static const char *const words[][2] = {{"pearson_centred_context", "centred Pearson correlation"}, {"pearson_delta_all", "Pearson correlation over all genes"},
                                            {"pearson_top20_abs", "Pearson correlation over the 20 strongest genes"}, {"rmse", "root mean squared error"}, {"spearman", "Spearman correlation"}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], metric) == 0) return words[i][1];

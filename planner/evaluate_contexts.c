@@ -95,20 +95,6 @@ done:
     return st;
 }
 
-/* Responses of cells are changes against controls of their own context. */
-static sow_status check_controls(const sow_campaign *c, sow_error *err)
-{
-    for (sow_index i = 0; c->cells && i < c->screen->n_rows; i++) {
-        const sow_index k = c->screen->context[i], q = c->screen->perturbation[i];
-        if (sow_cells_of(NULL, &c->cells->table, q, k) == 0 || sow_cells_of(NULL, &c->cells->table, SOW_CONTROL, k) > 0) continue;
-        return SOW_ERROR(err, SOW_E_DATA,
-                         "%s: context %s has no control cells, and responses are changes against the controls of the same context; correct perturbation.control of its source, or leave the context "
-                         "out of data.sources",
-                         c->config->path, sow_names_get(c->screen->contexts, k));
-    }
-    return SOW_OK;
-}
-
 static void leave_out(const sow_i_context_evaluation *e, sow_index context, sow_index shared)
 {
     sow_log(e->env, SOW_LOG_WARN, "context %s is not evaluated: %lld of its perturbations %s measured elsewhere too, and at least %d must be", sow_names_get(e->c->screen->contexts, context),
@@ -128,7 +114,6 @@ static sow_status choose_contexts(sow_i_context_evaluation *e, const char *names
     SOW_TRY(read_contexts(wanted, c, names, err));
     if (contexts < 2)
         SOW_FAIL(err, SOW_E_CONFIG, "%s: --leave-one-context-out needs at least two contexts, and this screen has one: add a source with `role: reference`", c->config->path);
-    SOW_TRY(check_controls(c, err));
     for (sow_index k = 0; k < contexts; k++) {
         const sow_index shared = wanted[k] ? sow_i_shared_count(c, k, e->known) : 0;
         if (wanted[k] && shared < LEAST_SHARED) leave_out(e, k, shared);
@@ -168,8 +153,8 @@ static sow_status load(sow_i_context_evaluation *e, const sow_config *config, co
     SOW_TRY(sow_campaign_open(&e->c, config, &as, e->env, err));
     e->models.c = e->c;
     e->models.env = e->env;
-    SOW_TRY(choose_contexts(e, o->contexts, err));
     SOW_TRY(sow_i_choose_models(&e->models, o->models, err));
+    SOW_TRY(choose_contexts(e, o->contexts, err));
     SOW_TRY(without_priors(e, err));
     e->measures = sow_i_context_measures_of(e->c);
 done:
