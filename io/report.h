@@ -68,6 +68,11 @@ SOW_MUST_CHECK sow_status sow_report_write_evaluation(const char *path, const ch
  *  SOW_E_DATA when the text is no JSON object or lacks name or summary. */
 SOW_MUST_CHECK sow_status sow_report_write_contexts(const char *path, const char *json, sow_error *err);
 
+/** The page of `sower seeds`, from the object that --json prints (planner/seeds_report.c): name, context, model, strategy (the chosen one), headline, expected, leading [metric, ...], strategies [{strategy,
+ *  summary}], seeds [{rank, perturbation, score, reason}], accuracy [{strategy, seeds, metric, mean, low, high, replays}], against_random [{strategy, seeds, difference, low, high}], provenance. SOW_E_DATA
+ *  when the text is no JSON object or lacks name or seeds. */
+SOW_MUST_CHECK sow_status sow_report_write_seeds(const char *path, const char *json, sow_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -133,6 +133,8 @@ SOW_MUST_CHECK sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_e
 void sow_i_setup_clear(sow_campaign *c);
 /** Read the model's priors again, scaled and projected on `rows` [n] only. */
 SOW_MUST_CHECK sow_status sow_i_refit_priors(sow_campaign *c, const unsigned char *rows, const sow_env *env, sow_error *err);
+/** Names of acquisition.list that cannot be chosen here are said; a list of nothing else is refused. `key`: which setting asks for it. */
+SOW_MUST_CHECK sow_status sow_i_check_list(const sow_campaign *c, const char *key, sow_error *err);
 /* pool.c: eligibility, held-out split, true hits */
 SOW_MUST_CHECK sow_status sow_i_pool_eligible(sow_campaign *c, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_pool_build(sow_campaign *c, sow_error *err);

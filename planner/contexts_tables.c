@@ -22,53 +22,55 @@ typedef struct {
     sow_index n;
 } over_draws;
 
-static over_draws of_context(const sow_i_context_evaluation *e, sow_index context, sow_index count, sow_index a, sow_index b, sow_index metric)
+static over_draws of_context(const double *value, sow_index draws)
 {
     over_draws o = {0, 0, 0};
-    double mean = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (sow_index draw = 0; draw < e->n_draws; draw++) {
-            double v = e->mean[sow_i_context_place(e, context, draw, count, a) + metric];
-            if (b >= 0) v -= e->mean[sow_i_context_place(e, context, draw, count, b) + metric];
-            if (!isfinite(v)) continue;
-            if (pass == 0) {
-                mean += v;
-                o.n++;
-            } else {
-                o.error2 += (v - mean) * (v - mean);
-            }
-        }
-        if (pass == 0) mean = o.n > 0 ? mean / (double)o.n : (double)NAN;
+    for (sow_index draw = 0; draw < draws; draw++) {
+        if (!isfinite(value[draw])) continue;
+        o.mean += value[draw];
+        o.n++;
     }
-    o.mean = mean;
+    o.mean = o.n > 0 ? o.mean / (double)o.n : (double)NAN;
+    for (sow_index draw = 0; draw < draws; draw++)
+        if (isfinite(value[draw])) o.error2 += (value[draw] - o.mean) * (value[draw] - o.mean);
     o.error2 = o.n > 1 ? o.error2 / (double)((o.n - 1) * o.n) : (double)NAN;
     return o;
 }
 
-sow_i_context_mean sow_i_context_mean_of(const sow_i_context_evaluation *e, sow_index context, sow_index count, sow_index a, sow_index b, sow_index metric, sow_index *ahead)
+sow_i_context_mean sow_i_mean_within(const double *value, sow_index contexts, sow_index draws, int better, sow_index *ahead)
 {
     sow_i_context_mean m = {0, NAN, NAN, 0};
-    const int better = sow_i_context_better(e->measures.name[metric]);
     double error2 = 0;
-    sow_index contexts = 0, freedom = 0;
+    sow_index used = 0, freedom = 0;
     if (ahead) *ahead = 0;
-    for (sow_index k = 0; k < e->n_contexts; k++) {
-        if (context >= 0 && k != context) continue;
-        const over_draws o = of_context(e, k, count, a, b, metric);
+    for (sow_index k = 0; k < contexts; k++) {
+        const over_draws o = of_context(value + k * draws, draws);
         if (o.n == 0) continue;
         m.mean += o.mean;
         error2 += o.error2;
         m.n += o.n;
         freedom += o.n - 1;
-        contexts++;
+        used++;
         if (ahead) *ahead += better * o.mean > 0;
     }
-    if (contexts == 0) return (sow_i_context_mean){NAN, NAN, NAN, 0};
-    m.mean /= (double)contexts;
-    const double half = freedom > 0 ? sow_student_quantile(0.975, (double)freedom) * sqrt(error2) / (double)contexts : (double)NAN; /* NaN where a context has one draw only */
+    if (used == 0) return (sow_i_context_mean){NAN, NAN, NAN, 0};
+    m.mean /= (double)used;
+    const double half = freedom > 0 ? sow_student_quantile(0.975, (double)freedom) * sqrt(error2) / (double)used : (double)NAN; /* NaN where a context has one draw only */
     m.low = m.mean - half;
     m.high = m.mean + half;
     return m;
+}
+
+sow_i_context_mean sow_i_context_mean_of(const sow_i_context_evaluation *e, sow_index context, sow_index count, sow_index a, sow_index b, sow_index metric, sow_index *ahead)
+{
+    const sow_index first = context < 0 ? 0 : context, last = context < 0 ? e->n_contexts : context + 1;
+    for (sow_index k = first; k < last; k++)
+        for (sow_index draw = 0; draw < e->n_draws; draw++) {
+            double *v = &e->work[k * e->n_draws + draw];
+            *v = e->mean[sow_i_context_place(e, k, draw, count, a) + metric];
+            if (b >= 0) *v -= e->mean[sow_i_context_place(e, k, draw, count, b) + metric];
+        }
+    return sow_i_mean_within(e->work + first * e->n_draws, last - first, e->n_draws, sow_i_context_better(e->measures.name[metric]), ahead);
 }
 
 /* ---- the model against the baselines ---- */

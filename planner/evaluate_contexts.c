@@ -16,6 +16,7 @@ static void evaluation_clear(sow_i_context_evaluation *e)
     free(e->context);
     free(e->known);
     free(e->without);
+    free(e->work);
     free(e->mean);
     free(e->n);
     free(e->models.model);
@@ -286,6 +287,7 @@ static sow_status score_all(sow_i_context_evaluation *e, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index n = sow_i_context_place(e, e->n_contexts, 0, 0, 0);
+    SOW_NEW(e->work, e->n_contexts * e->n_draws);
     SOW_NEW(e->mean, n);
     SOW_NEW(e->n, n);
     e->total = (double)(e->n_contexts * e->n_draws * e->n_counts * e->models.n_models);

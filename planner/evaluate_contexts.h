@@ -27,6 +27,7 @@ typedef struct {
     unsigned char *known;    /* [contexts of the screen] */
     unsigned char *without;  /* [perturbations] not predicted because a model cannot; NULL = all are */
     sow_index no_prior;
+    double *work;            /* [n_contexts, n_draws] room for sums */
     double *mean;            /* [n_contexts, n_draws, n_counts, n_models, measures.n] NaN undefined */
     sow_index *n;            /* the same: perturbations behind it */
     double done, total;
@@ -44,6 +45,8 @@ typedef struct {
 } sow_i_context_mean;
 /** +1 where more is better, -1 where less is. */
 int sow_i_context_better(const char *metric);
+/** Mean over draws, and then over contexts, of value [contexts, draws] (NaN: none); Student's interval over draws within contexts; *ahead (may be NULL): contexts whose mean has the sign of `better`. */
+sow_i_context_mean sow_i_mean_within(const double *value, sow_index contexts, sow_index draws, int better, sow_index *ahead);
 /** Mean over draws, and then over contexts, of model `a` less model `b` (-1 = nothing); `context` -1 = all. The interval is Student's over draws within contexts: it says how sure the mean is for these
  *  contexts, whatever the seeds, and not how a further context would be. *ahead (may be NULL): contexts in which the mean is better than 0 in the metric's sense. */
 sow_i_context_mean sow_i_context_mean_of(const sow_i_context_evaluation *e, sow_index context, sow_index count, sow_index a, sow_index b, sow_index metric, sow_index *ahead);
