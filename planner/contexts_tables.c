@@ -121,7 +121,7 @@ sow_i_context_duel sow_i_context_duel_of(const sow_i_context_evaluation *e, sow_
 
 /* ---- in words ---- */
 
-static const char *metric_in_words(const char *metric)
+const char *sow_i_metric_in_words(const char *metric)
 {
     static const char *const words[][2] = {{"pearson_centred_context", "centred Pearson correlation"}, {"pearson_delta_all", "Pearson correlation over all genes"},
                                            {"pearson_top20_abs", "Pearson correlation over the 20 strongest genes"}, {"rmse", "root mean squared error"}, {"spearman", "Spearman correlation"}};
@@ -133,7 +133,7 @@ static const char *metric_in_words(const char *metric)
 static void say_duel(sow_text *t, const sow_i_context_evaluation *e, const sow_i_context_duel *d)
 {
     const char *model = e->models.model[d->model]->name, *other = d->other < 0 ? "" : e->models.model[d->other]->name;
-    sow_text_printf(t, "%s: ", metric_in_words(e->measures.name[d->metric]));
+    sow_text_printf(t, "%s: ", sow_i_metric_in_words(e->measures.name[d->metric]));
     if (d->other < 0) {
         sow_text_printf(t, "%s %.3g", model, d->own.mean);
         return;
@@ -155,7 +155,7 @@ static void say_verdict(sow_text *t, const sow_i_context_evaluation *e, const so
     if (d[0].other < 0) sow_text_printf(t, "%s was judged without another model beside it", model);
     else if (!isfinite(d[0].difference.low)) sow_text_printf(t, "one draw of seeds cannot tell whether %s or a plain baseline is better", model);
     else if (won == n) sow_text_printf(t, "%s predicts a new context better than every plain baseline", model);
-    else if (won > 0) sow_text_printf(t, "%s is not better in everything: in %s %s is %s", model, metric_in_words(e->measures.name[d[at].metric]), e->models.model[d[at].other]->name, d[at].verdict < 0 ? "better" : "as good within the interval");
+    else if (won > 0) sow_text_printf(t, "%s is not better in everything: in %s %s is %s", model, sow_i_metric_in_words(e->measures.name[d[at].metric]), e->models.model[d[at].other]->name, d[at].verdict < 0 ? "better" : "as good within the interval");
     else if (lost == n) sow_text_printf(t, "a plain baseline is better than %s: use %s", model, e->models.model[d[0].other]->name);
     else sow_text_printf(t, "%s is not needed: a plain baseline (%s) is as good%s within the interval", model, e->models.model[d[at].other]->name, lost > 0 ? " or better" : "");
 }

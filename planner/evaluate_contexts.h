@@ -45,6 +45,7 @@ typedef struct {
 } sow_i_context_mean;
 /** +1 where more is better, -1 where less is. */
 int sow_i_context_better(const char *metric);
+const char *sow_i_metric_in_words(const char *metric);
 /** Mean over draws, and then over contexts, of value [contexts, draws] (NaN: none); Student's interval over draws within contexts; *ahead (may be NULL): contexts whose mean has the sign of `better`. */
 sow_i_context_mean sow_i_mean_within(const double *value, sow_index contexts, sow_index draws, int better, sow_index *ahead);
 /** Mean over draws, and then over contexts, of model `a` less model `b` (-1 = nothing); `context` -1 = all. The interval is Student's over draws within contexts: it says how sure the mean is for these

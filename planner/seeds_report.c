@@ -77,7 +77,7 @@ static sow_status say_accuracy(sow_text *t, const sow_i_seeds *e, sow_error *err
     }
     sow_text_append(t, "In replays of ");
     put_references(t, e);
-    sow_text_printf(t, " %s reached %s ", e->c->model_class->name, e->measures.name[e->measures.leading[0]]);
+    sow_text_printf(t, " %s reached a %s of ", e->c->model_class->name, sow_i_metric_in_words(e->measures.name[e->measures.leading[0]]));
     put_interval(t, &v);
     SOW_TRY(sow_i_seed_difference(&d, e, &p, e->measures.leading[0], 0, err));
     if (isfinite(d.mean)) {

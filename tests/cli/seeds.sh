@@ -28,7 +28,7 @@ lines 4 > screen.csv
 campaign "b, c, d" c.yaml
 
 expect 0 "$SOWER" seeds c.yaml --n 6
-prints "6 seeds for a, chosen by " "In replays of b, c and d two-way reached rmse " "the next five after 6 would change it by " ./c.seeds/seeds.csv ./c.seeds/seeds_accuracy.csv ./c.seeds/seeds.html
+prints "6 seeds for a, chosen by " "In replays of b, c and d two-way reached a root mean squared error of " "the next five after 6 would change it by " ./c.seeds/seeds.csv ./c.seeds/seeds_accuracy.csv ./c.seeds/seeds.html
 equal "$(head -n 1 c.seeds/seeds.csv)" rank,perturbation,strategy,reason,score "head of seeds.csv"
 equal "$(head -n 1 c.seeds/seeds_accuracy.csv)" strategy,seeds,metric,mean,low,high,replays "head of seeds_accuracy.csv"
 equal "$(sed 1d c.seeds/seeds.csv | wc -l)" 6 "seeds"

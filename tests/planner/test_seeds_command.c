@@ -69,7 +69,7 @@ Test(seeds_command, plays_every_reference_with_every_strategy_that_can)
     cr_assert_null(strstr(csv, "consistent"), "with one other reference known nothing tells who is consistent");
     cr_assert_null(strstr(csv, ",20,"), "a reference with eleven perturbations was played with 20 seeds");
     cr_assert(strncmp(list, "rank,perturbation,strategy,reason,score\n1,P", 43) == 0, "%s", list);
-    cr_assert(strstr(text_of(said, "expected"), "In replays of b and c gp reached pearson_centred_context "), "%s", text_of(said, "expected"));
+    cr_assert(strstr(text_of(said, "expected"), "In replays of b and c gp reached a centred Pearson correlation of "), "%s", text_of(said, "expected"));
     cr_assert(strstr(text_of(said, "expected"), "the next five after 4 would add "), "%s", text_of(said, "expected"));
     cr_assert_eq(json_array_size(json_object_get(said, "seeds")), 4);
     /* core-set leaves nothing to chance: one replay of each reference */
