@@ -343,3 +343,25 @@ Test(contexts, an_allocation_that_fails_is_said_and_leaves_nothing_behind)
     cr_assert_gt(failed, 20);
     close_rows(&f);
 }
+
+/* Every 37th allocation of the whole command. */
+Test(contexts, the_command_says_when_memory_is_out, .timeout = 120)
+{
+    int failed = 0;
+    cell_recipe recipe = CELL_RECIPE;
+    write_cells("cells.h5ad", &recipe);
+    sow_config *config = read_config(cells_yaml);
+    for (sow_index n = 0;; n += 37) {
+        const sow_context_options o = {.seeds = "3,20", .draws = 1, .models = "two-way,train-mean", .dir = scratch_path("e")};
+        char *json = NULL;
+        sow_memory_fail_after(n);
+        const sow_status st = sow_evaluate_contexts(&json, config, &o, NULL, &err);
+        sow_memory_fail_after(-1);
+        free(json);
+        if (st == SOW_OK) break;
+        cr_assert_eq(st, SOW_E_NOMEM, "allocation %lld: %s", (long long)n, err.message);
+        failed++;
+    }
+    cr_assert_gt(failed, 20);
+    sow_config_destroy(config);
+}

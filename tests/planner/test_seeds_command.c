@@ -145,3 +145,27 @@ Test(seeds_command, obeys_the_campaigns_rules_and_its_list)
     free(plain);
     free(bound);
 }
+
+/* Every 37th allocation of the whole command. */
+Test(seeds_command, says_when_memory_is_out_and_writes_nothing, .timeout = 120)
+{
+    const sow_seeds_options o = {.n = 3, .draws = 1, .strategies = "kmeans,random"};
+    sow_config *config = NULL;
+    int failed = 0;
+    write_three("three.h5ad", P);
+    config = read_config(three_yaml);
+    for (sow_index n = 0;; n += 37) {
+        sow_seeds_options to = o;
+        char *json = NULL;
+        to.dir = scratch_path("e");
+        sow_memory_fail_after(n);
+        const sow_status st = sow_choose_seeds(&json, config, &to, NULL, &err);
+        sow_memory_fail_after(-1);
+        free(json);
+        if (st == SOW_OK) break;
+        cr_assert_eq(st, SOW_E_NOMEM, "allocation %lld: %s", (long long)n, err.message);
+        failed++;
+    }
+    cr_assert_gt(failed, 20);
+    sow_config_destroy(config);
+}
