@@ -20,7 +20,11 @@ typedef struct {
     const char *out, *list, *cache;
     const char *perturbation, *control, *context; /* preprocess */
     const char *split, *models;                   /* evaluate */
-    sow_index folds;                              /* evaluate; 0 = not said */
+    sow_index folds, draws;                       /* evaluate, seeds; 0 = not said */
+    const char *seeds, *contexts;                 /* evaluate */
+    int leave_context;                            /* evaluate */
+    const char *strategy;                         /* seeds */
+    sow_index n;                                  /* seeds; 0 = not said */
     const char *to;                               /* predict */
     sow_index cells;                              /* predict; 0 = not said */
     sow_index memory; /* bytes; 0 = not said */
@@ -87,6 +91,7 @@ int cmd_init(const cli_args *args, const sow_env *env);
 int cmd_check(const cli_args *args, const sow_env *env);
 int cmd_plan(const cli_args *args, const sow_env *env);
 int cmd_record(const cli_args *args, const sow_env *env);
+int cmd_seeds(const cli_args *args, const sow_env *env);
 int cmd_status(const cli_args *args, const sow_env *env);
 int cmd_run(const cli_args *args, const sow_env *env);
 int cmd_evaluate(const cli_args *args, const sow_env *env);

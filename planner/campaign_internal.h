@@ -133,6 +133,8 @@ SOW_MUST_CHECK sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_e
 void sow_i_setup_clear(sow_campaign *c);
 /** Read the model's priors again, scaled and projected on `rows` [n] only. */
 SOW_MUST_CHECK sow_status sow_i_refit_priors(sow_campaign *c, const unsigned char *rows, const sow_env *env, sow_error *err);
+/** Names of acquisition.list that cannot be chosen here are said; a list of nothing else is refused. `key`: which setting asks for it. */
+SOW_MUST_CHECK sow_status sow_i_check_list(const sow_campaign *c, const char *key, sow_error *err);
 /* pool.c: eligibility, held-out split, true hits */
 SOW_MUST_CHECK sow_status sow_i_pool_eligible(sow_campaign *c, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_pool_build(sow_campaign *c, sow_error *err);
@@ -176,6 +178,9 @@ sow_strategy_options sow_i_strategy_options(const sow_campaign *c);
 double sow_i_orientation(const sow_campaign *c);
 /** Value of a scalar for modelling: adjusted by `a` and, for `direction: both`, folded. y [d] in place. */
 void sow_i_prepare(const sow_campaign *c, const sow_adjust *a, double *y, const double *covariate);
+enum { SOW_I_MIN_BLIND_ROWS = 20 }; /* fewer, and no slope of a covariate is fitted in the target context */
+/** Slopes of a context's covariates, fitted on all its rows of the screen. Caller clears. */
+SOW_MUST_CHECK sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err);
 /** Adjusted truth of every target row of the screen at `a`'s centre with slopes fitted on all rows: truth [n, d], NaN where none. */
 SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *centre, sow_error *err);
 

@@ -26,6 +26,10 @@ sow_index sow_i_picks_after(const sow_campaign *c, sow_index round);
 /** Everything that `strategy` declares that it needs. */
 SOW_MUST_CHECK sow_status sow_i_choice_view(sow_i_choice *x, sow_campaign *c, const sow_strategy *strategy, sow_index round, const sow_env *env, sow_error *err);
 
+/* plan.c */
+/** The campaign's rules for a first batch of `batch` of the candidates of x, into its view. */
+SOW_MUST_CHECK sow_status sow_i_rules_of_first(sow_i_choice *x, const sow_campaign *c, sow_index batch, sow_error *err);
+
 /* diagnose.c */
 /** "losses" of plan.json: rank correlations of predicted loss, true loss and cells over the candidates, and what the `batch` highest true losses are. *out NULL where nobody asked (`evaluation.losses`), where the
  *  truth is not known or the strategy does not go by losses. New reference. Costs a prediction of every candidate's cells. */
@@ -47,6 +51,8 @@ SOW_MUST_CHECK sow_status sow_i_view_room(sow_i_choice *x, sow_index dim, sow_er
 SOW_MUST_CHECK sow_status sow_i_view_deltas(sow_i_choice *x, sow_campaign *c, sow_error *err);
 /** Principal components of the mean reference response, in place of the priors. */
 SOW_MUST_CHECK sow_status sow_i_view_reference_space(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err);
+/** The same of rows at hand: y [n, d], the response of perturbation[i] in some context. */
+SOW_MUST_CHECK sow_status sow_i_view_rows_space(sow_i_choice *x, const sow_campaign *c, const sow_index *perturbation, const double *y, sow_index n, sow_index d, const sow_env *env, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_view_list(sow_i_choice *x, const sow_campaign *c, sow_error *err);
 
 #endif

@@ -175,6 +175,11 @@ done:
     return st;
 }
 
+sow_status sow_i_rules_of_first(sow_i_choice *x, const sow_campaign *c, sow_index batch, sow_error *err)
+{
+    return build_rules(x, c, batch, sow_i_picks_after(c, 0), EVERY_RULE, 1, err);
+}
+
 static sow_status check_rules_of(const sow_campaign *c, sow_index batch, which_rules which, int with_includes, sow_error *err)
 {
     sow_status st = SOW_OK;

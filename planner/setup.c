@@ -203,8 +203,7 @@ static sow_status check_contexts(const sow_campaign *c, sow_error *err)
                      c->cells ? " or morph" : "");
 }
 
-/* Names of acquisition.list that cannot be chosen here are said; a list of nothing else is refused. */
-static sow_status check_list(const sow_campaign *c, const char *key, sow_error *err)
+sow_status sow_i_check_list(const sow_campaign *c, const char *key, sow_error *err)
 {
     sow_status st = SOW_OK;
     char *absent = NULL;
@@ -243,7 +242,7 @@ static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int 
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' compares reference contexts: it needs two of them, there %s %lld", path, key, s->name, count_references(c) == 1 ? "is" : "are",
                          (long long)count_references(c));
     if (needs & SOW_NEED_LIST) {
-        const sow_status st = check_list(c, key, err);
+        const sow_status st = sow_i_check_list(c, key, err);
         if (st != SOW_OK) return st;
     }
     const int by_reference = strcmp(c->config->acquisition.representation, "reference") == 0;

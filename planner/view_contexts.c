@@ -57,13 +57,12 @@ done:
     return st;
 }
 
-/* Mean over genes of the variance of the mean of n cells; NaN of one cell. var [d] is room to work, with mean behind it. */
-static sow_status error_of_mean(double *out, double *var, const sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err)
+sow_status sow_i_error_of_mean(double *out, double *work, const sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
     double sum = 0;
-    SOW_TRY(sow_prepared_mean(var + c->d, var, &c->cells->space, &c->cells->table, cell, n, c->env, err));
-    for (sow_index j = 0; j < c->d; j++) sum += var[j];
+    SOW_TRY(sow_prepared_mean(work + c->d, work, &c->cells->space, &c->cells->table, cell, n, c->env, err));
+    for (sow_index j = 0; j < c->d; j++) sum += work[j];
     *out = sum / ((double)c->d * (double)n);
 done:
     return st;
@@ -82,10 +81,10 @@ static sow_status rows_of_cells(reference_rows *r, const sow_campaign *c, sow_er
         if (s->context[i] == c->target) continue;
         const sow_index n = sow_cells_of(&cell, &c->cells->table, s->perturbation[i], s->context[i]), m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, s->context[i]);
         if (n == 0 || m == 0) continue;
-        if (s->context[i] != last) SOW_TRY(error_of_mean(&of_controls, work, c, control, m, err));
+        if (s->context[i] != last) SOW_TRY(sow_i_error_of_mean(&of_controls, work, c, control, m, err));
         last = s->context[i];
         SOW_TRY(sow_i_response(&r->y[r->n * c->d], c, cell, n, control, m, err));
-        SOW_TRY(error_of_mean(&r->error[r->n], work, c, cell, n, err));
+        SOW_TRY(sow_i_error_of_mean(&r->error[r->n], work, c, cell, n, err));
         r->error[r->n] += of_controls;
         r->perturbation[r->n] = s->perturbation[i];
         r->context[r->n++] = s->context[i];
@@ -159,22 +158,22 @@ done:
 
 /* ---- coordinates ---- */
 
-/* Mean over the reference contexts of each perturbation of the catalogue that any of them measured: mean [c->n, d], has [c->n]. */
-static sow_status mean_by_perturbation(double **mean, unsigned char **has, const reference_rows *r, const sow_campaign *c, sow_error *err)
+/* Mean over contexts of each perturbation of the catalogue that any of them measured: mean [c->n, d], has [c->n]. */
+static sow_status mean_by_perturbation(double **mean, unsigned char **has, const sow_index *perturbation, const double *y, sow_index n, sow_index d, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *count = NULL;
-    SOW_NEW(*mean, c->n * r->d);
+    SOW_NEW(*mean, c->n * d);
     SOW_NEW(*has, c->n);
     SOW_NEW(count, c->n);
-    for (sow_index k = 0; k < r->n; k++) {
-        const sow_index q = r->perturbation[k];
+    for (sow_index k = 0; k < n; k++) {
+        const sow_index q = perturbation[k];
         count[q]++;
         (*has)[q] = 1;
-        for (sow_index j = 0; j < r->d; j++) (*mean)[q * r->d + j] += r->y[k * r->d + j];
+        for (sow_index j = 0; j < d; j++) (*mean)[q * d + j] += y[k * d + j];
     }
     for (sow_index q = 0; q < c->n; q++)
-        for (sow_index j = 0; j < r->d && count[q] > 1; j++) (*mean)[q * r->d + j] /= count[q];
+        for (sow_index j = 0; j < d && count[q] > 1; j++) (*mean)[q * d + j] /= count[q];
 done:
     free(count);
     return st;
@@ -188,18 +187,16 @@ static void copy_scores(double *features, unsigned char *has, const double *scor
     }
 }
 
-sow_status sow_i_view_reference_space(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+sow_status sow_i_view_rows_space(sow_i_choice *x, const sow_campaign *c, const sow_index *perturbation, const double *y, sow_index n, sow_index d, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    reference_rows r = {0};
     double *mean = NULL, *score = NULL;
     unsigned char *known = NULL;
     sow_pca pca = {0};
-    SOW_TRY(read_rows(&r, c, err));
-    SOW_TRY(mean_by_perturbation(&mean, &known, &r, c, err));
+    SOW_TRY(mean_by_perturbation(&mean, &known, perturbation, y, n, d, c, err));
     sow_index dim = 1;
-    if (r.d > 1) {
-        SOW_TRY(sow_pca_fit(&pca, mean, c->n, r.d, known, c->config->model.components, env, err));
+    if (d > 1) {
+        SOW_TRY(sow_pca_fit(&pca, mean, c->n, d, known, c->config->model.components, env, err));
         dim = pca.n_components;
         SOW_NEW(score, c->n * dim);
         SOW_TRY(sow_pca_transform(&pca, mean, c->n, known, score, env, err));
@@ -209,10 +206,20 @@ sow_status sow_i_view_reference_space(sow_i_choice *x, sow_campaign *c, const so
     copy_scores(x->labelled_features, x->labelled_has, score ? score : mean, known, dim, x->labelled, x->view.n_labelled);
 done:
     sow_pca_clear(&pca);
-    rows_clear(&r);
     free(mean);
     free(score);
     free(known);
+    return st;
+}
+
+sow_status sow_i_view_reference_space(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    reference_rows r = {0};
+    SOW_TRY(read_rows(&r, c, err));
+    SOW_TRY(sow_i_view_rows_space(x, c, r.perturbation, r.y, r.n, r.d, env, err));
+done:
+    rows_clear(&r);
     return st;
 }
 
