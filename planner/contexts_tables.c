@@ -155,7 +155,9 @@ static void say_verdict(sow_text *t, const sow_i_context_evaluation *e, const so
     if (d[0].other < 0) sow_text_printf(t, "%s was judged without another model beside it", model);
     else if (!isfinite(d[0].difference.low)) sow_text_printf(t, "one draw of seeds cannot tell whether %s or a plain baseline is better", model);
     else if (won == n) sow_text_printf(t, "%s predicts a new context better than every plain baseline", model);
-    else if (won > 0) sow_text_printf(t, "%s is not better in everything: in %s %s is %s", model, sow_i_metric_in_words(e->measures.name[d[at].metric]), e->models.model[d[at].other]->name, d[at].verdict < 0 ? "better" : "as good within the interval");
+    else if (won > 0)
+        sow_text_printf(t, "%s is not better in everything: in %s %s is %s", model, sow_i_metric_in_words(e->measures.name[d[at].metric]), e->models.model[d[at].other]->name,
+                        d[at].verdict < 0 ? "better" : "as good within the interval");
     else if (lost == n) sow_text_printf(t, "a plain baseline is better than %s: use %s", model, e->models.model[d[0].other]->name);
     else sow_text_printf(t, "%s is not needed: a plain baseline (%s) is as good%s within the interval", model, e->models.model[d[at].other]->name, lost > 0 ? " or better" : "");
 }
