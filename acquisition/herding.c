@@ -118,8 +118,11 @@ static sow_status pick_herding(sow_pick *picks, sow_index batch, const sow_pool_
         for (sow_index i = 0; i < view->n; i++) h.score[i] = has_row(view->has, i) ? h.mean[i] - h.taken[i] / (double)(1 + before + picked) : NAN;
         const sow_index i = sow_i_best(view, h.score);
         if (i < 0) break;
-        sow_i_take(&picks[picked], view, i, h.score[i], "stands for %.2g of the candidates, and is stood for by %.2g of the %lld taken before it", h.mean[i] * (double)h.n, h.taken[i],
-                   (long long)(before + picked));
+        const double stands_for = h.mean[i] * (double)h.n;
+        if (before + picked == 0) sow_i_take(&picks[picked], view, i, h.score[i], "stands for %.2g of the %lld candidates, more than any other", stands_for, (long long)h.n);
+        else
+            sow_i_take(&picks[picked], view, i, h.score[i], "stands for %.2g of the %lld candidates, and is stood for by %.2g of the %lld taken before it", stands_for, (long long)h.n, h.taken[i],
+                       (long long)(before + picked));
         picked++;
         take_in(&h, view->features + i * view->dim);
     }
