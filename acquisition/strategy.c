@@ -11,7 +11,7 @@
 #include "core/names.h"
 
 static const sow_strategy *const table[] = {
-    &sow_i_strategy_random,           &sow_i_strategy_kmeans,      &sow_i_strategy_kmeans_embedding, &sow_i_strategy_core_set,
+    &sow_i_strategy_random,           &sow_i_strategy_kmeans,      &sow_i_strategy_kmeans_embedding, &sow_i_strategy_core_set, &sow_i_strategy_herding,
     &sow_i_strategy_max_variance,     &sow_i_strategy_greedy,      &sow_i_strategy_ucb,              &sow_i_strategy_ei,
     &sow_i_strategy_thompson,         &sow_i_strategy_poh,         &sow_i_strategy_lookahead,        &sow_i_strategy_uncertainty,
     &sow_i_strategy_soft_uncertainty, &sow_i_strategy_loss_oracle, &sow_i_strategy_loss_prediction,  &sow_i_strategy_reference,

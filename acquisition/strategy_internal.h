@@ -9,7 +9,7 @@ extern const sow_strategy sow_i_strategy_random, sow_i_strategy_kmeans, sow_i_st
     sow_i_strategy_greedy, sow_i_strategy_ucb, sow_i_strategy_ei, sow_i_strategy_thompson, sow_i_strategy_reference,
     sow_i_strategy_poh, sow_i_strategy_lookahead, sow_i_strategy_uncertainty, sow_i_strategy_soft_uncertainty,
     sow_i_strategy_kmeans_embedding, sow_i_strategy_loss_oracle, sow_i_strategy_loss_prediction, sow_i_strategy_least_consistent, sow_i_strategy_most_consistent,
-    sow_i_strategy_functional;
+    sow_i_strategy_functional, sow_i_strategy_herding;
 
 int sow_i_feasible(const sow_pool_view *view, sow_index i);
 /** Position of the best feasible score; scores within 1e-6 (relative below 1) of it are tied and the lowest position wins. NaN is

@@ -36,7 +36,7 @@ static sow_status add(sow_i_seeds *e, const sow_strategy *s, sow_error *err)
     sow_status st = SOW_OK;
     const char *path = e->c->config->path;
     if (s->needs & ~given)
-        SOW_FAIL(err, SOW_E_CONFIG, "%s: strategy '%s' goes by predictions or by what is measured, and seeds are chosen before: random, kmeans, core-set, least-consistent, most-consistent or functional can",
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: strategy '%s' goes by predictions or by what is measured, and seeds are chosen before: random, kmeans, core-set, herding, least-consistent, most-consistent or functional can",
                  path, s->name);
     if (!sow_i_strategy_plays(s, e->n_references))
         SOW_FAIL(err, SOW_E_CONFIG, "%s: strategy '%s' compares reference contexts: it needs two of them, there is one", path, s->name);

@@ -124,6 +124,64 @@ Test(strategies, core_set_stays_away_from_what_is_measured)
     cr_assert(strstr(picks[0].reason, "distance 9.5 to the nearest of 1 measured"), "%s", picks[0].reason);
 }
 
+/* ---- herding ---- */
+
+/* Three in four candidates lie about 0, the others about 9, each a little apart. */
+Test(strategies, herding_picks_from_each_group_as_many_as_it_is_large)
+{
+    double features[40];
+    for (int i = 0; i < 40; i++) features[i] = (i < 30 ? 0 : 9) + 0.01 * sin(i);
+    const sow_pool_view view = {.n = 40, .dim = 1, .features = features};
+    sow_pick picks[8];
+    int far = 0;
+    choose(picks, 8, "herding", &view, NULL);
+    for (int k = 0; k < 8; k++) far += picks[k].candidate >= 30;
+    cr_assert_eq(far, 2);
+    cr_assert(picks[0].candidate < 30);
+}
+
+/* By the formula, every kernel anew for every pick. */
+Test(strategies, herding_follows_its_formula)
+{
+    enum { CANDIDATES = 30, PICKS = 9 };
+    double features[CANDIDATES * 2], labelled[] = {0.3, -0.2, 1.5, 1}, d2[CANDIDATES * (CANDIDATES - 1) / 2], width;
+    unsigned char has[CANDIDATES];
+    int n = 0, with = 0, chosen[PICKS];
+    for (int i = 0; i < CANDIDATES; i++) {
+        features[2 * i] = sin(i * 1.7);
+        features[2 * i + 1] = 2 * cos(i * 0.9) * sin(i * 0.3);
+        with += has[i] = i != 4;
+    }
+#define D2(a, b) (((a)[0] - (b)[0]) * ((a)[0] - (b)[0]) + ((a)[1] - (b)[1]) * ((a)[1] - (b)[1]))
+    for (int i = 0; i < CANDIDATES; i++)
+        for (int k = 0; k < i; k++)
+            if (has[i] && has[k]) d2[n++] = D2(features + 2 * i, features + 2 * k);
+    cr_assert_eq(sow_quantile(&width, d2, n, 0.5, NULL), SOW_OK);
+    width *= 0.3;
+    const sow_pool_view view = {.n = CANDIDATES, .dim = 2, .features = features, .has = has, .n_labelled = 2, .labelled_features = labelled};
+    sow_pick picks[PICKS];
+    choose(picks, PICKS, "herding", &view, NULL);
+    for (int t = 0; t < PICKS; t++) {
+        double best = -INFINITY;
+        for (int i = 0; i < CANDIDATES; i++) {
+            double score = 0;
+            int taken = !has[i];
+            for (int k = 0; k < CANDIDATES; k++) score += has[k] ? exp(-D2(features + 2 * i, features + 2 * k) / width) / with : 0;
+            for (int l = 0; l < 2; l++) score -= exp(-D2(features + 2 * i, labelled + 2 * l) / width) / (3 + t);
+            for (int s = 0; s < t; s++) {
+                score -= exp(-D2(features + 2 * i, features + 2 * chosen[s]) / width) / (3 + t);
+                taken |= chosen[s] == i;
+            }
+            if (taken || !(score > best + 1e-9)) continue;
+            best = score;
+            chosen[t] = i;
+        }
+        cr_assert_eq(picks[t].candidate, chosen[t], "pick %d", t);
+        cr_assert(!(fabs(picks[t].score - best) > 1e-12));
+    }
+#undef D2
+}
+
 /* ---- kmeans ---- */
 
 Test(strategies, kmeans_puts_one_pick_in_each_group)

@@ -33,7 +33,7 @@ equal "$(head -n 1 c.seeds/seeds.csv)" rank,perturbation,strategy,reason,score "
 equal "$(head -n 1 c.seeds/seeds_accuracy.csv)" strategy,seeds,metric,mean,low,high,replays "head of seeds_accuracy.csv"
 equal "$(sed 1d c.seeds/seeds.csv | wc -l)" 6 "seeds"
 equal "$(sed 1d c.seeds/seeds.csv | cut -d, -f2 | sort -u | wc -l)" 6 "different seeds"
-equal "$(cut -d, -f1 c.seeds/seeds_accuracy.csv | sed 1d | sort -u | tr '\n' ' ')" "core-set kmeans least-consistent most-consistent random " "strategies that were played"
+equal "$(cut -d, -f1 c.seeds/seeds_accuracy.csv | sed 1d | sort -u | tr '\n' ' ')" "core-set herding kmeans least-consistent most-consistent random " "strategies that were played"
 equal "$(cut -d, -f2 c.seeds/seeds_accuracy.csv | sed 1d | sort -nu | tr '\n' ' ')" "5 6 10 11 20 " "numbers of seeds: 50 are more than there are"
 [ -e c.sower ] && fail "a campaign was begun"
 "$source_dir/scripts/check-report" c.seeds/seeds.html > out 2> err

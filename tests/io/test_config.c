@@ -222,7 +222,7 @@ Test(config_problem, unknown_word_says_what_is_near_and_what_is_allowed)
     expect_problem(
         REPLAY "acquisition:\n  strategy: kmean\n",
         "c.yaml:7:13: unknown strategy 'kmean' in acquisition; did you mean 'kmeans'? (allowed: random, kmeans, kmeans-embedding, "
-        "core-set, max-variance, greedy, ucb, ei, thompson, reference, probability-of-hit, lookahead, uncertainty, soft-uncertainty, "
+        "core-set, herding, max-variance, greedy, ucb, ei, thompson, reference, probability-of-hit, lookahead, uncertainty, soft-uncertainty, "
         "loss-oracle, loss-prediction, least-consistent, most-consistent, functional)");
     expect_words(REPLAY "acquisition: {strategy: corset}\n", "did you mean 'coreset'?");
     expect_words(REPLAY "model: {kind: gpp}\n", "unknown kind 'gpp' in model");
