@@ -22,7 +22,7 @@
         .path = path_, .type = SOW_KEY_UNSUPPORTED, .sentence = sentence_                                                          \
     }
 #define STRATEGIES                                                                                                                 \
-    "random,kmeans,kmeans-embedding,core-set,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead,"           \
+    "random,kmeans,kmeans-embedding,core-set,herding,max-variance,greedy,ucb,ei,thompson,reference,probability-of-hit,lookahead,"           \
     "uncertainty,soft-uncertainty,loss-oracle,loss-prediction,least-consistent,most-consistent,functional"
 #define STRATEGY_ALIASES                                                                                                           \
     "uniform,k-means,kmeans-data,kmeans-coverage,kmeans-latent,coreset,k-center,kcenter,max-dist,topuncertain,top-uncertainty,"    \
@@ -33,7 +33,7 @@
 const char sow_i_hit_strategies[] =
     "greedy,exploit,mean,ucb,upper-confidence-bound,ei,expected-improvement,thompson,thompson-sampling,ts,"
     "probability-of-hit,poh,pi,lookahead,look-ahead,reference,by-reference";
-const char sow_i_prior_strategies[] = "kmeans,k-means,kmeans-data,kmeans-coverage,kmeans-embedding,kmeans-latent,core-set,coreset,k-center,kcenter,max-dist,"
+const char sow_i_prior_strategies[] = "kmeans,k-means,kmeans-data,kmeans-coverage,kmeans-embedding,kmeans-latent,core-set,coreset,k-center,kcenter,max-dist,herding,"
     "loss-prediction,learn-loss,learning-loss";
 const char sow_i_prior_models[] = "linear,knn,morph";
 

@@ -1,4 +1,5 @@
 /* Turning to the target, and asking. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +7,7 @@
 #include "models/hypermap/row_internal.h"
 #include "models/stacking.h"
 
-enum { ROUNDS = 4 }; /* of shift and activities in turn */
+enum { ROUNDS = 4, FEWEST_FOR_LEAVING_OUT = 5 }; /* rounds of shift and activities in turn; seeds below which leaving one out tells nothing of the mean */
 
 void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members)
 {
@@ -19,10 +20,74 @@ void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members
 
 /* ---- the shift ---- */
 
-/* What the target adds to all: r [n, d] what its items do beside what is said of each. The references' mean response, and of what sets the items' mean apart from it as much as predicts items that are left out. */
-static sow_status believe(sow_i_hypermap_adapted *a, const sow_i_hypermap_space *s, const double *r, sow_index n, sow_error *err)
+/* Row i of the training less what programs of its context make of it, r [d]; z [k] room. */
+static void rest_of(double *r, const sow_i_hypermap_model *m, sow_index i, double *z)
+{
+    const sow_i_hypermap_space *s = &m->space;
+    memcpy(r, s->t->y + i * s->d, (size_t)s->d * sizeof *r);
+    if (m->n_members) return;
+    sow_programs_response(z, &m->programs, m->programs.activity + sow_i_hypermap_place(s, s->t->context[i]) * m->programs.rank, s->t->perturbation[i]);
+    for (sow_index j = 0; j < s->k; j++) z[j] = -z[j];
+    sow_i_hypermap_add_numbers(r, s, z);
+}
+
+/* Variances by the moments of a one-way layout: contexts' means of n_c rows about their mean, rows about their context's mean. */
+sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, sow_error *err)
 {
     sow_status st = SOW_OK;
+    const sow_i_hypermap_space *s = &m->space;
+    const sow_training *t = s->t;
+    const sow_index contexts = s->n_references, d = s->d;
+    double *mean = NULL, *all = NULL, *r = NULL, *z = NULL, *n = NULL, rows = 0, within = 0, between = 0, taken = 0;
+    SOW_NEW(mean, contexts * d);
+    SOW_NEW(all, d);
+    SOW_NEW(r, d);
+    SOW_NEW(z, s->k);
+    SOW_NEW(n, contexts);
+    for (int pass = 0; pass < 2; pass++)
+        for (sow_index i = 0; i < t->n; i++) {
+            if (t->context[i] == t->target) continue;
+            const sow_index c = sow_i_hypermap_place(s, t->context[i]);
+            rest_of(r, m, i, z);
+            if (pass == 0) n[c]++, rows++;
+            for (sow_index g = 0; g < d; g++) {
+                const double e = pass == 0 ? 0 : r[g] - mean[c * d + g] / n[c];
+                if (pass == 0) mean[c * d + g] += r[g];
+                within += e * e;
+            }
+        }
+    for (sow_index c = 0; c < contexts; c++)
+        for (sow_index g = 0; g < d; g++) all[g] += mean[c * d + g] / n[c] / (double)contexts;
+    for (sow_index c = 0; c < contexts; c++) {
+        for (sow_index g = 0; g < d; g++) between += (mean[c * d + g] / n[c] - all[g]) * (mean[c * d + g] / n[c] - all[g]);
+        taken += 1 / (n[c] * (double)contexts);
+    }
+    m->apart = m->rest = 0;
+    if (contexts < 2 || rows <= (double)contexts) goto done;
+    m->rest = within / (rows - (double)contexts);
+    m->apart = fmax(0, between / (double)(contexts - 1) - taken * m->rest);
+done:
+    free(mean);
+    free(all);
+    free(r);
+    free(z);
+    free(n);
+    return st;
+}
+
+/* How much of the mean of few seeds is believed to be the target's shift: by how far apart other contexts are. */
+static double share_of_few(const sow_i_hypermap_model *m, sow_index n)
+{
+    if (n == 0) return 0;
+    const double noise = m->rest / (double)n;
+    return m->apart + noise > 0 ? m->apart / (m->apart + noise) : 0.5;
+}
+
+/* What the target adds to all: r [n, d] what its items do beside what is said of each. The references' mean response, and of what sets the items' mean apart from it as much as predicts items that are left out. */
+static sow_status believe(sow_i_hypermap_adapted *a, const sow_i_hypermap_model *m, const double *r, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_hypermap_space *s = &m->space;
     const sow_index d = s->d;
     double *apart = NULL, *products = NULL;
     SOW_NEW(apart, d);
@@ -36,7 +101,7 @@ static sow_status believe(sow_i_hypermap_adapted *a, const sow_i_hypermap_space 
             products[3 * i + 1] += x * others;
             products[3 * i + 2] += others * others;
         }
-    a->believed = n > 1 ? sow_i_best_share(products, n) : n == 1 ? 0.5 : 0; /* one item cannot say */
+    a->believed = n >= FEWEST_FOR_LEAVING_OUT ? sow_i_best_share(products, n) : share_of_few(m, n);
     for (sow_index g = 0; g < d; g++) a->shift[g] = s->mean_response[g] + a->believed * apart[g];
 done:
     free(apart);
@@ -54,6 +119,20 @@ static sow_index list_seeds(sow_index *seed, const sow_training *t, const unsign
 }
 
 /* ---- programs ---- */
+
+/* Variance of a number of the shift after n seeds: what other contexts' means differ by, less what is believed. */
+static double doubt(const sow_i_hypermap_model *m, sow_index n)
+{
+    const sow_programs *p = &m->programs;
+    double sum = 0;
+    if (p->contexts < 2) return p->noise;
+    for (sow_index j = 0; j < p->k; j++) {
+        double mean = 0;
+        for (sow_index c = 0; c < p->contexts; c++) mean += p->mean[c * p->k + j] / (double)p->contexts;
+        for (sow_index c = 0; c < p->contexts; c++) sum += (p->mean[c * p->k + j] - mean) * (p->mean[c * p->k + j] - mean);
+    }
+    return (1 - share_of_few(m, n)) * sum / (double)((p->contexts - 1) * p->k);
+}
 
 /* r [n, d]: the seeds' responses less what programs of these activities make of them. */
 static void less_programs(double *r, const sow_i_hypermap_model *m, const sow_i_hypermap_adapted *a, const sow_index *seed, sow_index n, double *z)
@@ -80,15 +159,15 @@ static sow_status adapt_programs(sow_i_hypermap_adapted *a, const sow_i_hypermap
     SOW_NEW(one, s->k);
     SOW_NEW(item, n);
     for (sow_index i = 0; i < n; i++) item[i] = s->t->perturbation[seed[i]];
-    SOW_TRY(sow_programs_adapt(a->activity, &m->programs, NULL, NULL, 0, err));
+    SOW_TRY(sow_programs_adapt(a->activity, &m->programs, NULL, NULL, 0, 0, err));
     for (int round = 0; round < ROUNDS; round++) {
         less_programs(r, m, a, seed, n, one);
-        SOW_TRY(believe(a, s, r, n, err));
+        SOW_TRY(believe(a, m, r, n, err));
         if (n == 0) break;
         for (sow_index i = 0; i < n; i++)
             for (sow_index g = 0; g < s->d; g++) r[i * s->d + g] = s->t->y[seed[i] * s->d + g] - a->shift[g];
         SOW_TRY(sow_i_hypermap_to_numbers(z, s, r, n, env, err));
-        SOW_TRY(sow_programs_adapt(a->activity, &m->programs, z, item, n, err));
+        SOW_TRY(sow_programs_adapt(a->activity, &m->programs, z, item, n, doubt(m, n), err));
     }
 done:
     free(r);
@@ -124,7 +203,7 @@ static sow_status adapt_networks(sow_i_hypermap_adapted *a, sow_i_hypermap_model
     if (!m->w.cells) {
         SOW_NEW(r, n * s->d);
         for (sow_index i = 0; i < n; i++) memcpy(r + i * s->d, s->t->y + seed[i] * s->d, (size_t)s->d * sizeof *r);
-        SOW_TRY(believe(a, s, r, n, err));
+        SOW_TRY(believe(a, m, r, n, err));
         SOW_TRY(sow_i_hypermap_world_shift(&m->w, a->shift, err));
     }
     SOW_NEW(a->member, m->n_members);

@@ -111,6 +111,7 @@ static sow_status finish(sow_i_hypermap_model *m, const sow_training *t, const s
 {
     sow_status st = SOW_OK;
     if (m->n_members) SOW_TRY(sow_i_hypermap_target_controls(&m->x, &m->n_x, &m->w, m->s.seed, err));
+    SOW_TRY(sow_i_hypermap_measure_shifts(m, err));
     if (m->s.o.stack) SOW_TRY(sow_i_hypermap_stack_make(m, t, options, env, err));
     SOW_TRY(sow_i_hypermap_adapt(&m->adapted, m, NULL, env, err));
     if (m->n_members && m->s.sizes.fusion == SOW_HYPERMAP_ROWS) SOW_TRY(sow_i_hypermap_whole(m, env, err));

@@ -438,17 +438,20 @@ int sow_programs_knows(const sow_programs *p, sow_index item)
     return 0;
 }
 
-sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, sow_error *err)
+sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index rank = p->rank;
-    double *gram = NULL, *moment = NULL, *room = NULL, *inverse = NULL, *along = NULL, *typical = NULL;
+    const double off = shared / (p->noise + (double)n * shared); /* of the inverse of noise I + shared 1 1' */
+    double *gram = NULL, *moment = NULL, *room = NULL, *inverse = NULL, *along = NULL, *typical = NULL, *loadings = NULL, *sum = NULL;
     SOW_NEW(typical, rank);
     SOW_NEW(gram, rank * rank);
     SOW_NEW(moment, rank * rank);
     SOW_NEW(room, rank * rank);
     SOW_NEW(inverse, rank * rank);
     SOW_NEW(along, rank);
+    SOW_NEW(loadings, rank);
+    SOW_NEW(sum, rank);
     for (sow_index c = 0; c < p->contexts; c++)
         for (sow_index r = 0; r < rank; r++) typical[r] += p->activity[c * rank + r] / (double)p->contexts;
     gram_of(gram, p);
@@ -460,8 +463,14 @@ sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z,
         sow_gemv(0, rank, p->k, 1, p->program, p->k, z + i * p->k, 0, along);
         for (sow_index r = 0; r < rank; r++) {
             a[r] += b[r] * along[r];
-            for (sow_index s = 0; s < rank; s++) moment[r * rank + s] += b[r] * b[s] + p->noise * inverse[r * rank + s];
+            loadings[r] += b[r];
+            sum[r] += along[r];
+            for (sow_index s = 0; s < rank; s++) moment[r * rank + s] += b[r] * b[s] + (1 - off) * p->noise * inverse[r * rank + s];
         }
+    }
+    for (sow_index r = 0; r < rank; r++) {
+        a[r] -= off * loadings[r] * sum[r];
+        for (sow_index s = 0; s < rank; s++) moment[r * rank + s] -= off * loadings[r] * loadings[s];
     }
     SOW_TRY(solve_activity(a, NULL, room, inverse, p, gram, moment, typical, err));
 done:
@@ -471,5 +480,7 @@ done:
     free(inverse);
     free(along);
     free(typical);
+    free(loadings);
+    free(sum);
     return st;
 }

@@ -48,8 +48,9 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_programs_fit(sow_programs *out, const sow_programs_data *d, sow_index rank, sow_index steps, const sow_env *env, sow_error *err);
 void sow_programs_clear(sow_programs *p);
 
-/** Activities a [rank] of a new context from responses z [n, k] there of items, less the context's mean: what is most likely under a ~ N(mean of the known contexts, tau^2). n == 0: that mean. */
-SOW_MUST_CHECK sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, sow_error *err);
+/** Activities a [rank] of a new context from responses z [n, k] there of items, less the context's mean: what is most likely under a ~ N(mean of the known contexts, tau^2). n == 0: that mean. `shared` is the variance of a
+ *  number of that mean, which is off by the same in all n responses: with few of them activities would take it for their own. */
+SOW_MUST_CHECK sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err);
 /** What item moves in a context of activities a, less the context's mean: out [k]. */
 void sow_programs_response(double *out, const sow_programs *p, const double *a, sow_index item);
 /** 1: the item is measured in a context, or a prior speaks of it. */

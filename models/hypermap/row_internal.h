@@ -123,10 +123,13 @@ typedef struct {
     float *whole;                /* reference: [n_items, d] what the published way says of all at once */
     sow_i_hypermap_adapted adapted;
     sow_i_hypermap_stack stack;
+    double apart, rest;          /* squared lengths: how far the references' shifts are from their mean, and what is left of a row beside shift and programs; 0, 0 = not known (one reference) */
     uint64_t print;              /* of all that is learned from */
 } sow_i_hypermap_model;
 
 /* adapted.c */
+/** apart and rest, from the references. */
+SOW_MUST_CHECK sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, sow_error *err);
 /** Adapted to those items of the target with use[i] != 0 (NULL = all). On failure: clear all the same. */
 SOW_MUST_CHECK sow_status sow_i_hypermap_adapt(sow_i_hypermap_adapted *to, sow_i_hypermap_model *m, const unsigned char *use, const sow_env *env, sow_error *err);
 void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members);

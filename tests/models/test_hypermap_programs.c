@@ -114,27 +114,33 @@ Test(programs, loadings_are_what_conditioning_a_normal_distribution_says)
     }
 }
 
-Test(programs, activities_of_a_new_context_are_the_most_likely_ones)
+/* The mean of the responses is off by the same in all of them, with a variance `shared`. */
+static void check_activities(double shared)
 {
     static rows x;
     sow_programs p;
     enum { N = 9 };
-    double z[N * WORLD_D], a[WORLD_D], left[WORLD_D * WORLD_D] = {0}, right[WORLD_D] = {0}, said[WORLD_D] = {0};
+    static double b[N][WORLD_D], cov[N][WORLD_D * WORLD_D];
+    double z[N * WORLD_D], a[WORLD_D], left[WORLD_D * WORLD_D] = {0}, right[WORLD_D] = {0}, said[WORLD_D] = {0}, precision[N * N], unit[N * N];
     sow_index item[N];
     rows_make(&x, N, 0.4, 0);
     OK(sow_programs_fit(&p, &x.d, 4, 7, NULL, &err));
     const int rank = (int)p.rank;
     for (sow_index i = 0; i < N; i++) {
-        double b[WORLD_D], cov[WORLD_D * WORLD_D];
         item[i] = i;
+        naive_posterior(b[i], cov[i], &p, &x.d, i, said);
         for (int g = 0; g < WORLD_D; g++) z[i * WORLD_D + g] = x.w.y[i * WORLD_D + g] - 0.5 * sin(g); /* the new context's rows come first */
-        naive_posterior(b, cov, &p, &x.d, i, said);
-        for (int r = 0; r < rank; r++)
-            for (int g = 0; g < WORLD_D; g++) {
-                right[r] += b[r] * p.program[r * WORLD_D + g] * z[i * WORLD_D + g] / p.noise;
-                for (int s = 0; s < rank; s++) left[r * rank + s] += (b[r] * b[s] + cov[r * rank + s]) * p.program[r * WORLD_D + g] * p.program[s * WORLD_D + g] / p.noise;
-            }
     }
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) precision[i * N + j] = (i == j ? p.noise : 0) + shared, unit[i * N + j] = i == j;
+    solve(precision, unit, N, N);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++)
+            for (int r = 0; r < rank; r++)
+                for (int g = 0; g < WORLD_D; g++) {
+                    right[r] += unit[i * N + j] * b[i][r] * p.program[r * WORLD_D + g] * z[j * WORLD_D + g];
+                    for (int s = 0; s < rank; s++) left[r * rank + s] += unit[i * N + j] * (b[i][r] * b[j][s] + (i == j) * cov[i][r * rank + s]) * p.program[r * WORLD_D + g] * p.program[s * WORLD_D + g];
+                }
     for (int r = 0; r < rank; r++) {
         double typical = 0;
         for (int c = 0; c < WORLD_CONTEXTS - 1; c++) typical += p.activity[c * rank + r] / (WORLD_CONTEXTS - 1);
@@ -142,11 +148,17 @@ Test(programs, activities_of_a_new_context_are_the_most_likely_ones)
         right[r] += typical / (p.tau * p.tau);
     }
     solve(left, right, rank, 1);
-    OK(sow_programs_adapt(a, &p, z, item, N, &err));
+    OK(sow_programs_adapt(a, &p, z, item, N, shared, &err));
     for (int r = 0; r < rank; r++) NEAR(a[r], right[r], 1e-7);
-    OK(sow_programs_adapt(a, &p, NULL, NULL, 0, &err));
+    OK(sow_programs_adapt(a, &p, NULL, NULL, 0, shared, &err));
     for (int r = 0; r < rank; r++) NEAR(a[r], 1, 0.35); /* what is typical: scaled to 1, but for programs whose mean activity is near 0 */
     sow_programs_clear(&p);
+}
+
+Test(programs, activities_of_a_new_context_are_the_most_likely_ones)
+{
+    check_activities(0);
+    check_activities(0.3);
 }
 
 /* Programs in the order of the world's, by the largest product of directions. */
@@ -195,7 +207,7 @@ Test(programs, priors_speak_of_what_is_measured_nowhere)
         for (int k = 0; k < WORLD_ITEMS * WORLD_PRIOR && !informative; k++) x.w.prior[k] = x.w.has[k / WORLD_PRIOR] ? sow_rng_normal(&rng) : 0;
         OK(sow_programs_fit(&p, &x.d, WORLD_PROGRAMS, 40, NULL, &err));
         cr_assert_eq(p.start[q + 1], p.start[q]);
-        OK(sow_programs_adapt(typical, &p, NULL, NULL, 0, &err));
+        OK(sow_programs_adapt(typical, &p, NULL, NULL, 0, 0, &err));
         sow_programs_response(said, &p, typical, q);
         double truth[WORLD_D] = {0}, length = 0;
         for (int g = 0; g < WORLD_D; g++) {
