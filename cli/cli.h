@@ -20,7 +20,9 @@ typedef struct {
     const char *out, *list, *cache;
     const char *perturbation, *control, *context; /* preprocess */
     const char *split, *models;                   /* evaluate */
-    sow_index folds;                              /* evaluate; 0 = not said */
+    sow_index folds, draws;                       /* evaluate; 0 = not said */
+    const char *seeds, *contexts;                 /* evaluate */
+    int leave_context;                            /* evaluate */
     const char *to;                               /* predict */
     sow_index cells;                              /* predict; 0 = not said */
     sow_index memory; /* bytes; 0 = not said */

@@ -40,13 +40,19 @@ static const cli_command run_row = {
     .details = "Plans, measures (replay, generative) and evaluates round after round; goes on where an interrupted run stopped. With `oracle: {kind: lab}`\n"
                "it plans one round and stops with exit 3. Exit 3 too when there was nothing left to do."};
 static const cli_command evaluate_row = {
-    .name = "evaluate", .usage = "sower evaluate [CAMPAIGN.yaml] [--split folds|outliers|folds,outliers] [--folds N] [--models NAME,...]",
-    .summary = "judge models on a finished screen", .options = "split,folds,models," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_evaluate,
+    .name = "evaluate", .usage = "sower evaluate [CAMPAIGN.yaml] [--split folds|outliers|folds,outliers] [--folds N] [--models NAME,...]\n"
+                                 "       sower evaluate [CAMPAIGN.yaml] --leave-one-context-out [--seeds N,...] [--draws N] [--contexts NAME,...] [--models NAME,...]",
+    .summary = "judge models on a finished screen", .options = "split,folds,leave-one-context-out,seeds,draws,contexts,models," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_evaluate,
     .details = "Holds out every perturbation once (folds), or those unlike the controls and all that resembles them (outliers), fits the campaign's model and every\n"
                "baseline that applies on the rest, and compares predictions with what was measured. Writes evaluate.csv\n"
                "(split,fold,perturbation,model,metric,value,cells), evaluate_summary.csv (split,model,metric,mean,sd,low,high,n: sd over folds, 95 % interval over\n"
                "perturbations) and evaluate.html, and prints their paths. Needs the finished screen of a campaign file (oracle replay or generative); a campaign\n"
-               "under way is not touched. Nothing is written when it is interrupted (exit 130). --json prints the summary."};
+               "under way is not touched. Nothing is written when it is interrupted (exit 130). --json prints the summary.\n\n"
+               "With --leave-one-context-out every context (target and references alike) is new in turn: the others are known, --seeds perturbations of it, drawn at\n"
+               "random, are measured, and everything else that it measured is predicted; seeds are not scored. Writes contexts.csv\n"
+               "(context,draw,seeds,used,model,metric,mean,n: used where seeds were cut, n perturbations), contexts_summary.csv\n"
+               "(seeds,context,model,metric,mean,low,high,n: 95 % interval over draws within contexts, n draws) and contexts.html, and prints what it comes to:\n"
+               "the campaign's model against the best baseline, and when that is as good."};
 static const cli_command predict_row = {
     .name = "predict", .usage = "sower predict [CAMPAIGN.yaml] [--to FILE] [--cells N]", .summary = "write what the model says of every perturbation",
     .options = "to,cells," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_predict,
@@ -84,6 +90,10 @@ static const option options[] = {
     {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of evaluate, its own [NAME.evaluate]; of preprocess, the file [NAME-prepared.h5ad in this folder]"},
     {"split", "KIND", "what is held out: folds, outliers, or folds,outliers [folds]"},
     {"folds", "N", "number of folds [5]"},
+    {"leave-one-context-out", NULL, "hold out contexts in place of perturbations"},
+    {"seeds", "N,...", "perturbations of the new context that are measured, e.g. 20 or 5,10,20 [20]"},
+    {"draws", "N", "random choices of seeds in every context [5]"},
+    {"contexts", "NAMES", "contexts to leave out in turn, e.g. nk,b [all]"},
     {"models", "NAMES", "models to judge, e.g. gp,linear,train-mean [the campaign's and every baseline that applies]"},
     {"to", "FILE", "file of predictions [predictions.h5ad, predictions-cells.h5ad or predictions.csv in the campaign's folder]"},
     {"cells", "N", "write N predicted cells of each perturbation in place of mean changes"},
@@ -144,7 +154,7 @@ void cli_print_help(const cli_command *command)
         if (!takes(command, o->name)) continue;
         char left[48];
         snprintf(left, sizeof left, "%s%s %s", strlen(o->name) > 1 ? "--" : "-", o->name, o->argument ? o->argument : "");
-        printf("  %-18s %s\n", left, o->help);
+        printf("  %-23s %s\n", left, o->help);
     }
 }
 
@@ -230,6 +240,7 @@ static int apply(cli_args *args, const option *o, const char *value)
     if (strcmp(o->name, "threads") == 0) return parse_threads(args, value);
     if (strcmp(o->name, "memory") == 0) return parse_memory(args, value);
     if (strcmp(o->name, "folds") == 0) return parse_count(&args->folds, "folds", 2, value);
+    if (strcmp(o->name, "draws") == 0) return parse_count(&args->draws, "draws", 1, value);
     if (strcmp(o->name, "cells") == 0) return parse_count(&args->cells, "cells", 1, value);
     if (strcmp(o->name, "cache") == 0) args->cache = value;
     if (strcmp(o->name, "out") == 0 || strcmp(o->name, "o") == 0) args->out = value;
@@ -239,6 +250,9 @@ static int apply(cli_args *args, const option *o, const char *value)
     else if (strcmp(o->name, "to") == 0) args->to = value;
     else if (strcmp(o->name, "split") == 0) args->split = value;
     else if (strcmp(o->name, "models") == 0) args->models = value;
+    else if (strcmp(o->name, "seeds") == 0) args->seeds = value;
+    else if (strcmp(o->name, "contexts") == 0) args->contexts = value;
+    else if (strcmp(o->name, "leave-one-context-out") == 0) args->leave_context = 1;
     else if (strcmp(o->name, "list") == 0) args->list = value;
     else if (strcmp(o->name, "json") == 0) args->json = 1;
     else if (strcmp(o->name, "quiet") == 0) args->quiet = 1;

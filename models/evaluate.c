@@ -105,6 +105,70 @@ done:
     return st;
 }
 
+sow_status sow_metric_top(sow_index *set, sow_index *n, const double *x, sow_index own, sow_index d, sow_index top, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sized *order = NULL;
+    sow_index moved = 0;
+    *n = 0;
+    SOW_NEW(order, d);
+    for (sow_index j = 0; j < d; j++)
+        if (j != own && x[j] != 0) order[moved++] = (sized){fabs(x[j]), j};
+    qsort(order, (size_t)moved, sizeof *order, larger_first);
+    *n = moved < top ? moved : top;
+    for (sow_index i = 0; i < *n; i++) set[i] = order[i].feature;
+done:
+    free(order);
+    return st;
+}
+
+sow_status sow_metric_recall_top(double *out, const double *truth, const double *mean, const double *reference, sow_index own, sow_index d, sow_index top, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *a = NULL, *b = NULL;
+    sow_index *set = NULL, *guess = NULL, n = 0, m = 0, both = 0;
+    *out = NAN;
+    if (d - (own >= 0) <= top) return SOW_OK;
+    SOW_NEW(a, d);
+    SOW_NEW(b, d);
+    SOW_NEW(set, top);
+    SOW_NEW(guess, top);
+    for (sow_index j = 0; j < d; j++) {
+        a[j] = change(truth, reference, j);
+        b[j] = change(mean, reference, j);
+    }
+    SOW_TRY(sow_metric_top(set, &n, a, own, d, top, err));
+    SOW_TRY(sow_metric_top(guess, &m, b, own, d, top, err));
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index k = 0; k < m; k++) both += set[i] == guess[k];
+    if (n > 0) *out = (double)both / (double)n;
+done:
+    free(a);
+    free(b);
+    free(set);
+    free(guess);
+    return st;
+}
+
+double sow_metric_pearson_over(const double *truth, const double *mean, const sow_index *set, sow_index n)
+{
+    return sow_i_pearson_over(truth, mean, NULL, set, n, -1);
+}
+
+double sow_metric_mse_over(const double *truth, const double *mean, const sow_index *set, sow_index n)
+{
+    double s = 0;
+    for (sow_index i = 0; i < n; i++) s += (truth[set[i]] - mean[set[i]]) * (truth[set[i]] - mean[set[i]]);
+    return n > 0 ? s / (double)n : (double)NAN;
+}
+
+double sow_metric_mae_over(const double *truth, const double *mean, const sow_index *set, sow_index n)
+{
+    double s = 0;
+    for (sow_index i = 0; i < n; i++) s += fabs(truth[set[i]] - mean[set[i]]);
+    return n > 0 ? s / (double)n : (double)NAN;
+}
+
 /* ---- many perturbations ---- */
 
 static sow_status check_finite(const char *what, const double *x, sow_index n, sow_error *err)

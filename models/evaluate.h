@@ -40,6 +40,15 @@ double sow_metric_direction(const double *truth, const double *mean, const doubl
 /** Pearson over the `top` features of largest |truth - reference|, ties to the lowest position. SOW_E_NOMEM only; *out NaN where undefined. */
 SOW_MUST_CHECK sow_status sow_metric_pearson_top(double *out, const double *truth, const double *mean, const double *reference,
                                                  sow_index own, sow_index d, sow_index top, sow_error *err);
+/** The `top` features of largest |x|, largest first, ties to the lowest position, feature `own` left out and every feature that is exactly 0; writes how many into *n. set [top]. */
+SOW_MUST_CHECK sow_status sow_metric_top(sow_index *set, sow_index *n, const double *x, sow_index own, sow_index d, sow_index top, sow_error *err);
+/** Share of the truth's `top` features (of largest |truth - reference|) that are among the prediction's. NaN where there are no more than `top` features (every list is then the same) or the
+ *  truth does not change; 0 where the prediction does not. SOW_E_NOMEM only. */
+SOW_MUST_CHECK sow_status sow_metric_recall_top(double *out, const double *truth, const double *mean, const double *reference, sow_index own, sow_index d, sow_index top, sow_error *err);
+/* The same of chosen features, set [n]: Pearson as above; mean squared and mean absolute difference, NaN for no feature. */
+double sow_metric_pearson_over(const double *truth, const double *mean, const sow_index *set, sow_index n);
+double sow_metric_mse_over(const double *truth, const double *mean, const sow_index *set, sow_index n);
+double sow_metric_mae_over(const double *truth, const double *mean, const sow_index *set, sow_index n);
 
 #ifdef __cplusplus
 }

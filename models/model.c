@@ -15,7 +15,7 @@ enum { N_CLASSES = sizeof classes / sizeof classes[0] };
 
 static const char *const aliases[][2] = {
     {"mean", "train-mean"}, {"train_mean", "train-mean"},    {"two_way", "two-way"}, {"ridge", "linear"},
-    {"nearest", "knn"},     {"gaussian-process", "gp"},      {"source_shift", "source-shift"},
+    {"nearest", "knn"},     {"gaussian-process", "gp"},      {"source_shift", "source-shift"}, {"seed-mean", "train-mean"}, /* its mean is of the context's own: of a new one's seeds */
 };
 enum { N_ALIASES = sizeof aliases / sizeof aliases[0] };
 

@@ -73,6 +73,23 @@ SOW_MUST_CHECK sow_status sow_i_apply_frozen(sow_campaign *c, const json_t *payl
 /** All controls handed out so far, ascending; caller frees. */
 SOW_MUST_CHECK sow_status sow_i_controls_so_far(sow_index **out, sow_index *n, const sow_campaign *c, sow_error *err);
 
+/** Nothing is frozen any more; screen rows keep what they hold. For who evaluates a finished screen. */
+void sow_i_forget_space(sow_campaign *c);
+/** The response space of these cells [n], ascending, in place of the one before; rows of the screen and measured items are left alone. For who makes responses of their own (context_rows.c). */
+SOW_MUST_CHECK sow_status sow_i_space_of(sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err);
+
+/* evaluate_world.c */
+/** Controls of a context cut in two, by technical batch and at random: of every batch one half, the larger, is to learn from. Positions, ascending; SOW_E_DATA with fewer than two in a half. */
+typedef struct {
+    sow_index n_learn, *learn, n_judge, *judge;
+} sow_i_halves;
+SOW_MUST_CHECK sow_status sow_i_halve_controls(sow_i_halves *h, const sow_campaign *c, sow_index context, sow_error *err);
+void sow_i_halves_clear(sow_i_halves *h);
+
+/* view_contexts.c */
+/** Mean over genes of the variance of the mean of n cells; NaN of one cell. work [2 d]. */
+SOW_MUST_CHECK sow_status sow_i_error_of_mean(double *out, double *work, const sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err);
+
 /* cells_events.c */
 /** Positions as [[matrix, row, row, ...], ...]; new reference. */
 json_t *sow_i_cells_json(const sow_campaign *c, const sow_index *cell, sow_index n);

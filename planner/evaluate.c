@@ -98,7 +98,7 @@ done:
     return st;
 }
 
-static char *default_dir(const sow_config *config)
+char *sow_i_evaluation_dir(const sow_config *config)
 {
     char *base = sow_format("%s.evaluate", config->name), *dir = base ? sow_path_join(config->folder, base) : NULL;
     free(base);
@@ -144,7 +144,7 @@ sow_status sow_evaluate_campaign(char **json, const sow_config *config, const so
     SOW_TRY(load(&e, config, o, splits, err));
     SOW_TRY(split_and_score(&e, o, splits, err));
     SOW_TRY(summarise(&summary, &e, err));
-    dir = o->dir ? sow_strdup(o->dir) : default_dir(config);
+    dir = o->dir ? sow_strdup(o->dir) : sow_i_evaluation_dir(config);
     if (!dir) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_progress(env, "evaluating", 1, err));
     SOW_TRY(write_files(&e, summary, dir, err));

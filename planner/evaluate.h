@@ -29,6 +29,21 @@ typedef struct {
  *  outliers, too few controls. Cost: a fit of every model in every fold. */
 SOW_MUST_CHECK sow_status sow_evaluate_campaign(char **json, const sow_config *config, const sow_evaluation_options *options, const sow_env *env, sow_error *err);
 
+typedef struct {
+    const char *seeds;    /* how many seed perturbations of the new context are measured: "20", or several as "5,10,20" */
+    sow_index draws;      /* random choices of them, >= 1 */
+    const char *contexts; /* names with commas between: those to be left out in turn; NULL = every context */
+    const char *models, *dir, *cache; /* as above */
+} sow_context_options;
+#define SOW_CONTEXT_OPTIONS_INIT {"20", 5, NULL, NULL, NULL, NULL}
+
+/** Every context of the screen in turn is new: the others are known, n seed perturbations of it are measured, and models predict everything else that it measured; seeds are not scored. Seeds are drawn at
+ *  random, the same for every model, and fewer are the first of more. Writes contexts.csv (context, draw, seeds, used, model, metric, mean, n), contexts_summary.csv (seeds, context, model, metric, mean,
+ *  low, high, n: 95 % intervals over draws within contexts) and contexts.html into the folder, in the way of sow_evaluate_campaign. `*json` (may be NULL; caller frees): folder, headline and summary.
+ *  SOW_E_CONFIG: fewer than two contexts, an unknown one, a number of seeds that is none, a model that does not apply; SOW_E_DATA: a context without (enough) controls. Cost: a fit of every model for
+ *  every context, draw and number of seeds. */
+SOW_MUST_CHECK sow_status sow_evaluate_contexts(char **json, const sow_config *config, const sow_context_options *options, const sow_env *env, sow_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -63,8 +63,14 @@ typedef struct {
     double done, total;  /* fits, for progress */
 } sow_i_evaluation;
 
+/* evaluate.c */
+/** NAME.evaluate beside the YAML; caller frees; NULL = out of memory. */
+char *sow_i_evaluation_dir(const sow_config *config);
+
 /* evaluate_models.c */
 SOW_MUST_CHECK sow_status sow_i_choose_models(sow_i_evaluation *e, const char *names, sow_error *err);
+/** One of the plain models that are judged beside every other. */
+int sow_i_is_baseline(const sow_campaign *c, const sow_model_class *m);
 
 /* evaluate_world.c */
 /** Who takes part, and what was measured of them: everything as if round 0 had measured it. */

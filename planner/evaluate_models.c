@@ -72,9 +72,9 @@ done:
 }
 
 /* The larger models are judged where the campaign, or the person, asks for them; "no change" says nothing of a scalar. */
-static int is_baseline(const sow_campaign *c, const sow_model_class *m)
+int sow_i_is_baseline(const sow_campaign *c, const sow_model_class *m)
 {
-    if (is_named(m, "gp") || (m->caps & (SOW_CAP_LATENT | SOW_CAP_GENERATES))) return 0;
+    if (is_named(m, "gp") || (m->caps & (SOW_CAP_LATENT | SOW_CAP_GENERATES | SOW_CAP_META))) return 0;
     return !(is_named(m, "control") && !c->cells && c->d == 1);
 }
 
@@ -91,7 +91,7 @@ sow_status sow_i_choose_models(sow_i_evaluation *e, const char *names, sow_error
     }
     SOW_TRY(add(e, e->c->model_class, err));
     for (sow_index i = 0; i < n; i++) {
-        if (is_chosen(e, table[i]) || !is_baseline(e->c, table[i])) continue;
+        if (is_chosen(e, table[i]) || !sow_i_is_baseline(e->c, table[i])) continue;
         const char *why = why_not(e->c, table[i]);
         if (why) e->left_out[e->n_left_out++] = (sow_i_left_out){table[i], why};
         else SOW_TRY(add(e, table[i], err));

@@ -16,18 +16,16 @@ static int compare_index(const void *a, const void *b)
 
 /* ---- controls ---- */
 
-/* Of every technical batch one half, the larger, is to learn from. */
-static sow_status halve_controls(sow_i_evaluation *e, sow_error *err)
+sow_status sow_i_halve_controls(sow_i_halves *h, const sow_campaign *c, sow_index context, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_campaign *c = e->c;
     const sow_cells *t = &c->cells->table;
     const sow_index *list = NULL;
-    sow_index n = sow_cells_of(&list, t, SOW_CONTROL, c->target), batches = sow_names_count(t->batches), *here = NULL;
-    sow_i_round *r = &c->round[0];
+    sow_index n = sow_cells_of(&list, t, SOW_CONTROL, context), batches = sow_names_count(t->batches), *here = NULL;
+    *h = (sow_i_halves){0};
     SOW_NEW(here, n);
-    SOW_NEW(r->control, n);
-    SOW_NEW(c->cells->judge, n);
+    SOW_NEW(h->learn, n);
+    SOW_NEW(h->judge, n);
     for (sow_index b = 0; b < (batches > 0 ? batches : 1); b++) {
         sow_index m = 0;
         for (sow_index i = 0; i < n; i++)
@@ -35,19 +33,40 @@ static sow_status halve_controls(sow_i_evaluation *e, sow_error *err)
         sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_FOLDS, 1, (uint32_t)b);
         sow_rng_permute(&rng, here, m);
         for (sow_index i = 0; i < m; i++) {
-            if (i % 2 == 0) r->control[r->n_control++] = here[i];
-            else c->cells->judge[c->cells->n_judges++] = here[i];
+            if (i % 2 == 0) h->learn[h->n_learn++] = here[i];
+            else h->judge[h->n_judge++] = here[i];
         }
     }
-    if (r->n_control < 2 || c->cells->n_judges < 2)
+    if (h->n_learn < 2 || h->n_judge < 2)
         SOW_FAIL(err, SOW_E_DATA, "%s: context %s has %lld control cells; an evaluation needs at least 4, two to learn from and two to judge by", c->config->path,
-                 sow_i_target_name(c), (long long)n);
-    qsort(r->control, (size_t)r->n_control, sizeof *r->control, compare_index);
-    qsort(c->cells->judge, (size_t)c->cells->n_judges, sizeof *c->cells->judge, compare_index);
-    e->n_controls[0] = r->n_control;
-    e->n_controls[1] = c->cells->n_judges;
+                 sow_names_get(c->screen->contexts, context), (long long)n);
+    qsort(h->learn, (size_t)h->n_learn, sizeof *h->learn, compare_index);
+    qsort(h->judge, (size_t)h->n_judge, sizeof *h->judge, compare_index);
 done:
+    if (st != SOW_OK) sow_i_halves_clear(h);
     free(here);
+    return st;
+}
+
+void sow_i_halves_clear(sow_i_halves *h)
+{
+    free(h->learn);
+    free(h->judge);
+    *h = (sow_i_halves){0};
+}
+
+static sow_status halve_controls(sow_i_evaluation *e, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_campaign *c = e->c;
+    sow_i_round *r = &c->round[0];
+    sow_i_halves h = {0};
+    SOW_TRY(sow_i_halve_controls(&h, c, c->target, err));
+    r->control = h.learn;
+    e->n_controls[0] = r->n_control = h.n_learn;
+    c->cells->judge = h.judge;
+    e->n_controls[1] = c->cells->n_judges = h.n_judge;
+done:
     return st;
 }
 
@@ -157,24 +176,11 @@ done:
 
 /* ---- holding out ---- */
 
-static void forget_space(sow_campaign *c)
-{
-    sow_i_cells *x = c->cells;
-    sow_i_held_cells_destroy(x->held);
-    x->held = NULL;
-    for (int k = 0; k < SOW_I_CONTROL_LISTS; k++)
-        sow_i_control_means_clear(&x->control_means[k]);
-    if (x->frozen) sow_preparation_clear(&x->space);
-    x->space = (sow_preparation){0};
-    x->frozen = 0;
-    c->d = 0;
-}
-
 static sow_status fit_space(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     json_t *payload = NULL;
-    forget_space(c);
+    sow_i_forget_space(c);
     SOW_TRY(sow_i_fit_space(&payload, c, err));
     if (!payload) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_i_apply_frozen(c, payload, err));

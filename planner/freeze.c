@@ -217,3 +217,40 @@ done:
     sow_names_destroy(not_counted);
     return st;
 }
+
+/* ---- a space for a while ---- */
+
+void sow_i_forget_space(sow_campaign *c)
+{
+    sow_i_cells *x = c->cells;
+    sow_i_held_cells_destroy(x->held);
+    x->held = NULL;
+    for (int k = 0; k < SOW_I_CONTROL_LISTS; k++)
+        sow_i_control_means_clear(&x->control_means[k]);
+    if (x->frozen) sow_preparation_clear(&x->space);
+    x->space = (sow_preparation){0};
+    x->frozen = 0;
+    c->d = 0;
+}
+
+sow_status sow_i_space_of(sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_cells *x = c->cells;
+    sow_names *genes = NULL;
+    sow_i_forget_space(c);
+    SOW_TRY(sow_preparation_fit(&x->space, NULL, &x->table, cell, n, &c->config->features, c->env, err));
+    x->frozen = 1;
+    c->d = x->space.d;
+    if (c->d < 2) SOW_FAIL(err, SOW_E_DATA, "%s: the response space has %lld gene; at least 2 are needed: relax `features`", c->config->path, (long long)c->d);
+    SOW_TRY(sow_names_create(&genes, err));
+    for (sow_index j = 0; j < c->d; j++)
+        SOW_TRY(sow_names_add(genes, sow_names_get(x->space.genes, j), NULL, err));
+    sow_names_destroy(c->screen->features);
+    c->screen->features = genes;
+    genes = NULL;
+done:
+    if (st != SOW_OK) sow_error_prefix(err, "fitting the response space");
+    sow_names_destroy(genes);
+    return st;
+}

@@ -10,8 +10,6 @@
 #include "core/memory.h"
 #include "planner/campaign_internal.h"
 
-enum { MIN_BLIND_ROWS = 20 };
-
 double sow_i_orientation(const sow_campaign *c)
 {
     return strcmp(c->config->objective.direction, "low") == 0 ? -1.0 : 1.0;
@@ -145,7 +143,7 @@ static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_
         blind += weight[n] > 0;
         n++;
     }
-    SOW_TRY(sow_adjust_fit(out, y, n, c->d, cov, blind >= MIN_BLIND_ROWS ? c->p : 0, weight, err));
+    SOW_TRY(sow_adjust_fit(out, y, n, c->d, cov, blind >= SOW_I_MIN_BLIND_ROWS ? c->p : 0, weight, err));
 done:
     free(y);
     free(cov);
@@ -153,7 +151,7 @@ done:
     return st;
 }
 
-static sow_status fit_reference_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err)
+sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
@@ -206,7 +204,7 @@ static sow_status add_reference_rows(sow_i_training *t, const sow_campaign *c, s
     for (sow_index k = 0; k < sow_names_count(s->contexts); k++) {
         if (k == c->target) continue;
         sow_adjust a = {0};
-        SOW_TRY(fit_reference_adjust(&a, c, k, err));
+        SOW_TRY(sow_i_context_adjust(&a, c, k, err));
         for (sow_index r = 0; r < s->n_rows; r++) {
             if (s->context[r] != k) continue;
             sow_index i = t->view.n++;
@@ -340,7 +338,7 @@ sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *c
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
     sow_adjust a = {0};
-    SOW_TRY(fit_reference_adjust(&a, c, c->target, err));
+    SOW_TRY(sow_i_context_adjust(&a, c, c->target, err));
     if (centre && centre->n_covariates == a.n_covariates && centre->centre)
         memcpy(a.centre, centre->centre, (size_t)a.n_covariates * sizeof *a.centre);
     for (sow_index q = 0; q < c->n; q++) {

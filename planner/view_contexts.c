@@ -57,13 +57,12 @@ done:
     return st;
 }
 
-/* Mean over genes of the variance of the mean of n cells; NaN of one cell. var [d] is room to work, with mean behind it. */
-static sow_status error_of_mean(double *out, double *var, const sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err)
+sow_status sow_i_error_of_mean(double *out, double *work, const sow_campaign *c, const sow_index *cell, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
     double sum = 0;
-    SOW_TRY(sow_prepared_mean(var + c->d, var, &c->cells->space, &c->cells->table, cell, n, c->env, err));
-    for (sow_index j = 0; j < c->d; j++) sum += var[j];
+    SOW_TRY(sow_prepared_mean(work + c->d, work, &c->cells->space, &c->cells->table, cell, n, c->env, err));
+    for (sow_index j = 0; j < c->d; j++) sum += work[j];
     *out = sum / ((double)c->d * (double)n);
 done:
     return st;
@@ -82,10 +81,10 @@ static sow_status rows_of_cells(reference_rows *r, const sow_campaign *c, sow_er
         if (s->context[i] == c->target) continue;
         const sow_index n = sow_cells_of(&cell, &c->cells->table, s->perturbation[i], s->context[i]), m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, s->context[i]);
         if (n == 0 || m == 0) continue;
-        if (s->context[i] != last) SOW_TRY(error_of_mean(&of_controls, work, c, control, m, err));
+        if (s->context[i] != last) SOW_TRY(sow_i_error_of_mean(&of_controls, work, c, control, m, err));
         last = s->context[i];
         SOW_TRY(sow_i_response(&r->y[r->n * c->d], c, cell, n, control, m, err));
-        SOW_TRY(error_of_mean(&r->error[r->n], work, c, cell, n, err));
+        SOW_TRY(sow_i_error_of_mean(&r->error[r->n], work, c, cell, n, err));
         r->error[r->n] += of_controls;
         r->perturbation[r->n] = s->perturbation[i];
         r->context[r->n++] = s->context[i];

@@ -41,7 +41,7 @@
     const known = (d) => d.low !== null && d.high !== null;
     const banded = [{ filter: "datum.low != null && datum.high != null" }];
     const range = { y: Object.assign({}, y, { field: "low" }), y2: { field: "high" }, color: colours };
-    const tooltip = [["model", "model"], ["round", "round"], ["measured", "measured"], ["value", "value"], ["low", "low"], ["high", "high"]]
+    const tooltip = [["model", "model"], ["round", "round"], ["measured", "measured"], ["value", "value"], ["low", "low"], ["high", "high"]].filter(([field]) => values.some((d) => d[field] !== null))
       .map(([field, title]) => Object.assign({ field, title }, ["value", "low", "high"].includes(field) ? { type: "quantitative", format: ".3~r" } : { type: "nominal" }));
     const layer = []; // a layer without a row would leave its scale without an extent
     if (values.some((d) => d.own && known(d))) layer.push({ transform: banded.concat([{ filter: "datum.own" }]), mark: { type: "area", opacity: 0.16 }, encoding: range });
@@ -163,7 +163,7 @@
     const means = chart.means.map(([model, value, low, high]) => ({ model, value, low, high }));
     const y = { field: "model", type: "nominal", title: null, sort: null, scale: { domain: chart.series }, axis: { domain: false, ticks: false, labelLimit: 130 } };
     const x = { field: "value", type: "quantitative", title: null, scale: { zero: false, nice: true }, axis: { grid: true, tickCount: 5 } };
-    const tooltip = [{ field: "name", title: "perturbation", type: "nominal" }, { field: "model", type: "nominal" }, { field: "fold", type: "quantitative" },
+    const tooltip = [{ field: "name", title: chart.unit || "perturbation", type: "nominal" }, { field: "model", type: "nominal" }, { field: "fold", title: chart.unit ? "draw" : "fold", type: "quantitative" },
                      { field: "value", type: "quantitative", format: ".3~r" }];
     const total = ["value", "low", "high"].map((field) => ({ field, title: field === "value" ? "mean" : field, type: "quantitative", format: ".3~r" }));
     const layer = [

@@ -77,6 +77,70 @@ Test(evaluate, the_top_features_are_those_that_change_most_with_ties_to_the_firs
     NEAR(two, -1.0, 1e-15);
 }
 
+/* ---- the metrics of top features against twins that follow the words: a feature is in the list when fewer than `top` others are larger, or as large and earlier */
+
+static int is_in_top(const double *x, sow_index own, sow_index d, sow_index top, sow_index j)
+{
+    sow_index before = 0;
+    if (j == own || x[j] == 0) return 0;
+    for (sow_index k = 0; k < d; k++) before += k != own && (fabs(x[k]) > fabs(x[j]) || (fabs(x[k]) == fabs(x[j]) && k < j));
+    return before < top;
+}
+
+static double naive_recall(const double *truth, const double *mean, const double *reference, sow_index own, sow_index d, sow_index top)
+{
+    double a[64], b[64], wanted = 0, found = 0;
+    for (sow_index j = 0; j < d; j++) a[j] = truth[j] - (reference ? reference[j] : 0), b[j] = mean[j] - (reference ? reference[j] : 0);
+    for (sow_index j = 0; j < d; j++) {
+        wanted += is_in_top(a, own, d, top, j);
+        found += is_in_top(a, own, d, top, j) && is_in_top(b, own, d, top, j);
+    }
+    return found / wanted;
+}
+
+Test(evaluate, recall_of_top_features_is_that_of_a_naive_twin)
+{
+    sow_rng rng = sow_rng_make(5, SOW_RNG_TEST, 0, 0);
+    double truth[40], guess[40], reference[40], recall;
+    for (int repeat = 0; repeat < 50; repeat++) {
+        const sow_index own = repeat % 3 ? repeat % 40 : -1, top = 1 + repeat % 20;
+        for (int j = 0; j < 40; j++) {
+            truth[j] = round(4 * sow_rng_normal(&rng)) / 4; /* ties and zeros */
+            guess[j] = round(4 * (truth[j] + sow_rng_normal(&rng))) / 4;
+            reference[j] = round(2 * sow_rng_normal(&rng)) / 2;
+        }
+        OK(sow_metric_recall_top(&recall, truth, guess, repeat % 2 ? reference : NULL, own, 40, top, err));
+        NEAR(recall, naive_recall(truth, guess, repeat % 2 ? reference : NULL, own, 40, top), 0);
+    }
+}
+
+Test(evaluate, recall_of_top_features_knows_when_there_is_nothing_to_recall)
+{
+    const double truth[] = {3, -2, 1, 0}, none[4] = {0};
+    double recall;
+    OK(sow_metric_recall_top(&recall, truth, none, NULL, -1, 4, 2, err));
+    NEAR(recall, 0, 0); /* no change predicted: no feature is on its list */
+    OK(sow_metric_recall_top(&recall, none, truth, NULL, -1, 4, 2, err));
+    cr_assert(isnan(recall));
+    OK(sow_metric_recall_top(&recall, truth, truth, NULL, -1, 4, 4, err));
+    cr_assert(isnan(recall)); /* as many as there are: any list is right */
+    OK(sow_metric_recall_top(&recall, truth, truth, NULL, 0, 4, 3, err));
+    cr_assert(isnan(recall));
+}
+
+Test(evaluate, errors_over_chosen_features_are_those_of_these_features_alone)
+{
+    const double truth[] = {1, 2, 3, 50}, guess[] = {2, 0, 3.5, -50};
+    const sow_index set[] = {2, 0, 1};
+    sow_index top[2], n = 0;
+    NEAR(sow_metric_mse_over(truth, guess, set, 3), (0.25 + 1 + 4) / 3, 1e-15);
+    NEAR(sow_metric_mae_over(truth, guess, set, 3), (0.5 + 1 + 2) / 3, 1e-15);
+    NEAR(sow_metric_pearson_over(truth, guess, set, 3), sow_metric_pearson(truth, guess, NULL, -1, 3), 1e-15);
+    cr_assert(isnan(sow_metric_mse_over(truth, guess, set, 0)) && isnan(sow_metric_mae_over(truth, guess, set, 0)));
+    OK(sow_metric_top(top, &n, guess, 3, 4, 2, err));
+    cr_assert(n == 2 && top[0] == 2 && top[1] == 0);
+}
+
 static double value_of(const sow_metric *m, sow_index n, const char *name)
 {
     for (sow_index i = 0; i < n; i++)

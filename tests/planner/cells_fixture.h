@@ -20,6 +20,8 @@ typedef struct {
     int cells;                       /* of each; perturbation 2 has 18 */
     int controls;
     double boost; /* of perturbation 5: its counts are multiplied */
+    int spare;    /* contexts from this one on are not boosted; 0 = all are */
+    int bare;     /* one more than the controls of every context but the first; 0 = as many as there */
     int drop_gene; /* a gene left out of the file; -1 = none */
     int no_line;   /* the file has no column of contexts */
 } cell_recipe;
@@ -42,7 +44,7 @@ static inline void add_cells(cell_screen *s, const cell_recipe *r, sow_rng *rng,
         s->context[s->n] = context;
         s->batch[s->n] = k % 2;
         for (int g = 0; g < C_GENES; g++)
-            s->count[s->n][g] = (int)sow_rng_poisson(rng, rate_of(i, context, k % 2, g) * (i == 5 ? r->boost : 1));
+            s->count[s->n][g] = (int)sow_rng_poisson(rng, rate_of(i, context, k % 2, g) * (i == 5 && (!r->spare || context < r->spare) ? r->boost : 1));
     }
 }
 
@@ -54,7 +56,7 @@ static inline cell_screen *make_cells(const cell_recipe *r)
         for (int i = -1; i < r->last; i++) {
             if (i >= 0 && i < r->first) continue;
             sow_rng rng = sow_rng_make((uint64_t)r->seed, SOW_RNG_TEST, (uint32_t)c, (uint32_t)(i + 1));
-            add_cells(&s, r, &rng, i, c, i < 0 ? r->controls : i == 2 && r->cells > 18 ? 18 : r->cells);
+            add_cells(&s, r, &rng, i, c, i < 0 ? (c && r->bare ? r->bare - 1 : r->controls) : i == 2 && r->cells > 18 ? 18 : r->cells);
         }
     }
     return &s;

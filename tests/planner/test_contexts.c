@@ -1,168 +1,391 @@
-/* Campaigns on a simulated screen in several contexts: one to plan in, the others measured. */
-#include "planner/cells_internal.h"
+/* Contexts left out in turn: against a naive twin of two-way and of a metric, and that nothing but the seeds of a new context is learned from. */
+#include "planner/context_rows.h"
+#include "planner/evaluate.h"
 
-#include "campaign_fixture.h"
+#include "cells_fixture.h"
+#include "core/memory.h"
+#include "core/threads.h"
 
 TestSuite(contexts, .init = scratch_create, .fini = scratch_remove);
 
 static sow_error err;
 
-static const char contexts_yaml[] =
-    "sower: 1\nname: c\nseed: 4\nreadout: {kind: cells}\n"
-    "oracle: {kind: generative, perturbations: 40, genes: 50, modules: 5, programs: 5, controls: 200, cells: 40, prior_dims: 6, contexts: 4, held_out: {count: 8}}\n"
-    "model: {kind: gp, iterations: 8, components: 4}\nacquisition: {strategy: max-variance}\n" COMMON_ROUNDS
-    "features: {min_cells_per_perturbation: 4}\ndesign: {cells_per_perturbation: 60, control_share: 0.2}\nevaluation: {de_genes: 10}\n";
+/* ---- a screen of profiles in three contexts: 12 perturbations of 30 genes; P03 is gene 3 too; P11 is in `a` only, P10 not in `c` */
 
-static sow_campaign *played(sow_config **config, const char *yaml, const char *folder, const sow_env *env)
+enum { P = 12, G = 30, C = 3 };
+
+static double response(int i, int c, int g)
 {
-    *config = read_config(yaml);
-    sow_campaign *c = open_campaign(*config, SOW_CAMPAIGN_WRITE, folder);
-    MUST(sow_campaign_run(c, env, &err));
-    return c;
+    return sin(i * 0.7 + g) + 0.5 * cos(c + 2.0 * g) + 0.3 * sin(1.3 * c * i + 0.4 * g);
 }
 
-static void put_away(sow_campaign *c, sow_config *config)
+static int measured(int i, int c)
 {
-    close_campaign(c);
+    return i < 10 || (i == 10 && c < 2) || c == 0;
+}
+
+/* `moved`: perturbations of context 0 from this one on are other than they are; P = none. */
+static void write_three(const char *name, int moved)
+{
+    static char storage[P * C + G][8];
+    static double x[P * C * G];
+    char *obs[P * C], *genes[G], *perturbation[P * C], *line[P * C];
+    double cells[P * C];
+    int n = 0;
+    for (int g = 0; g < G; g++) sprintf(genes[g] = storage[P * C + g], g == 3 ? "P03" : "g%02d", g);
+    for (int i = 0; i < P; i++)
+        for (int c = 0; c < C; c++) {
+            if (!measured(i, c)) continue;
+            sprintf(obs[n] = storage[n], "P%02d", i);
+            perturbation[n] = storage[n];
+            line[n] = (char *[]){"a", "b", "c"}[c];
+            cells[n] = 40 + i;
+            for (int g = 0; g < G; g++) x[n * G + g] = response(i, c, g) + (c == 0 && i >= moved ? 7 * cos(g * i) : 0);
+            n++;
+        }
+    sow_h5ad_column columns[] = {{"perturbation", SOW_COLUMN_STRING, perturbation, NULL}, {"line", SOW_COLUMN_STRING, line, NULL}, {"n_cells", SOW_COLUMN_NUMBER, NULL, cells}};
+    sow_h5ad file = {.n_obs = n, .n_vars = G, .obs_names = obs, .var_names = genes, .n_obs_columns = 3, .obs = columns, .x = x};
+    MUST(sow_h5ad_write(scratch_path(name), &file, 0, &err));
+}
+
+static const char three_yaml[] =
+    "sower: 1\nname: c\nseed: 4\n"
+    "data:\n  sources:\n"
+    "    - {file: three.h5ad, role: target, context: {column: line}, contexts: [a], perturbation: perturbation, cells: n_cells, values: response}\n"
+    "    - {file: three.h5ad, role: reference, context: {column: line}, contexts: [b, c], perturbation: perturbation, cells: n_cells, values: response}\n"
+    "readout: {kind: profile}\npriors: [{name: layout, file: layout.csv}]\n"
+    "model: {kind: gp, iterations: 5, components: 4}\nacquisition: {strategy: max-variance}\nrounds: {initial: {size: 4, strategy: random}, batches: [2]}\n"
+    "oracle: {kind: replay, held_out: {count: 2}}\n";
+
+typedef struct {
+    sow_config *config;
+    sow_campaign *c;
+    sow_i_context_rows rows;
+} fixture;
+
+/* Rows with context `target` new and all others known. */
+static fixture open_rows(const char *yaml, sow_index target)
+{
+    fixture f = {.config = read_config(yaml)};
+    unsigned char known[8];
+    f.c = open_campaign(f.config, SOW_CAMPAIGN_CHECK, NULL);
+    memset(known, 1, sizeof known);
+    known[target] = 0;
+    MUST(sow_i_context_rows_make(&f.rows, f.c, known, target, NULL, &err));
+    return f;
+}
+
+static void close_rows(fixture *f)
+{
+    sow_i_context_rows_clear(&f->rows);
+    sow_campaign_abandon(f->c);
+    sow_config_destroy(f->config);
+}
+
+static const sow_model_class *model_named(const char *name)
+{
+    const sow_model_class *m = NULL;
+    MUST(sow_model_find(&m, name, &err));
+    return m;
+}
+
+/* ---- the naive twin: two-way by its words, and Pearson */
+
+static double naive_two_way(int i, int g, const int *seed, int n)
+{
+    double shift = 0, here = 0, elsewhere = 0;
+    int both = 0;
+    for (int k = 0; k < n; k++) {
+        const int s = seed[k];
+        here += response(s, 0, g) / n;
+        if (!measured(s, 1)) continue;
+        shift += response(s, 0, g) - (measured(s, 2) ? (response(s, 1, g) + response(s, 2, g)) / 2 : response(s, 1, g));
+        both++;
+    }
+    if (!measured(i, 1)) return here; /* known nowhere else */
+    elsewhere = measured(i, 2) ? (response(i, 1, g) + response(i, 2, g)) / 2 : response(i, 1, g);
+    return elsewhere + (both ? shift / both : 0);
+}
+
+static double naive_pearson(const double *x, const double *y, int n, int own)
+{
+    double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
+    const int used = n - (own >= 0);
+    for (int j = 0; j < n; j++)
+        if (j != own) mx += x[j] / used, my += y[j] / used;
+    for (int j = 0; j < n; j++)
+        if (j != own) xx += (x[j] - mx) * (x[j] - mx), yy += (y[j] - my) * (y[j] - my), xy += (x[j] - mx) * (y[j] - my);
+    return xy / sqrt(xx * yy);
+}
+
+Test(contexts, scores_two_way_as_a_naive_twin_does_and_never_a_seed)
+{
+    enum { SEEDS = 4, COLUMNS = 10 };
+    sow_index order[P];
+    int seed[SEEDS], scored = 0;
+    double value[P * COLUMNS];
+    write_three("three.h5ad", P);
+    fixture f = open_rows(three_yaml, 0);
+    cr_assert_eq(sow_i_n_new(&f.rows), P);
+    cr_assert_eq(f.rows.n_known, 11 + 10);
+    sow_i_seed_order(order, &f.rows, 0);
+    for (int k = 0; k < SEEDS; k++) seed[k] = (int)order[k];
+    sow_i_context_training t;
+    MUST(sow_i_context_training_make(&t, &f.rows, order, SEEDS, 0, NULL, &err));
+    MUST(sow_i_context_score(value, NULL, &f.rows, &t, model_named("two-way"), NULL, NULL, &err));
+    for (int i = 0; i < P; i++) {
+        double truth[G], guess[G], centre, truth_off[G], guess_off[G], truth_own[G], guess_own[G];
+        int is_seed = 0;
+        for (int k = 0; k < SEEDS; k++) is_seed |= seed[k] == i;
+        for (int j = 0; j < COLUMNS && is_seed; j++) cr_assert(isnan(value[i * COLUMNS + j]), "a seed is scored");
+        if (is_seed) continue;
+        scored++;
+        for (int g = 0; g < G; g++) {
+            truth[g] = response(i, 0, g);
+            guess[g] = naive_two_way(i, g, seed, SEEDS);
+            centre = 0;
+            for (int k = 0; k < SEEDS; k++) centre += response(seed[k], 0, g) / SEEDS;
+            truth_off[g] = truth[g] - centre;
+            centre = 0;
+            for (int k = 0; k < P; k++) centre += response(k, 0, g) / P;
+            truth_own[g] = truth[g] - centre;
+            guess_own[g] = guess[g] - centre;
+            centre = truth[g] - truth_off[g];
+            guess_off[g] = fabs(guess[g] - centre) < 1e-9 ? 0 : guess[g] - centre;
+        }
+        const double plain = naive_pearson(truth, guess, G, i == 3 ? 3 : -1), centred = measured(i, 1) ? naive_pearson(truth_off, guess_off, G, i == 3 ? 3 : -1) : 0;
+        cr_assert(!(fabs(value[i * COLUMNS] - plain) > 1e-6), "P%02d: %g is not %g", i, value[i * COLUMNS], plain); /* the file holds single precision */
+        const double specific = naive_pearson(truth_own, guess_own, G, i == 3 ? 3 : -1);
+        cr_assert(!(fabs(value[i * COLUMNS + 1] - specific) > 1e-5), "P%02d: %g is not %g", i, value[i * COLUMNS + 1], specific);
+        cr_assert(!(fabs(value[i * COLUMNS + 2] - centred) > 1e-6), "P%02d: %g is not %g", i, value[i * COLUMNS + 2], centred);
+    }
+    cr_assert_eq(scored, P - SEEDS);
+    sow_i_context_training_clear(&t);
+    close_rows(&f);
+}
+
+Test(contexts, fewer_seeds_are_the_first_of_more_and_draws_differ)
+{
+    sow_index a[P], b[P], other[P];
+    int seen[P] = {0}, same = 0;
+    write_three("three.h5ad", P);
+    fixture f = open_rows(three_yaml, 1);
+    const sow_index n = sow_i_n_new(&f.rows);
+    sow_i_seed_order(a, &f.rows, 0);
+    sow_i_seed_order(b, &f.rows, 0);
+    sow_i_seed_order(other, &f.rows, 1);
+    for (int i = 0; i < n; i++) {
+        seen[a[i]]++;
+        same += a[i] == other[i];
+        cr_assert_eq(a[i], b[i]);
+    }
+    for (int i = 0; i < n; i++) cr_assert_eq(seen[i], 1);
+    cr_assert_lt(same, n);
+    close_rows(&f);
+}
+
+/* ---- what is not measured yet is not learned from */
+
+/* What a model says of every perturbation of the new context after the seeds. Caller frees. */
+static double *predictions(const fixture *f, const char *model, const sow_index *seed, sow_index n_seeds, size_t *bytes)
+{
+    sow_i_context_training t;
+    sow_model *fitted = NULL;
+    sow_index context[64];
+    const sow_index n = sow_i_n_new(&f->rows), d = f->rows.d;
+    double *mean = calloc((size_t)(n * d), sizeof *mean);
+    for (int i = 0; i < n; i++) context[i] = f->rows.target;
+    const sow_model_options options = sow_i_model_options(f->c);
+    const sow_query query = {.n = n, .perturbation = &f->rows.perturbation[f->rows.n_known], .context = context};
+    MUST(sow_i_context_training_make(&t, &f->rows, seed, n_seeds, 0, NULL, &err));
+    MUST(sow_model_fit(&fitted, model_named(model), &t.view, &options, NULL, &err));
+    MUST(sow_model_predict(fitted, &query, mean, NULL, NULL, NULL, &err));
+    sow_model_destroy(fitted);
+    sow_i_context_training_clear(&t);
+    *bytes = (size_t)(n * d) * sizeof *mean;
+    return mean;
+}
+
+static void same_predictions(const fixture *a, const fixture *b, const sow_index *seed, sow_index n_seeds, int same)
+{
+    static const char *const models[] = {"gp", "two-way", "linear", "train-mean"};
+    for (int m = 0; m < 4; m++) {
+        size_t bytes = 0;
+        double *x = predictions(a, models[m], seed, n_seeds, &bytes), *y = predictions(b, models[m], seed, n_seeds, &bytes);
+        cr_assert_eq(memcmp(x, y, bytes) == 0, same, "%s", models[m]);
+        free(x);
+        free(y);
+    }
+}
+
+Test(contexts, rows_of_the_new_context_that_are_no_seeds_never_enter_a_fit)
+{
+    const sow_index seed[] = {0, 1, 2, 3, 4}, late[] = {0, 1, 2, 3, 8};
+    write_three("three.h5ad", P);
+    fixture a = open_rows(three_yaml, 0);
+    write_three("three.h5ad", 5); /* P05 and later of context a are others */
+    fixture b = open_rows(three_yaml, 0);
+    same_predictions(&a, &b, seed, 5, 1);
+    same_predictions(&a, &b, late, 5, 0);
+    close_rows(&a);
+    close_rows(&b);
+}
+
+static fixture open_cells(double boost)
+{
+    cell_recipe recipe = CELL_RECIPE;
+    recipe.boost = boost;
+    recipe.spare = 1; /* the first context's only */
+    write_cells("cells.h5ad", &recipe);
+    return open_rows(cells_yaml, 0);
+}
+
+Test(contexts, cells_of_the_new_context_that_are_no_seeds_never_enter_a_space_or_a_fit)
+{
+    const sow_index seed[] = {0, 1, 3, 4}, late[] = {0, 1, 3, 5};
+    fixture a = open_cells(1), b = open_cells(7); /* P05's counts */
+    cr_assert_eq(a.rows.d, b.rows.d);
+    cr_assert_eq(a.c->cells->space.target_sum, b.c->cells->space.target_sum);
+    same_predictions(&a, &b, seed, 4, 1);
+    same_predictions(&a, &b, late, 4, 0);
+    close_rows(&a);
+    close_rows(&b);
+}
+
+Test(contexts, controls_of_a_new_context_serve_once_to_learn_from_or_to_judge_by)
+{
+    fixture f = open_cells(1);
+    const sow_i_halves *h = &f.rows.controls;
+    cr_assert_eq(h->n_learn + h->n_judge, C_CONTROLS);
+    for (sow_index i = 0; i < h->n_learn; i++)
+        for (sow_index k = 0; k < h->n_judge; k++) cr_assert_neq(h->learn[i], h->judge[k]);
+    cr_assert(memcmp(&f.rows.y[f.rows.n_known * f.rows.d], f.rows.truth, sizeof(double)) != 0);
+    sow_i_context_training t;
+    const sow_index seed[] = {2, 7};
+    MUST(sow_i_context_training_make(&t, &f.rows, seed, 2, 1, NULL, &err));
+    cr_assert_eq(t.cells_of.n_control, h->n_learn);
+    cr_assert_eq(t.cells_of.start[1], 18); /* P02 */
+    cr_assert_eq(t.cells_of.start[t.view.n], 18 + C_CELLS + 13 * C_CELLS + 18);
+    sow_i_context_training_clear(&t);
+    MUST(sow_i_rank_genes(&f.rows, NULL, &err));
+    for (int k = 0; k < SOW_I_CONTEXT_TOP; k++) cr_assert_neq(f.rows.wilcoxon[5 * SOW_I_CONTEXT_TOP + k], 5); /* its own gene */
+    close_rows(&f);
+}
+
+/* ---- the command from inside */
+
+static sow_status evaluate(const char *yaml, const sow_context_options *options, const char *dir, const sow_env *env)
+{
+    sow_config *config = read_config(yaml);
+    sow_context_options o = *options;
+    err = (sow_error){0};
+    o.dir = scratch_path(dir);
+    sow_status st = sow_evaluate_contexts(NULL, config, &o, env, &err);
     sow_config_destroy(config);
+    return st;
 }
 
-static void play(const char *yaml, const char *folder, const sow_env *env)
+static char *file_of(const char *dir, const char *name)
 {
-    sow_config *config = NULL;
-    sow_campaign *c = played(&config, yaml, folder, env);
-    put_away(c, config);
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return strdup(scratch_read(scratch_path(path)));
 }
 
-Test(contexts, are_measured_in_full_but_for_the_target)
+Test(contexts, gives_the_same_bytes_for_any_number_of_threads_and_says_what_was_cut)
 {
-    sow_config *config = NULL;
-    sow_campaign *c = played(&config, contexts_yaml, "r", NULL);
-    cr_assert_str_eq(sow_names_get(c->screen->contexts, c->target), "C1");
-    MUST(sow_i_training_ready(c, NULL, &err));
-    const sow_i_training *t = &c->training;
-    cr_assert(t->n_target == 18 && t->view.n == 18 + 3 * 40 && t->view.n_contexts == 4);
-    for (sow_index q = 0; q < c->n; q++)
-        for (sow_index k = 0; k < c->item[q].n_draws; k++)
-            for (sow_index i = 0; i < c->item[q].draw[k].n; i++) {
-                const sow_index cell = c->item[q].draw[k].cell[i];
-                cr_assert(!c->held_out[q] && c->cells->table.context[cell] == c->target && c->cells->table.perturbation[cell] == q);
-            }
-    for (sow_index r = 0; r < 3; r++)
-        for (sow_index i = 0; i < c->round[r].n_control; i++)
-            cr_assert(c->cells->table.context[c->round[r].control[i]] == c->target && c->cells->table.perturbation[c->round[r].control[i]] == SOW_CONTROL);
-    put_away(c, config);
-}
-
-/* Mean of log1p of normalised counts over a group, gene by gene. */
-static void mean_of(double *mean, const sow_campaign *c, sow_index perturbation, sow_index context)
-{
-    const sow_cells *t = &c->cells->table;
-    const sow_cell_matrix *x = t->matrix;
-    const sow_index *list, n = sow_cells_of(&list, t, perturbation, context);
-    memset(mean, 0, (size_t)c->d * sizeof *mean);
-    for (sow_index i = 0; i < n; i++) {
-        const int64_t begin = x->start[t->row[list[i]]], end = x->start[t->row[list[i]] + 1];
-        double total = 0;
-        for (int64_t k = begin; k < end; k++) total += (double)x->value[k];
-        for (int64_t k = begin; k < end; k++) mean[x->gene[k]] += log1p((double)x->value[k] * c->cells->space.target_sum / total) / (double)n;
+    static const char *const files[] = {"contexts.csv", "contexts_summary.csv", "contexts.html"};
+    const sow_context_options o = {.seeds = "30,3,3", .draws = 2};
+    cell_recipe recipe = CELL_RECIPE;
+    sow_threads *threads = NULL;
+    MUST(sow_threads_create(&threads, 3, &err));
+    sow_env env = {.threads = threads};
+    write_cells("cells.h5ad", &recipe);
+    MUST(evaluate(cells_yaml, &o, "one", NULL));
+    MUST(evaluate(cells_yaml, &o, "three", &env));
+    for (int i = 0; i < 3; i++) {
+        char *a = file_of("one", files[i]), *b = file_of("three", files[i]);
+        cr_assert_str_eq(a, b, "%s", files[i]);
+        if (i == 0) cr_assert(strstr(a, "here,2,30,12,gp,pearson_top20_wilcoxon,") && strstr(a, "other,1,3,3,two-way,mse_top20,"));
+        if (i == 1) cr_assert(strstr(a, "\n30,all,source-shift,pearson_delta_centred,"));
+        if (i == 2) cr_assert(strstr(a, "With at most 30 seeds measured in a context not seen before") && strstr(a, "Seeds are not scored"));
+        free(a);
+        free(b);
     }
+    sow_threads_destroy(threads);
 }
 
-Test(contexts, are_each_compared_with_their_own_controls)
+/* mean of a row of contexts_summary.csv. */
+static double summary_of(const char *dir, const char *start)
 {
-    sow_config *config = NULL;
-    sow_campaign *c = played(&config, contexts_yaml, "r", NULL);
-    double mean[50], control[50];
-    int rows = 0;
-    cr_assert_eq(c->d, 50);
-    MUST(sow_i_training_ready(c, NULL, &err));
-    for (sow_index i = c->training.n_target; i < c->training.view.n; i++, rows++) {
-        const sow_index k = c->training.view.context[i];
-        cr_assert_neq(k, c->target);
-        mean_of(mean, c, c->training.view.perturbation[i], k);
-        mean_of(control, c, SOW_CONTROL, k);
-        for (int g = 0; g < 50; g++)
-            cr_assert(fabs(c->training.view.y[i * 50 + g] - (mean[g] - control[g])) < 1e-5, "row %d, gene %d", rows, g); /* the space holds floats */
-    }
-    cr_assert_eq(rows, 120);
-    put_away(c, config);
-}
-
-static double metric(const char *folder, const char *model, const char *name)
-{
-    char path[64], row[64];
-    snprintf(path, sizeof path, "%.16s/metrics.csv", folder);
-    snprintf(row, sizeof row, "\n0,8,%s,C1,%s,", model, name);
-    const char *text = scratch_read(scratch_path(path)), *at = strstr(text, row);
-    cr_assert_not_null(at, "metrics.csv has no %s", row);
-    return strtod(at + strlen(row), NULL);
-}
-
-/* All that contexts differ in here is the shift, so what was measured elsewhere is what is to be predicted. */
-Test(contexts, help_where_programs_do_the_same)
-{
-    char *alike = replaced(contexts_yaml, "contexts: 4", "contexts: 4, context_scale: 0, context_flip: 0, context_lose: 0, context_shift: 2");
-    play(alike, "r", NULL);
-    const double two_way = metric("r", "two-way", "pearson_delta_centred"), source = metric("r", "source-shift", "pearson_delta_all"), shift = metric("r", "train-mean", "pearson_delta_all");
-    cr_expect(two_way > 0.7 && metric("r", "gp", "pearson_delta_centred") > 0.7, "two-way %g, gp %g", two_way, metric("r", "gp", "pearson_delta_centred"));
-    cr_expect(metric("r", "two-way", "pearson_delta_all") > source && metric("r", "two-way", "pearson_delta_all") > shift, "source-shift %g, train-mean %g", source, shift);
-    free(alike);
-}
-
-Test(contexts, may_have_measured_a_part)
-{
-    sow_config *config = NULL;
-    char *part = replaced(contexts_yaml, "contexts: 4", "contexts: 4, context_coverage: 0.5");
-    sow_campaign *c = played(&config, part, "r", NULL);
-    sow_index elsewhere = 0, here = 0;
-    for (sow_index r = 0; r < c->screen->n_rows; r++)
-        *(c->screen->context[r] == c->target ? &here : &elsewhere) += 1;
-    cr_assert(here == 40 && elsewhere > 40 && elsewhere < 80, "%lld rows", (long long)elsewhere);
-    put_away(c, config);
-    free(part);
-}
-
-Test(contexts, say_which_seeds_differ_between_them)
-{
-    char *yaml = replaced(contexts_yaml, "strategy: random", "strategy: least-consistent");
-    play(yaml, "r", NULL);
-    cr_expect(strstr(scratch_read(scratch_path("r/rounds/00/batch.csv")), "differs between 3 reference contexts") != NULL);
-    free(yaml);
-}
-
-static char *results(const char *folder, int threads)
-{
-    sow_env env = {0};
-    MUST(sow_threads_create(&env.threads, threads, &err));
-    play(contexts_yaml, folder, &env);
-    sow_threads_destroy(env.threads);
-    return results_of(folder);
-}
-
-Test(contexts, give_the_same_bytes_for_any_number_of_threads)
-{
-    char *one = results("one", 1), *three = results("three", 3);
-    cr_expect_str_eq(one, three);
-    free(one);
-    free(three);
-}
-
-Test(contexts, are_named_by_check_and_by_predictions)
-{
-    sow_config *config = NULL;
-    sow_campaign *c = played(&config, contexts_yaml, "r", NULL);
-    const sow_prediction_options o = {NULL, 0};
-    char *file = NULL, *text = NULL;
-    sow_h5ad *a = NULL;
-    MUST(sow_campaign_check_json(&text, c, &err));
-    cr_expect(strstr(text, "C1") && strstr(text, "C4") && strstr(text, "reference"), "%s", text);
-    MUST(sow_campaign_predict(&file, c, &o, NULL, &err));
-    MUST(sow_h5ad_read(&a, file, 1, &err));
-    cr_assert_eq(a->n_obs, 40);
-    cr_expect_str_eq(sow_h5ad_obs(a, "context")->text[39], "C1");
-    sow_h5ad_destroy(a);
-    free(file);
+    char *text = file_of(dir, "contexts_summary.csv"), *at = strstr(text, start);
+    cr_assert_not_null(at, "%s", start);
+    const double value = atof(at + strlen(start));
     free(text);
-    put_away(c, config);
+    return value;
+}
+
+Test(contexts, judges_one_number_a_perturbation_and_takes_slopes_of_covariates_from_seeds_alone)
+{
+    const sow_context_options o = {.seeds = "25", .draws = 2};
+    char *adjusted = replaced(scalar_yaml, "column: score}", "column: score, adjust_for: [depth]}");
+    MUST(evaluate(adjusted, &o, "e", NULL));
+    cr_assert_gt(summary_of("e", "25,all,source-shift,spearman,"), 0.9); /* `other` is nearly the same */
+    cr_assert_lt(summary_of("e", "25,all,two-way,rmse,"), summary_of("e", "25,all,train-mean,rmse,"));
+    free(adjusted);
+}
+
+Test(contexts, are_refused_when_they_cannot_be_judged)
+{
+    sow_context_options o = SOW_CONTEXT_OPTIONS_INIT;
+    write_three("three.h5ad", P);
+    o.contexts = "a,d";
+    cr_assert_eq(evaluate(three_yaml, &o, "e", NULL), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "no context 'd' in this screen") && strstr(err.message, "(contexts: a, b, c)"), "%s", err.message);
+    o.contexts = NULL;
+    o.seeds = "5,,3";
+    cr_assert_eq(evaluate(three_yaml, &o, "e", NULL), SOW_E_CONFIG);
+    o.seeds = "5";
+    cr_assert_eq(evaluate(simulated_yaml, &o, "e", NULL), SOW_E_CONFIG);
+    cr_assert(strstr(err.message, "needs at least two contexts"), "%s", err.message);
+    cell_recipe recipe = CELL_RECIPE;
+    recipe.bare = 1 + 3;
+    write_cells("cells.h5ad", &recipe);
+    cr_assert_eq(evaluate(cells_yaml, &o, "e", NULL), SOW_E_DATA);
+    cr_assert(strstr(err.message, "context other has 3 control cells; an evaluation needs at least 4"), "%s", err.message);
+    recipe.bare = 1;
+    write_cells("cells.h5ad", &recipe);
+    sow_config *config = read_config(cells_yaml);
+    cr_assert_eq(sow_evaluate_contexts(NULL, config, &o, NULL, &err), SOW_E_DATA);
+    cr_assert(strstr(err.message, "no cell of the context 'other' is a control 'nt'"), "%s", err.message);
+    sow_config_destroy(config);
+    cr_assert_neq(access(scratch_path("e"), F_OK), 0, "something was written");
+}
+
+/* ---- memory */
+
+Test(contexts, an_allocation_that_fails_is_said_and_leaves_nothing_behind)
+{
+    write_three("three.h5ad", P);
+    fixture f = open_rows(three_yaml, 0);
+    const sow_index seed[] = {0, 5, 7};
+    unsigned char known[] = {0, 1, 1};
+    double value[P * SOW_I_CONTEXT_COLUMNS];
+    int failed = 0;
+    for (sow_index n = 0;; n++) {
+        sow_i_context_rows r = {0};
+        sow_i_context_training t = {0};
+        sow_memory_fail_after(n);
+        sow_status st = sow_i_context_rows_make(&r, f.c, known, 0, NULL, &err);
+        if (st == SOW_OK) st = sow_i_context_training_make(&t, &r, seed, 3, 0, NULL, &err);
+        if (st == SOW_OK) st = sow_i_context_score(value, NULL, &r, &t, model_named("two-way"), NULL, NULL, &err);
+        sow_memory_fail_after(-1);
+        sow_i_context_training_clear(&t);
+        sow_i_context_rows_clear(&r);
+        if (st == SOW_OK) break;
+        cr_assert_eq(st, SOW_E_NOMEM, "allocation %lld: %s", (long long)n, err.message);
+        failed++;
+    }
+    cr_assert_gt(failed, 20);
+    close_rows(&f);
 }
