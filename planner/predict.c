@@ -125,7 +125,7 @@ done:
 static sow_status put_numbers(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const double *x, sow_index d, int root, float *room, sow_error *err)
 {
     for (sow_index k = 0; k < n * d; k++) room[k] = (float)(root ? sqrt(x[k]) : x[k]);
-    return sow_h5ad_table_put(t, layer, first, n, room, err);
+    return sow_h5ad_table_put(t, layer, first, n, room, NULL, err);
 }
 
 static const sow_names *feature_names(const sow_campaign *c)
@@ -249,7 +249,7 @@ static sow_status write_cells(sow_campaign *c, const char *file, sow_index each,
             SOW_TRY(ask(shift, NULL, NULL, c, q, 1, env, err));
             sow_shift_controls(cells, control, each, d, shift);
         }
-        SOW_TRY(sow_h5ad_table_put(t, -1, q * each, each, cells, err));
+        SOW_TRY(sow_h5ad_table_put(t, -1, q * each, each, cells, sow_env_threads(env), err));
     }
     SOW_TRY(sow_progress(env, "predicting cells", 1, err));
     SOW_TRY(finish(&t, c, &o, "X: predicted cells, in the units that cells were prepared to; the same control cells for every perturbation", err));
