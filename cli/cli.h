@@ -25,6 +25,7 @@ typedef struct {
     int leave_context;                            /* evaluate */
     const char *to;                               /* predict */
     sow_index cells;                              /* predict; 0 = not said */
+    int all;                                      /* predict */
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
