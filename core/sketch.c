@@ -1,4 +1,4 @@
-/* Subspace iteration on blocks of rows: x is read as it is and never copied whole. */
+/* Subspace iteration: x is read as it is and never copied. */
 #include "core/sketch.h"
 
 #include <math.h>
@@ -9,33 +9,30 @@
 #include "core/memory.h"
 #include "core/rng.h"
 
-enum { SPARE = 8, TURNS = 2, ROWS = 1024 };
+enum { SPARE = 8, TURNS = 1, ROWS = 1024 };
 
 typedef struct {
     const float *x;
     sow_index n, d, l;
     double *basis;  /* [l, d] orthonormal rows, or what becomes them */
-    double *scores; /* [n, l] */
-    double *block;  /* [ROWS, d] */
     double *room;   /* [l, d] */
+    float *single;  /* [l, d] one of the two in the precision of x */
+    float *scores;  /* [n, l] */
     sow_threads *threads;
 } sketch;
 
-static void load_block(const sketch *s, sow_index first, sow_index rows)
-{
-    for (sow_index k = 0; k < rows * s->d; k++) s->block[k] = s->x[first * s->d + k];
-}
-
-/* scores = x basis^T; room = scores^T x where asked for. */
+/* scores = x basis^T; room = scores^T x where asked for. In single precision, which the directions that matter bear well: nothing is subtracted here. */
 static sow_status multiply(sketch *s, int back, sow_error *err)
 {
     sow_status st = SOW_OK;
-    for (sow_index first = 0; first < s->n; first += ROWS) {
+    for (sow_index k = 0; k < s->l * s->d; k++) s->single[k] = (float)s->basis[k];
+    SOW_TRY(sow_gemm_f32(s->threads, 0, 1, s->n, s->l, s->d, 1, s->x, s->d, s->single, s->d, 0, s->scores, s->l, err));
+    if (!back) goto done;
+    memset(s->room, 0, (size_t)(s->l * s->d) * sizeof *s->room);
+    for (sow_index first = 0; first < s->n; first += ROWS) { /* sums over many rows are kept in double precision */
         const sow_index rows = s->n - first < ROWS ? s->n - first : ROWS;
-        double *scores = &s->scores[first * s->l];
-        load_block(s, first, rows);
-        SOW_TRY(sow_gemm(s->threads, 0, 1, rows, s->l, s->d, 1, s->block, s->d, s->basis, s->d, 0, scores, s->l, err));
-        if (back) SOW_TRY(sow_gemm(s->threads, 1, 0, s->l, s->d, rows, 1, scores, s->l, s->block, s->d, first > 0, s->room, s->d, err));
+        SOW_TRY(sow_gemm_f32(s->threads, 1, 0, s->l, s->d, rows, 1, &s->scores[first * s->l], s->l, &s->x[first * s->d], s->d, 0, s->single, s->d, err));
+        for (sow_index k = 0; k < s->l * s->d; k++) s->room[k] += (double)s->single[k];
     }
 done:
     return st;
@@ -95,8 +92,22 @@ static void flip_signs(double *directions, sow_index k, sow_index d)
     }
 }
 
+/* scores^T scores [l, l] */
+static void gram_of_scores(double *gram, const sketch *s)
+{
+    const sow_index l = s->l;
+    memset(gram, 0, (size_t)(l * l) * sizeof *gram);
+    for (sow_index i = 0; i < s->n; i++)
+        for (sow_index a = 0; a < l; a++) {
+            const double left = (double)s->scores[i * l + a];
+            for (sow_index b = 0; b <= a; b++) gram[a * l + b] += left * (double)s->scores[i * l + b];
+        }
+    for (sow_index a = 0; a < l; a++)
+        for (sow_index b = a + 1; b < l; b++) gram[a * l + b] = gram[b * l + a];
+}
+
 /* Singular vectors within the subspace, and what comes of them. */
-static sow_status finish(double *scores, double *directions, double *squares, sow_index *kept, sketch *s, sow_index k, sow_error *err)
+static sow_status finish(float *scores, double *directions, double *squares, sow_index *kept, sketch *s, sow_index k, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *gram = NULL, *values = NULL;
@@ -105,7 +116,7 @@ static sow_status finish(double *scores, double *directions, double *squares, so
     SOW_NEW(values, l);
     if (l == 0) goto done;
     SOW_TRY(multiply(s, 0, err));
-    SOW_TRY(sow_gemm(s->threads, 1, 0, l, l, s->n, 1, s->scores, l, s->scores, l, 0, gram, l, err));
+    gram_of_scores(gram, s);
     memcpy(s->room, s->basis, (size_t)(l * s->d) * sizeof *s->room);
     SOW_TRY(turn(s, values, gram, s->room, 0, err));
     s->l = s->l < k ? s->l : k;
@@ -121,7 +132,7 @@ done:
     return st;
 }
 
-sow_status sow_sketch(double *scores, double *directions, double *squares, sow_index *kept, const float *x, sow_index n, sow_index d, sow_index k, uint64_t seed, const sow_env *env, sow_error *err)
+sow_status sow_sketch(float *scores, double *directions, double *squares, sow_index *kept, const float *x, sow_index n, sow_index d, sow_index k, uint64_t seed, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index least = n < d ? n : d, l = k + SPARE < least ? k + SPARE : least;
@@ -130,8 +141,8 @@ sow_status sow_sketch(double *scores, double *directions, double *squares, sow_i
     *kept = 0;
     SOW_NEW(s.basis, l * d);
     SOW_NEW(s.room, l * d);
+    SOW_NEW(s.single, l * d);
     SOW_NEW(s.scores, n * l);
-    SOW_NEW(s.block, (n < ROWS ? n : ROWS) * d);
     for (sow_index i = 0; i < l * d; i++) s.room[i] = sow_rng_normal(&rng);
     SOW_TRY(orthonormalise(&s, err));
     for (int i = 0; i < TURNS && s.l > 0; i++) {
@@ -142,7 +153,7 @@ sow_status sow_sketch(double *scores, double *directions, double *squares, sow_i
 done:
     free(s.basis);
     free(s.room);
+    free(s.single);
     free(s.scores);
-    free(s.block);
     return st;
 }

@@ -14,7 +14,8 @@
 /** What may be said of every perturbation, made from the rows of one context after the other. */
 typedef struct {
     sow_index k;
-    double *scores, *directions; /* [n, k], [k, d] */
+    float *scores;      /* [n, k] */
+    double *directions; /* [k, d] */
 } sow_i_map_sketch;
 typedef struct {
     sow_index n, d, contexts; /* contexts so far */
@@ -77,10 +78,11 @@ void sow_i_map_training_clear(sow_i_map_training *t);
 
 /* The model of one context after the other; the last is kept for those that go on from it. */
 typedef struct {
-    sow_i_map_training *training; /* NULL: the model is the campaign's */
+    sow_campaign *owner;          /* of the model, when it is the campaign's; else NULL */
+    sow_i_map_training *training; /* of another model */
     sow_model *model;
 } sow_i_map_fit;
-/** The model for context k of the map in place of the last one. */
+/** The model for context k of the map in place of the last one. The campaign's own is forgotten when its turn is over: its memory is wanted. */
 SOW_MUST_CHECK sow_status sow_i_map_fit_next(sow_i_map_fit *f, const sow_i_map *m, sow_index k, sow_error *err);
 void sow_i_map_fit_clear(sow_i_map_fit *f);
 

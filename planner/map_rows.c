@@ -83,10 +83,9 @@ done:
 
 void sow_i_map_fit_clear(sow_i_map_fit *f)
 {
-    if (f->training) {
-        sow_model_destroy(f->model);
-        sow_i_map_training_clear(f->training);
-    }
+    sow_model_destroy(f->model);
+    if (f->owner) f->owner->model = NULL;
+    if (f->training) sow_i_map_training_clear(f->training);
     free(f->training);
     *f = (sow_i_map_fit){0};
 }
@@ -94,17 +93,20 @@ void sow_i_map_fit_clear(sow_i_map_fit *f)
 sow_status sow_i_map_fit_next(sow_i_map_fit *f, const sow_i_map *m, sow_index k, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_campaign *c = m->c;
+    sow_campaign *c = m->c;
     sow_i_map_fit next = {0};
     sow_model_options options = sow_i_model_options(c);
     if (!(c->model_class->caps & SOW_CAP_META)) sow_i_map_fit_clear(f); /* nobody goes on from it: its memory is wanted */
     if (m->context[k] == c->target) {
+        next.owner = c;
         next.model = c->model;
     } else {
         SOW_NEW(next.training, 1);
         SOW_TRY(sow_i_map_training_make(next.training, c, m->context[k], err));
         options.warm = f->model;
         SOW_TRY(sow_model_fit(&next.model, c->model_class, &next.training->view, &options, m->env, err));
+        free(next.training->y); /* no model looks at it after its fit (models/model.h) */
+        next.training->y = NULL;
     }
     sow_i_map_fit_clear(f);
     *f = next;

@@ -174,7 +174,7 @@ static sow_status first_direction(double *v, sow_i_map_shape *s, const sow_env *
     for (sow_index c = 0; c < s->contexts; c++)
         for (sow_index k = 0; k < s->sketch[c].k; k++, at++) {
             double square = 0;
-            for (sow_index i = 0; i < s->n; i++) square += s->sketch[c].scores[i * s->sketch[c].k + k] * s->sketch[c].scores[i * s->sketch[c].k + k];
+            for (sow_index i = 0; i < s->n; i++) square += (double)s->sketch[c].scores[i * s->sketch[c].k + k] * (double)s->sketch[c].scores[i * s->sketch[c].k + k];
             for (sow_index j = 0; j < d; j++) stack[at * d + j] = sqrt(square) * s->sketch[c].directions[k * d + j];
         }
     if (all == 0) goto done; /* nothing varies */
@@ -200,7 +200,7 @@ static void along(double *t, const sow_i_map_shape *s, const double *v)
     for (sow_index c = 0; c < s->contexts; c++)
         for (sow_index k = 0; k < s->sketch[c].k; k++) {
             const double slope = sow_dot(s->d, &s->sketch[c].directions[k * s->d], v);
-            for (sow_index i = 0; i < s->n; i++) t[c * s->n + i] += slope * s->sketch[c].scores[i * s->sketch[c].k + k];
+            for (sow_index i = 0; i < s->n; i++) t[c * s->n + i] += slope * (double)s->sketch[c].scores[i * s->sketch[c].k + k];
         }
 }
 
@@ -338,21 +338,25 @@ static sow_status place(sow_i_map_shape *s, const double *v, uint64_t seed, cons
 {
     sow_status st = SOW_OK;
     sow_index *node = NULL, k = 0;
+    float *scores = NULL;
     double *z = NULL, *directions = NULL, squares[COMPONENTS];
     sow_graph graph = {0};
     SOW_NEW(node, s->n);
     for (sow_index i = 0; i < 2 * s->n; i++) s->xy[i] = NAN;
     const sow_index nodes = profiles(s, node, v);
     if (nodes < LEAST_NODES) goto done;
-    SOW_NEW(z, nodes * COMPONENTS);
+    SOW_NEW(scores, nodes * COMPONENTS);
     SOW_NEW(directions, COMPONENTS * s->d);
-    SOW_TRY(sow_sketch(z, directions, squares, &k, s->mean, nodes, s->d, COMPONENTS, seed, env, err));
+    SOW_TRY(sow_sketch(scores, directions, squares, &k, s->mean, nodes, s->d, COMPONENTS, seed, env, err));
     if (k == 0) goto done; /* all are in one place */
+    SOW_NEW(z, nodes * k);
+    for (sow_index i = 0; i < nodes * k; i++) z[i] = (double)scores[i];
     SOW_TRY(sow_graph_of_neighbours(&graph, z, nodes, k, NEIGHBOURS, env, err));
     SOW_TRY(cluster(s, &graph, node, seed, err));
     SOW_TRY(lay_out(s, &graph, node, z, k, seed, env, err));
 done:
     free(node);
+    free(scores);
     free(z);
     free(directions);
     sow_graph_clear(&graph);
