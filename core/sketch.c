@@ -7,9 +7,8 @@
 
 #include "core/linalg.h"
 #include "core/memory.h"
-#include "core/rng.h"
 
-enum { SPARE = 8, TURNS = 1, ROWS = 1024 };
+enum { SPARE = 8, TURNS = 1, FIRST_TURNS = 2, ROWS = 1024 };
 
 typedef struct {
     const float *x;
@@ -155,5 +154,88 @@ done:
     free(s.room);
     free(s.single);
     free(s.scores);
+    return st;
+}
+
+/* ---- rows that come in parts ---- */
+
+void sow_running_sketch_clear(sow_running_sketch *r)
+{
+    free(r->basis);
+    free(r->sum);
+    *r = (sow_running_sketch){0};
+}
+
+sow_status sow_running_sketch_init(sow_running_sketch *r, sow_index l, sow_index d, uint64_t seed, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    *r = (sow_running_sketch){.l = l < d ? l : d, .d = d, .rng = sow_rng_make(seed, SOW_RNG_SKETCH, 1, 0)};
+    SOW_NEW(r->basis, r->l * d);
+    SOW_NEW(r->sum, r->l * d);
+done:
+    if (st != SOW_OK) sow_running_sketch_clear(r);
+    return st;
+}
+
+/* Random rows, orthogonal to those above them, where there are fewer than l. */
+static void fill_up(sow_running_sketch *r, sow_index from)
+{
+    for (sow_index i = from; i < r->l; i++) {
+        double *row = &r->basis[i * r->d];
+        for (sow_index j = 0; j < r->d; j++) row[j] = sow_rng_normal(&r->rng);
+        for (int again = 0; again < 2; again++) {
+            for (sow_index k = 0; k < i; k++) sow_axpy(r->d, -sow_dot(r->d, row, &r->basis[k * r->d]), &r->basis[k * r->d], row);
+            const double norm = sqrt(sow_dot(r->d, row, row));
+            for (sow_index j = 0; j < r->d; j++) row[j] /= norm;
+        }
+    }
+}
+
+/* room += x^T x basis^T, and the basis is made of `room`. */
+static sow_status turn_running(sow_running_sketch *r, sketch *s, const double *before, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    s->l = r->l;
+    memcpy(s->basis, r->basis, (size_t)(r->l * r->d) * sizeof *s->basis);
+    SOW_TRY(multiply(s, 1, err));
+    if (before) sow_axpy(r->l * r->d, 1, before, s->room);
+    if (before) memcpy(r->sum, s->room, (size_t)(r->l * r->d) * sizeof *r->sum);
+    SOW_TRY(orthonormalise(s, err));
+    memcpy(r->basis, s->basis, (size_t)(s->l * r->d) * sizeof *r->basis);
+    fill_up(r, s->l);
+done:
+    return st;
+}
+
+sow_status sow_running_sketch_add(sow_running_sketch *r, const float *x, sow_index n, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sketch s = {.x = x, .n = n, .d = r->d, .l = r->l, .threads = sow_env_threads(env)};
+    SOW_NEW(s.basis, r->l * r->d);
+    SOW_NEW(s.room, r->l * r->d);
+    SOW_NEW(s.single, r->l * r->d);
+    SOW_NEW(s.scores, n * r->l);
+    if (!r->parts++) {
+        fill_up(r, 0);
+        for (int k = 0; k < FIRST_TURNS; k++) SOW_TRY(turn_running(r, &s, NULL, err)); /* the first part is all that is known */
+    }
+    SOW_TRY(turn_running(r, &s, r->sum, err));
+done:
+    free(s.basis);
+    free(s.room);
+    free(s.single);
+    free(s.scores);
+    return st;
+}
+
+sow_status sow_running_sketch_scores(float *scores, const sow_running_sketch *r, const float *x, sow_index n, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    float *single = NULL;
+    SOW_NEW(single, r->l * r->d);
+    for (sow_index k = 0; k < r->l * r->d; k++) single[k] = (float)r->basis[k];
+    SOW_TRY(sow_gemm_f32(sow_env_threads(env), 0, 1, n, r->l, r->d, 1, x, r->d, single, r->d, 0, scores, r->l, err));
+done:
+    free(single);
     return st;
 }

@@ -40,6 +40,8 @@ SOW_MUST_CHECK sow_status sow_h5ad_table_create(sow_h5ad_table **out, const char
 /** Rows first .. first + n of a layer, or of X (layer -1). SOW_E_IO when the disk refuses. Chunks that lie wholly within are deflated on `threads` (may be NULL): blocks that begin and end at multiples of
  *  sow_h5ad_table_step are written fastest. */
 SOW_MUST_CHECK sow_status sow_h5ad_table_put(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const float *rows, sow_threads *threads, sow_error *err);
+/** Rows that were put, back again. */
+SOW_MUST_CHECK sow_status sow_h5ad_table_get(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, float *rows, sow_threads *threads, sow_error *err);
 /** Rows of a chunk. */
 sow_index sow_h5ad_table_step(const sow_h5ad_table *t);
 /** Write obs and, under uns[`section`], `n_notes` pairs of name and text (notes [2 n_notes]), flush, rename to `path`. Destroys the table whether it succeeds or not. */

@@ -197,6 +197,88 @@ done:
     return st;
 }
 
+/* ---- back ---- */
+
+typedef struct {
+    float *rows;
+    sow_index entries;
+    const packed *chunk;
+} unpacking;
+
+static sow_status unpack(void *user, sow_index i, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const unpacking *p = user;
+    const packed *c = &p->chunk[i];
+    unsigned char *shuffled = NULL, *out = (unsigned char *)(p->rows + i * p->entries);
+    uLongf size = (uLongf)p->entries * sizeof *p->rows;
+    SOW_NEW(shuffled, size);
+    if (c->skips) memcpy(shuffled, c->bytes, size);
+    else if (uncompress(shuffled, &size, c->bytes, c->size) != Z_OK) SOW_FAIL(err, SOW_E_IO, "what was written a moment ago cannot be read back");
+    for (size_t b = 0; b < sizeof *p->rows; b++)
+        for (sow_index k = 0; k < p->entries; k++) out[k * (sow_index)sizeof *p->rows + (sow_index)b] = shuffled[(sow_index)b * p->entries + k];
+done:
+    free(shuffled);
+    return st;
+}
+
+static void get_rows(sow_h5ad_table *t, hid_t d, sow_index first, sow_index n, float *rows)
+{
+    const hsize_t at[2] = {(hsize_t)first, 0}, count[2] = {(hsize_t)n, (hsize_t)t->n_cols};
+    if (n == 0 || t->w.failed) return;
+    hid_t file_space = H5Dget_space(d), memory_space = H5Screate_simple(2, count, NULL);
+    note(&t->w, H5Sselect_hyperslab(file_space, H5S_SELECT_SET, at, NULL, count, NULL));
+    note(&t->w, H5Dread(d, H5T_NATIVE_FLOAT, memory_space, file_space, H5P_DEFAULT, rows));
+    H5Sclose(memory_space);
+    H5Sclose(file_space);
+}
+
+static sow_status get_chunks(sow_h5ad_table *t, hid_t d, sow_index first, sow_index n_chunks, float *rows, sow_threads *threads, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    packed chunk[AT_ONCE] = {{0}};
+    const sow_index entries = t->chunk_rows * t->n_cols;
+    for (sow_index from = 0; from < n_chunks; from += AT_ONCE) {
+        const sow_index n = n_chunks - from < AT_ONCE ? n_chunks - from : AT_ONCE;
+        const unpacking p = {rows + from * entries, entries, chunk};
+        for (sow_index i = 0; i < n; i++) {
+            const hsize_t at[2] = {(hsize_t)(first + (from + i) * t->chunk_rows), 0};
+            hsize_t size = 0;
+            uint32_t mask = 0;
+            note(&t->w, H5Dget_chunk_storage_size(d, at, &size));
+            SOW_NEW(chunk[i].bytes, size);
+            if (!t->w.failed) note(&t->w, H5Dread_chunk(d, H5P_DEFAULT, at, &mask, chunk[i].bytes));
+            chunk[i].size = (uLongf)size;
+            chunk[i].skips = chunk[i].size == (uLong)entries * sizeof *rows ? SKIPS_DEFLATE : 0; /* HDF5 1.10 says 0 for a mask it has just been given */
+        }
+        if (t->w.failed) break;
+        SOW_TRY(sow_parallel_for(threads, n, unpack, (void *)(uintptr_t)&p, err));
+        for (sow_index i = 0; i < n; i++) free(chunk[i].bytes);
+        memset(chunk, 0, sizeof chunk);
+    }
+done:
+    for (int i = 0; i < AT_ONCE; i++) free(chunk[i].bytes);
+    return st;
+}
+
+sow_status sow_h5ad_table_get(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, float *rows, sow_threads *threads, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_h5_silence silence;
+    if (n == 0 || t->n_cols == 0) return SOW_OK;
+    sow_i_h5_quiet(&silence);
+    const hid_t d = t->matrix[layer + 1];
+    const sow_index step = t->chunk_rows, before = (step - first % step) % step, head = before < n && packs(t) ? before : n, chunks = (n - head) / step, done_rows = head + chunks * step;
+    note(&t->w, H5Dflush(d)); /* chunks that HDF5 still puts together */
+    get_rows(t, d, first, head, rows);
+    SOW_TRY(get_chunks(t, d, first + head, chunks, rows + head * t->n_cols, threads, err));
+    get_rows(t, d, first + done_rows, n - done_rows, rows + done_rows * t->n_cols);
+    if (t->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot be read back while it is written: %s", t->path, sow_i_anndata_why(t->beside));
+done:
+    sow_i_h5_loud(&silence);
+    return st;
+}
+
 sow_index sow_h5ad_table_step(const sow_h5ad_table *t)
 {
     return t->chunk_rows;

@@ -194,6 +194,21 @@ done:
     return st;
 }
 
+/* What was written, read back: a second look without predicting twice. */
+static sow_status look_again(walk *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_map *m = w->m;
+    for (sow_index k = 0; k < m->n_contexts; k++) {
+        SOW_TRY(sow_progress(m->env, "looking at the map again", (double)k / (double)m->n_contexts, err));
+        SOW_TRY(sow_h5ad_table_get(w->table, -1, k * m->n, m->n, w->rows, sow_env_threads(m->env), err));
+        SOW_TRY(sow_i_map_shape_again(&m->shape, k, w->rows, m->env, err));
+    }
+    SOW_TRY(sow_progress(m->env, "looking at the map again", 1, err));
+done:
+    return st;
+}
+
 static sow_status walk_contexts(walk *w, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -211,6 +226,8 @@ static sow_status walk_contexts(walk *w, sow_error *err)
         SOW_TRY(sow_i_map_shape_add(&m->shape, w->rows, m->env, err));
     }
     SOW_TRY(sow_progress(m->env, "predicting the map", 1, err));
+    sow_i_map_fit_clear(&fit);
+    SOW_TRY(look_again(w, err));
 done:
     sow_i_map_fit_clear(&fit);
     free(w->rows);

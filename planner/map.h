@@ -3,7 +3,7 @@
  * Every context is the target in turn. What is measured there (all rows of a reference; of the campaign's target what the campaign has measured, never what is held out) is what the model is adapted to, all
  * rows of the others are known, and the model, fitted anew, predicts every perturbation. Responses and their space are the campaign's own: a row is the same numbers whichever context is the target.
  *
- * map.c goes through the contexts; map_rows.c fits and predicts one; map_shape.c says what is strong, what is variable and what lies near what; map_files.c writes. What is held at a time is one context
+ * map.c goes through the contexts, and once more through what it has written; map_rows.c fits and predicts one; map_shape.c says what is strong, what is variable and what lies near what; map_files.c writes. What is held at a time is one context
  * [perturbations, genes] in single precision, the running mean over contexts as large again, and a few numbers of every row. */
 #ifndef SOWER_PLANNER_MAP_H
 #define SOWER_PLANNER_MAP_H
@@ -13,18 +13,15 @@
 
 /** What may be said of every perturbation, made from the rows of one context after the other. */
 typedef struct {
-    sow_index k;
-    float *scores;      /* [n, k] */
-    double *directions; /* [k, d] */
-} sow_i_map_sketch;
-typedef struct {
     sow_index n, d, contexts; /* contexts so far */
-    sow_index directions;     /* of a context's sketch */
     const unsigned char *measured; /* [n] in some context; borrowed */
     double *size;             /* [n] sum of |change| over genes and contexts */
     float *mean;              /* [n, d] of the z-scored changes over the contexts so far */
     double *spread;           /* [n] sum of squared deviations from it */
-    sow_i_map_sketch *sketch; /* [contexts] */
+    double *centre, *sd;      /* [contexts, d] of each; sd 0: the gene says nothing there */
+    sow_running_sketch sketch;
+    float *scores;            /* [contexts, n, sketch.l] of the second look */
+    sow_index seen;           /* contexts looked at again */
     unsigned char *alike;     /* [n] not measured anywhere, and predicted the same as all others of which that is true */
     sow_index n_alike;
     double *magnitude, *specificity; /* [n] NaN = undefined */
@@ -39,7 +36,9 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_i_map_shape_make(sow_i_map_shape *s, sow_index n, sow_index d, sow_index most_contexts, const unsigned char *measured, sow_error *err);
 /** The rows [n, d] of one more context. They are z-scored in place. */
 SOW_MUST_CHECK sow_status sow_i_map_shape_add(sow_i_map_shape *s, float *rows, const sow_env *env, sow_error *err);
-/** What follows of all contexts. s->mean is used up. */
+/** The rows of a context once more as they were, after all have been added: which direction is the first is known only then. They are z-scored in place. */
+SOW_MUST_CHECK sow_status sow_i_map_shape_again(sow_i_map_shape *s, sow_index context, float *rows, const sow_env *env, sow_error *err);
+/** What follows of all contexts, each seen again. s->mean is used up. */
 SOW_MUST_CHECK sow_status sow_i_map_shape_finish(sow_i_map_shape *s, uint64_t seed, const sow_env *env, sow_error *err);
 void sow_i_map_shape_clear(sow_i_map_shape *s);
 /** "strong consistent", "weak" where contexts say nothing, "" for those alike. */

@@ -1,8 +1,8 @@
 /* The shape of a map: magnitude, specificity, classes, clusters, picture. docs/predict.md says what each is.
  *
  * Symbols: m_pcg change of gene g by perturbation p in context c; z_pcg = (m_pcg - mean_p) / sd_p, of every context and gene alone; v the first principal direction of all rows z_pc; t_pc = z_pc v;
- * over contexts, T_p = sum_c |z_pc - mean_c z_pc|^2 and R_p = sum_c (t_pc - mean_c t_pc)^2; specificity 1 - R_p / T_p. T is kept as a running sum, and t comes from a sketch of each context, since v is not
- * known before the last row is. */
+ * over contexts, T_p = sum_c |z_pc - mean_c z_pc|^2 and R_p = sum_c (t_pc - mean_c t_pc)^2; specificity 1 - R_p / T_p. T is kept as a running sum. v is not
+ * known before the last row is: a basis that comes near it is made while contexts go by, and all rows are looked at once more for their scores on that basis, within which v and t follow without error. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,27 +13,27 @@
 #include "planner/map.h"
 
 enum { STRIP = 256 /* genes */, ROWS = 64, COMPONENTS = 50, NEIGHBOURS = 15, LEAST_NODES = 3 };
-enum { LEAST_DIRECTIONS = 24, MOST_DIRECTIONS = 256, ALL_DIRECTIONS = 2048, ALL_SCORES = 1 << 24 };
+enum { LEAST_DIRECTIONS = 32, MOST_DIRECTIONS = 512, ALL_SCORES = 1 << 24 };
 static const double RESOLUTION = 0.8, SMALLEST_SD = 1e-6 /* of the largest in the context */, SMALLEST_SPREAD = 1e-10 /* a gene and context */;
 
-/* Of the sketch of a context: as many as memory (n numbers for each, in every context) and the time for their common directions allow. */
-static sow_index directions_of(sow_index n, sow_index d, sow_index contexts)
+/* Of the basis: as many as memory allows, a number for each and every row. */
+static sow_index directions_of(sow_index n, sow_index contexts)
 {
-    const sow_index limits[] = {MOST_DIRECTIONS, ALL_DIRECTIONS / contexts, ALL_SCORES / (n * contexts)}, least = n < d ? n : d;
-    sow_index k = limits[0];
-    for (int i = 1; i < 3; i++) k = k < limits[i] ? k : limits[i];
-    k = k > LEAST_DIRECTIONS ? k : LEAST_DIRECTIONS;
-    return k < least ? k : least;
+    const sow_index k = ALL_SCORES / (n * contexts);
+    return k < LEAST_DIRECTIONS ? LEAST_DIRECTIONS : k > MOST_DIRECTIONS ? MOST_DIRECTIONS : k;
 }
 
 sow_status sow_i_map_shape_make(sow_i_map_shape *s, sow_index n, sow_index d, sow_index most_contexts, const unsigned char *measured, sow_error *err)
 {
     sow_status st = SOW_OK;
-    *s = (sow_i_map_shape){.n = n, .d = d, .directions = directions_of(n, d, most_contexts), .measured = measured};
+    *s = (sow_i_map_shape){.n = n, .d = d, .measured = measured};
     SOW_NEW(s->size, n);
     SOW_NEW(s->mean, n * d);
     SOW_NEW(s->spread, n);
-    SOW_NEW(s->sketch, most_contexts);
+    SOW_NEW(s->centre, most_contexts * d);
+    SOW_NEW(s->sd, most_contexts * d);
+    SOW_TRY(sow_running_sketch_init(&s->sketch, directions_of(n, most_contexts), d, 1, err));
+    SOW_NEW(s->scores, most_contexts * n * s->sketch.l);
     SOW_NEW(s->alike, n);
     SOW_NEW(s->magnitude, n);
     SOW_NEW(s->specificity, n);
@@ -47,11 +47,10 @@ done:
 
 void sow_i_map_shape_clear(sow_i_map_shape *s)
 {
-    for (sow_index k = 0; k < s->contexts; k++) {
-        free(s->sketch[k].scores);
-        free(s->sketch[k].directions);
-    }
-    free(s->sketch);
+    sow_running_sketch_clear(&s->sketch);
+    free(s->centre);
+    free(s->sd);
+    free(s->scores);
     free(s->size);
     free(s->mean);
     free(s->spread);
@@ -85,6 +84,11 @@ static sow_status strip_moments(void *user, sow_index strip, sow_error *err)
     return SOW_OK;
 }
 
+static double z_of(const standardising *w, float x, sow_index j)
+{
+    return w->sd[j] > 0 ? ((double)x - w->centre[j]) / w->sd[j] : 0;
+}
+
 /* Rows of a block: their size as they are, then z-scored and counted into mean and spread (Welford). */
 static sow_status take_rows(void *user, sow_index block, sow_error *err)
 {
@@ -98,7 +102,7 @@ static sow_status take_rows(void *user, sow_index block, sow_error *err)
         for (sow_index j = 0; j < d; j++) {
             float *at = &w->rows[i * d + j], *mean = &s->mean[i * d + j];
             size += fabs((double)*at);
-            const double z = w->sd[j] > 0 ? ((double)*at - w->centre[j]) / w->sd[j] : 0, before = z - (double)*mean;
+            const double z = z_of(w, *at, j), before = z - (double)*mean;
             *at = (float)z;
             *mean = (float)((double)*mean + before / contexts);
             spread += before * before * (contexts - 1) / contexts;
@@ -135,85 +139,97 @@ done:
 sow_status sow_i_map_shape_add(sow_i_map_shape *s, float *rows, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    standardising w = {.s = s, .rows = rows};
-    sow_i_map_sketch sketch = {0};
-    double *squares = NULL;
-    SOW_NEW(squares, s->directions);
-    SOW_NEW(w.centre, s->d);
-    SOW_NEW(w.sd, s->d);
-    SOW_NEW(sketch.scores, s->n * s->directions);
-    SOW_NEW(sketch.directions, s->directions * s->d);
+    standardising w = {.s = s, .rows = rows, .centre = &s->centre[s->contexts * s->d], .sd = &s->sd[s->contexts * s->d]};
     compare_alike(s, rows);
     SOW_TRY(standardise(&w, env, err));
-    SOW_TRY(sow_sketch(sketch.scores, sketch.directions, squares, &sketch.k, rows, s->n, s->d, s->directions, (uint64_t)s->contexts, env, err));
-    s->sketch[s->contexts++] = sketch;
-    sketch = (sow_i_map_sketch){0};
+    SOW_TRY(sow_running_sketch_add(&s->sketch, rows, s->n, env, err));
+    s->contexts++;
 done:
-    free(squares);
-    free(w.centre);
-    free(w.sd);
-    free(sketch.scores);
-    free(sketch.directions);
+    return st;
+}
+
+static sow_status take_again(void *user, sow_index block, sow_error *err)
+{
+    const standardising *w = user;
+    const sow_index d = w->s->d, from = block * ROWS, to = from + ROWS < w->s->n ? from + ROWS : w->s->n;
+    (void)err;
+    for (sow_index i = from; i < to; i++)
+        for (sow_index j = 0; j < d; j++) w->rows[i * d + j] = (float)z_of(w, w->rows[i * d + j], j);
+    return SOW_OK;
+}
+
+sow_status sow_i_map_shape_again(sow_i_map_shape *s, sow_index context, float *rows, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    standardising w = {.s = s, .rows = rows, .centre = &s->centre[context * s->d], .sd = &s->sd[context * s->d]};
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), (s->n + ROWS - 1) / ROWS, take_again, &w, err));
+    SOW_TRY(sow_running_sketch_scores(&s->scores[context * s->n * s->sketch.l], &s->sketch, rows, s->n, env, err));
+    s->seen++;
+done:
     return st;
 }
 
 /* ---- the first direction of all rows ---- */
 
-/* Covariances of all sketches' scores with one another: what a sketch leaves out of its context is orthogonal to its own directions. */
-static sow_status first_direction(double *v, sow_i_map_shape *s, const sow_env *env, sow_error *err)
+enum { GRAM_ROWS = 4096 };
+
+/* scores^T scores [l, l] over all rows; the scores are cut into blocks, which are summed up in double precision. */
+static sow_status gram_of_scores(double *gram, const sow_i_map_shape *s, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_index d = s->d;
-    sow_index all = 0, at = 0;
-    double *stack = NULL, *gram = NULL, *values = NULL, *vectors = NULL, norm = 0, total = 0;
-    for (sow_index c = 0; c < s->contexts; c++) all += s->sketch[c].k;
-    SOW_NEW(stack, all * d);
-    SOW_NEW(gram, all * all);
-    SOW_NEW(values, all);
-    SOW_NEW(vectors, all * all);
-    for (sow_index c = 0; c < s->contexts; c++)
-        for (sow_index k = 0; k < s->sketch[c].k; k++, at++) {
-            double square = 0;
-            for (sow_index i = 0; i < s->n; i++) square += (double)s->sketch[c].scores[i * s->sketch[c].k + k] * (double)s->sketch[c].scores[i * s->sketch[c].k + k];
-            for (sow_index j = 0; j < d; j++) stack[at * d + j] = sqrt(square) * s->sketch[c].directions[k * d + j];
-        }
-    if (all == 0) goto done; /* nothing varies */
-    SOW_TRY(sow_gemm(sow_env_threads(env), 0, 1, all, all, d, 1, stack, d, stack, d, 0, gram, all, err));
-    SOW_TRY(sow_eigh(all, gram, all, values, vectors, all, err));
-    sow_gemv(1, all, d, 1, stack, d, &vectors[(all - 1) * all], 0, v);
-    for (sow_index j = 0; j < d; j++) norm += v[j] * v[j];
-    for (sow_index j = 0; j < d && norm > 0; j++) v[j] /= sqrt(norm);
-    for (sow_index i = 0; i < s->n; i++) /* all variance, with what sketches leave out */
-        for (sow_index j = 0; j <= d; j++) total += j < d ? (double)s->contexts * (double)s->mean[i * d + j] * (double)s->mean[i * d + j] : s->spread[i];
-    s->first_share = total > 0 ? values[all - 1] / total : 0;
+    const sow_index l = s->sketch.l, rows = s->seen * s->n;
+    double *block = NULL;
+    SOW_NEW(block, (rows < GRAM_ROWS ? rows : GRAM_ROWS) * l);
+    for (sow_index first = 0; first < rows; first += GRAM_ROWS) {
+        const sow_index n = rows - first < GRAM_ROWS ? rows - first : GRAM_ROWS;
+        for (sow_index k = 0; k < n * l; k++) block[k] = (double)s->scores[first * l + k];
+        SOW_TRY(sow_gemm(sow_env_threads(env), 1, 0, l, l, n, 1, block, l, block, l, 1, gram, l, err));
+    }
 done:
-    free(stack);
+    free(block);
+    return st;
+}
+
+/* The basis' directions turned to where the scores vary most: v [d], and its coefficients [l] in the basis. */
+static sow_status first_direction(double *v, double *coefficient, sow_i_map_shape *s, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index l = s->sketch.l;
+    double *gram = NULL, *values = NULL, *vectors = NULL, total = 0;
+    SOW_NEW(gram, l * l);
+    SOW_NEW(values, l);
+    SOW_NEW(vectors, l * l);
+    SOW_TRY(gram_of_scores(gram, s, env, err));
+    SOW_TRY(sow_eigh(l, gram, l, values, vectors, l, err));
+    memcpy(coefficient, &vectors[(l - 1) * l], (size_t)l * sizeof *coefficient);
+    sow_gemv(1, l, s->d, 1, s->sketch.basis, s->d, coefficient, 0, v);
+    for (sow_index i = 0; i < s->n; i++) total += s->spread[i];
+    for (sow_index k = 0; k < s->n * s->d; k++) total += (double)s->contexts * (double)s->mean[k] * (double)s->mean[k];
+    s->first_share = total > 0 ? values[l - 1] / total : 0;
+done:
     free(gram);
     free(values);
     free(vectors);
     return st;
 }
 
-/* t [contexts, n] */
-static void along(double *t, const sow_i_map_shape *s, const double *v)
+static double score_of(const sow_i_map_shape *s, const double *coefficient, sow_index context, sow_index i)
 {
-    for (sow_index c = 0; c < s->contexts; c++)
-        for (sow_index k = 0; k < s->sketch[c].k; k++) {
-            const double slope = sow_dot(s->d, &s->sketch[c].directions[k * s->d], v);
-            for (sow_index i = 0; i < s->n; i++) t[c * s->n + i] += slope * (double)s->sketch[c].scores[i * s->sketch[c].k + k];
-        }
+    const float *scores = &s->scores[(context * s->n + i) * s->sketch.l];
+    double t = 0;
+    for (sow_index k = 0; k < s->sketch.l; k++) t += coefficient[k] * (double)scores[k];
+    return t;
 }
 
-static sow_status specificities(sow_i_map_shape *s, const double *v, sow_error *err)
+static sow_status specificities(sow_i_map_shape *s, const double *coefficient, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *t = NULL;
-    SOW_NEW(t, s->contexts * s->n);
-    along(t, s, v);
+    SOW_NEW(t, s->contexts);
     for (sow_index i = 0; i < s->n; i++) {
         double mean = 0, spread = 0;
-        for (sow_index c = 0; c < s->contexts; c++) mean += t[c * s->n + i] / (double)s->contexts;
-        for (sow_index c = 0; c < s->contexts; c++) spread += (t[c * s->n + i] - mean) * (t[c * s->n + i] - mean);
+        for (sow_index c = 0; c < s->contexts; c++) mean += (t[c] = score_of(s, coefficient, c, i)) / (double)s->contexts;
+        for (sow_index c = 0; c < s->contexts; c++) spread += (t[c] - mean) * (t[c] - mean);
         const int defined = s->contexts > 1 && s->spread[i] > SMALLEST_SPREAD * (double)(s->contexts * s->d);
         s->specificity[i] = defined ? fmax(0, 1 - spread / s->spread[i]) : (double)NAN;
         s->magnitude[i] = s->size[i] / (double)(s->contexts * s->d);
@@ -366,17 +382,19 @@ done:
 sow_status sow_i_map_shape_finish(sow_i_map_shape *s, uint64_t seed, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    double *v = NULL;
+    double *v = NULL, *coefficient = NULL;
     SOW_NEW(v, s->d);
+    SOW_NEW(coefficient, s->sketch.l);
     for (sow_index i = 0; i < s->n; i++) s->n_alike += s->alike[i];
     for (sow_index i = 0; i < s->n && s->n_alike == 1; i++) s->alike[i] = 0; /* nobody is alike alone */
     s->n_alike = s->n_alike > 1 ? s->n_alike : 0;
-    SOW_TRY(first_direction(v, s, env, err));
-    SOW_TRY(specificities(s, v, err));
+    SOW_TRY(first_direction(v, coefficient, s, env, err));
+    SOW_TRY(specificities(s, coefficient, err));
     SOW_TRY(median(&s->median_magnitude, s, s->magnitude, err));
     SOW_TRY(median(&s->median_specificity, s, s->specificity, err));
     SOW_TRY(place(s, v, seed, env, err));
 done:
     free(v);
+    free(coefficient);
     return st;
 }

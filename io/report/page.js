@@ -229,8 +229,8 @@
     const byClass = { field: "group", type: "ordinal", legend: null, scale: { domain: CLASSES.map((_, i) => i), range: CLASS_COLOURS.map(colour) } };
     const byCluster = { condition: CLUSTER_COLOURS.map((c, i) => ({ test: "datum.cluster === " + (i + 1), value: colour(c) })), value: colour("free") };
     const crowd = (narrow ? 0.6 : 1) * (values.length > 5000 ? 0.35 : values.length > 1000 ? 0.6 : 1);
-    const x = shape ? { field: "magnitude", type: "quantitative", title: "magnitude", scale: { type: "log", nice: false, padding: 12 }, axis: { grid: false, labelOverlap: "greedy", format: "~g" } } : bare("x");
-    const y = shape ? { field: "specificity", type: "quantitative", title: "specificity", scale: { zero: false, nice: true } } : bare("y");
+    const x = shape ? { field: "magnitude", type: "quantitative", title: "magnitude", scale: { type: "log", domain: extent("magnitude"), nice: false, padding: 12 }, axis: { grid: false, labelOverlap: "greedy", format: "~g" } } : bare("x");
+    const y = shape ? { field: "specificity", type: "quantitative", title: "specificity", scale: { domain: extent("specificity"), zero: false, nice: true } } : bare("y");
     const line = (field, channel, at) => ({ data: { values: [{ [field]: at }] }, mark: { type: "rule", strokeDash: [4, 3], color: colour("ink") }, encoding: { [channel]: Object.assign({}, channel === "x" ? x : y) } });
     const named = [{ filter: "find != '' && datum.key == find" }];
     const layer = [{ mark: { type: "point", filled: true, strokeWidth: 0, tooltip: { content: "data" } },
