@@ -109,10 +109,10 @@ expect 0 "$SOWER" run sim.yaml --quiet
 expect 2 "$SOWER" predict sim.yaml --all
 says "--all: this campaign measures one number, of which there is no map"
 lines_said 1
-expect 2 "$SOWER" predict cells.yaml --all --cells 5
+expect 2 "$SOWER" predict cells.yaml --all --cells 5 --quiet
 says "--all and --cells: the whole map is of mean changes; leave out one of the two"
 lines_said 1
-expect 2 "$SOWER" predict cells.yaml --all --to map.csv
+expect 2 "$SOWER" predict cells.yaml --all --to map.csv --quiet
 says "--to map.csv: predictions of many genes are written as .h5ad"
 
 # ---- interrupted while it predicts: the files of before stay, and nothing lies beside them
