@@ -1,6 +1,6 @@
 /* A graph in two dimensions, as UMAP lays it out (McInnes, Healy & Melville 2018, sections 3.2 and 4.1).
  *
- * Nodes at distance d are as near as q = 1 / (1 + a d^2b). Epoch by epoch, with steps that shrink to nothing, an edge is drawn in proportion to its weight; its ends go up the gradient of log q, and for
+ * Nodes at distance d are as near as q = 1 / (1 + a d^2b). Epoch by epoch, with steps that shrink to nothing, an edge is drawn as often as its weight says; its ends go up the gradient of log q, and for
  * every edge drawn each of a few random nodes pushes one end up the gradient of log(1 - q). a and b are UMAP's for min_dist .1, spread 1. One after the other: a step sees what the one before did. */
 #include <math.h>
 #include <stdlib.h>
@@ -46,11 +46,25 @@ static void push(double *one, const double *other, double rate)
     one[1] += rate * clipped(slope * dy);
 }
 
-/* Edge e is due when due[e] has gone below one: it gains its share of the heaviest weight every epoch. */
-static void run_epoch(double *xy, const sow_graph *g, double *due, double heaviest, double rate, sow_rng *rng)
+/* How often an edge is drawn in an epoch: its weight beside the heaviest of one of its ends, whichever is more, so that every node has an edge that is drawn each time (UMAP's local connectivity). By weight
+ * alone, nodes far from all others would stay where they began. */
+static sow_status find_shares(double *share, const sow_graph *g, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double *heaviest = NULL;
+    SOW_NEW(heaviest, g->n);
+    for (sow_index k = 0; k < 2 * g->n_edges; k++) heaviest[g->end[k]] = fmax(heaviest[g->end[k]], g->weight[k / 2]);
+    for (sow_index e = 0; e < g->n_edges; e++) share[e] = g->weight[e] / fmin(heaviest[g->end[2 * e]], heaviest[g->end[2 * e + 1]]);
+done:
+    free(heaviest);
+    return st;
+}
+
+/* An edge gains its share every epoch, and is drawn when that has come to one. */
+static void run_epoch(double *xy, const sow_graph *g, double *due, const double *share, double rate, sow_rng *rng)
 {
     for (sow_index e = 0; e < g->n_edges; e++) {
-        due[e] += g->weight[e] / heaviest;
+        due[e] += share[e];
         if (due[e] < 1) continue;
         due[e] -= 1;
         const int turned = (int)(sow_rng_u32(rng) & 1); /* either end is the one that is pushed */
@@ -68,16 +82,18 @@ sow_status sow_graph_layout(double *xy, const sow_graph *g, uint64_t seed, const
     sow_status st = SOW_OK;
     const int epochs = g->n > MANY ? EPOCHS_OF_MANY : EPOCHS_OF_FEW;
     sow_rng rng = sow_rng_make(seed, SOW_RNG_LAYOUT, 0, 0);
-    double *due = NULL, heaviest = 0;
+    double *due = NULL, *share = NULL;
     SOW_NEW(due, g->n_edges);
-    for (sow_index e = 0; e < g->n_edges; e++) heaviest = fmax(heaviest, g->weight[e]);
+    SOW_NEW(share, g->n_edges);
+    SOW_TRY(find_shares(share, g, err));
     begin(xy, g->n, &rng);
     for (int epoch = 0; epoch < epochs; epoch++) {
         SOW_TRY(sow_progress(env, "laying out the map", (double)epoch / epochs, err));
-        run_epoch(xy, g, due, heaviest, FIRST_RATE * (1 - (double)epoch / epochs), &rng);
+        run_epoch(xy, g, due, share, FIRST_RATE * (1 - (double)epoch / epochs), &rng);
     }
     SOW_TRY(sow_progress(env, "laying out the map", 1, err));
 done:
     free(due);
+    free(share);
     return st;
 }
