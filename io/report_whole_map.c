@@ -264,7 +264,8 @@ static void clusters_table(sow_i_report *r, const json_t *clusters)
     sow_text_append(&head, "#Cluster|#Perturbations");
     for (size_t k = 0; k < N_CLASSES; k++) {
         for (size_t i = 0; i < json_array_size(clusters); i++) used[k] |= json_integer_value(json_array_get(sow_i_array(json_array_get(clusters, i), "counts"), k)) > 0;
-        if (used[k]) sow_text_printf(&head, "|#%s", json_string_value(json_array_get(words, k)));
+        const char *word = json_string_value(json_array_get(words, k));
+        if (used[k]) sow_text_printf(&head, "|#%s", word ? word : "");
     }
     sow_text_append(&head, "|Strongest, measured ones first");
     if (head.failed) r->failed = 1;
