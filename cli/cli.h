@@ -27,6 +27,7 @@ typedef struct {
     sow_index n;                                  /* seeds; 0 = not said */
     const char *to;                               /* predict */
     sow_index cells;                              /* predict; 0 = not said */
+    int all;                                      /* predict */
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */

@@ -63,12 +63,16 @@ static const cli_command seeds_row = {
                "expected with 5, 10, 20 and 50 seeds. Without --strategy the one is taken that was best in replays, if it was clearly better than random, else random.\n"
                "With one reference there is nothing to replay: a list, and no accuracy. Nothing is written when it is interrupted (exit 130)."};
 static const cli_command predict_row = {
-    .name = "predict", .usage = "sower predict [CAMPAIGN.yaml] [--to FILE] [--cells N]", .summary = "write what the model says of every perturbation",
-    .options = "to,cells," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_predict,
+    .name = "predict", .usage = "sower predict [CAMPAIGN.yaml] [--to FILE] [--cells N]\n       sower predict [CAMPAIGN.yaml] --all [--to FILE]", .summary = "write what the model says of every perturbation",
+    .options = "to,cells,all," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_predict,
     .details = "The campaign's model, on what is measured so far: an .h5ad of predicted mean changes (obs: perturbation, context, status, measured_cells; a layer\n"
                "with the measured ones, one with standard deviations where the model knows them), with --cells of as many predicted cells each, or for a readout of\n"
                "one number a CSV (perturbation,context,status,predicted,sd,sd_of_a_measurement,measured). uns['sower'] says where it comes from. Prints the path.\n"
-               "Exit 3 when nothing is measured yet."};
+               "Exit 3 when nothing is measured yet.\n\n"
+               "With --all the whole map: every context of the screen is the target in turn, and every perturbation that is measured in some context or has a prior is\n"
+               "predicted there. map.h5ad has a row for each context and perturbation (obs: perturbation, context, status, observed, measured_cells): X is what was\n"
+               "observed where it was, else the prediction; the layer `predicted` has the predictions of what was observed. Beside it map.csv\n"
+               "(perturbation,contexts_observed,magnitude,specificity,class,cluster,x,y) and map.html. Nothing is left of it when it is interrupted (exit 130)."};
 static const cli_command report_row = {
     .name = "report", .usage = "sower report [CAMPAIGN.yaml]", .summary = "write report.html again", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_report, .details = "One self-contained HTML file that opens offline. Prints its path."};
 static const cli_command inspect_row = {
@@ -106,7 +110,8 @@ static const option options[] = {
     {"strategy", "NAMES", "strategies to compare, or the one to choose by, e.g. kmeans [all that can choose before anything is measured]"},
     {"contexts", "NAMES", "contexts to leave out in turn, e.g. nk,b [all]"},
     {"models", "NAMES", "models to judge, e.g. gp,linear,train-mean [the campaign's and every baseline that applies]"},
-    {"to", "FILE", "file of predictions [predictions.h5ad, predictions-cells.h5ad or predictions.csv in the campaign's folder]"},
+    {"to", "FILE", "file of predictions [predictions.h5ad, predictions-cells.h5ad, predictions.csv or map.h5ad in the campaign's folder]"},
+    {"all", NULL, "the whole map: every context of the screen"},
     {"cells", "N", "write N predicted cells of each perturbation in place of mean changes"},
     {"perturbation", "COLUMN", "column of obs with each cell's perturbation [as inspect finds it]"},
     {"control", "LABEL", "what control cells are called there [as inspect finds it]"},
@@ -266,6 +271,7 @@ static int apply(cli_args *args, const option *o, const char *value)
     else if (strcmp(o->name, "seeds") == 0) args->seeds = value;
     else if (strcmp(o->name, "contexts") == 0) args->contexts = value;
     else if (strcmp(o->name, "leave-one-context-out") == 0) args->leave_context = 1;
+    else if (strcmp(o->name, "all") == 0) args->all = 1;
     else if (strcmp(o->name, "list") == 0) args->list = value;
     else if (strcmp(o->name, "json") == 0) args->json = 1;
     else if (strcmp(o->name, "quiet") == 0) args->quiet = 1;

@@ -35,6 +35,8 @@ typedef enum {
     SOW_RNG_SCREEN = 20,   /* made cells of a simulated screen */
     SOW_RNG_STACK = 21,    /* perturbations that say how far members of an ensemble differ */
     SOW_RNG_PREDICT = 22,  /* controls that predicted cells are made from */
+    SOW_RNG_LAYOUT = 23,   /* the picture of a map */
+    SOW_RNG_SKETCH = 24,   /* directions that a large matrix is looked at from first */
     SOW_RNG_TEST = 1000
 } sow_rng_purpose;
 

@@ -5,6 +5,7 @@
 
 #include "core/names.h"
 #include "core/status.h"
+#include "core/threads.h"
 #include "io/h5ad.h"
 
 #ifdef __cplusplus
@@ -34,10 +35,15 @@ void sow_h5ad_writer_abandon(sow_h5ad_writer *w);
 /** A dense X and layers of the same size, float32, chunked by rows and deflated; what is held is what is put at a time. */
 typedef struct sow_h5ad_table sow_h5ad_table;
 
-/** Begin beside `path`, as above, with `n_rows` rows of the columns `names`, and layers of these names. Rows never put are 0. Caller owns; finish or abandon. */
+/** Begin beside `path`, as above, with `n_rows` rows of the columns `names`, and layers of these names. Rows of X never put are 0, those of layers NaN. Caller owns; finish or abandon. */
 SOW_MUST_CHECK sow_status sow_h5ad_table_create(sow_h5ad_table **out, const char *path, sow_index n_rows, const sow_names *names, const char *const *layers, sow_index n_layers, sow_error *err);
-/** Rows first .. first + n of a layer, or of X (layer -1). SOW_E_IO when the disk refuses. */
-SOW_MUST_CHECK sow_status sow_h5ad_table_put(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const float *rows, sow_error *err);
+/** Rows first .. first + n of a layer, or of X (layer -1). SOW_E_IO when the disk refuses. Chunks that lie wholly within are deflated on `threads` (may be NULL): blocks that begin and end at multiples of
+ *  sow_h5ad_table_step are written fastest. */
+SOW_MUST_CHECK sow_status sow_h5ad_table_put(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const float *rows, sow_threads *threads, sow_error *err);
+/** Rows that were put, back again. */
+SOW_MUST_CHECK sow_status sow_h5ad_table_get(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, float *rows, sow_threads *threads, sow_error *err);
+/** Rows of a chunk. */
+sow_index sow_h5ad_table_step(const sow_h5ad_table *t);
 /** Write obs and, under uns[`section`], `n_notes` pairs of name and text (notes [2 n_notes]), flush, rename to `path`. Destroys the table whether it succeeds or not. */
 SOW_MUST_CHECK sow_status sow_h5ad_table_finish(sow_h5ad_table *t, char *const *obs_names, const sow_h5ad_column *obs, sow_index n_columns, const char *section, const char *const *notes, sow_index n_notes,
                                                 sow_error *err);

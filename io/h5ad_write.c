@@ -4,7 +4,7 @@
 #include "io/h5ad_cells.h"
 
 #include "core/memory.h"
-#include "io/hdf5_internal.h"
+#include "io/h5ad_write_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,13 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Every HDF5 call of a writer fails for the same reasons (disk full, permission), so the first failure is kept and the rest skipped. */
-typedef struct {
-    hid_t file, text, boolean, plain; /* vlen UTF-8, h5py's enum, dataset creation without times */
-    int failed;
-} writer;
+typedef sow_i_h5ad_file writer;
 
-static void note(writer *w, herr_t result)
+void sow_i_anndata_note(writer *w, herr_t result)
 {
     if (result < 0) w->failed = 1;
 }
@@ -28,8 +24,8 @@ static void note(writer *w, herr_t result)
 static void attribute(writer *w, hid_t object, const char *name, hid_t type, hid_t space, const void *value)
 {
     hid_t a = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    note(w, a < 0 ? -1 : H5Awrite(a, type, value));
-    if (a >= 0) note(w, H5Aclose(a));
+    sow_i_anndata_note(w, a < 0 ? -1 : H5Awrite(a, type, value));
+    if (a >= 0) sow_i_anndata_note(w, H5Aclose(a));
 }
 
 static void text_attribute(writer *w, hid_t object, const char *name, const char *value)
@@ -39,23 +35,23 @@ static void text_attribute(writer *w, hid_t object, const char *name, const char
     H5Sclose(scalar);
 }
 
-static void encoding(writer *w, hid_t object, const char *type, const char *version)
+void sow_i_anndata_encoding(writer *w, hid_t object, const char *type, const char *version)
 {
     text_attribute(w, object, "encoding-type", type);
     text_attribute(w, object, "encoding-version", version);
 }
 
-static hid_t group(writer *w, hid_t parent, const char *name, const char *type, const char *version)
+hid_t sow_i_anndata_group(writer *w, hid_t parent, const char *name, const char *type, const char *version)
 {
     hid_t g = H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    note(w, g < 0 ? -1 : 0);
-    if (g >= 0) encoding(w, g, type, version);
+    sow_i_anndata_note(w, g < 0 ? -1 : 0);
+    if (g >= 0) sow_i_anndata_encoding(w, g, type, version);
     return g;
 }
 
-static void close_group(writer *w, hid_t g)
+void sow_i_anndata_close_group(writer *w, hid_t g)
 {
-    if (g >= 0) note(w, H5Gclose(g));
+    if (g >= 0) sow_i_anndata_note(w, H5Gclose(g));
 }
 
 /* A 1-D dataset of `n` values that lie in memory as `memory_type`. */
@@ -65,11 +61,11 @@ static void vector(writer *w, hid_t parent, const char *name, hid_t file_type, h
     hsize_t size = (hsize_t)n;
     hid_t space = H5Screate_simple(1, &size, NULL);
     hid_t d = H5Dcreate2(parent, name, file_type, space, H5P_DEFAULT, w->plain, H5P_DEFAULT);
-    note(w, d < 0 ? -1 : 0);
+    sow_i_anndata_note(w, d < 0 ? -1 : 0);
     if (d >= 0) {
-        if (n > 0) note(w, H5Dwrite(d, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
-        encoding(w, d, encoding_type, "0.2.0");
-        note(w, H5Dclose(d));
+        if (n > 0) sow_i_anndata_note(w, H5Dwrite(d, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
+        sow_i_anndata_encoding(w, d, encoding_type, "0.2.0");
+        sow_i_anndata_note(w, H5Dclose(d));
     }
     H5Sclose(space);
 }
@@ -109,7 +105,7 @@ static sow_status write_categorical(writer *w, hid_t parent, const sow_h5ad_colu
         char **found = column->text[i] ? bsearch(column->text[i], category, (size_t)kept, sizeof *category, by_key) : NULL;
         code[i] = found ? (int32_t)(found - category) : -1;
     }
-    hid_t g = group(w, parent, column->name, "categorical", "0.2.0");
+    hid_t g = sow_i_anndata_group(w, parent, column->name, "categorical", "0.2.0");
     if (g < 0) goto done;
     hid_t scalar = H5Screate(H5S_SCALAR);
     attribute(w, g, "ordered", w->boolean, scalar, &ordered);
@@ -117,7 +113,7 @@ static sow_status write_categorical(writer *w, hid_t parent, const sow_h5ad_colu
     hid_t small = kept <= INT8_MAX ? H5T_STD_I8LE : kept <= INT16_MAX ? H5T_STD_I16LE : H5T_STD_I32LE; /* as pandas does */
     vector(w, g, "codes", small, H5T_NATIVE_INT32, n, code, "array");
     strings(w, g, "categories", category, kept);
-    close_group(w, g);
+    sow_i_anndata_close_group(w, g);
 done:
     free(category);
     free(code);
@@ -146,7 +142,7 @@ static sow_status write_column(writer *w, hid_t parent, const sow_h5ad_column *c
     return SOW_OK;
 }
 
-static sow_status write_frame(writer *w, const char *name, char *const *index, sow_index n, const sow_h5ad_column *columns,
+sow_status sow_i_anndata_write_frame(writer *w, const char *name, char *const *index, sow_index n, const sow_h5ad_column *columns,
                               sow_index n_columns, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -154,7 +150,7 @@ static sow_status write_frame(writer *w, const char *name, char *const *index, s
     hid_t frame = -1;
     SOW_NEW(order, n_columns);
     for (sow_index i = 0; i < n_columns; i++) order[i] = columns[i].name;
-    frame = group(w, w->file, name, "dataframe", "0.2.0");
+    frame = sow_i_anndata_group(w, w->file, name, "dataframe", "0.2.0");
     if (frame < 0) goto done;
     text_attribute(w, frame, "_index", "_index");
     hsize_t size = (hsize_t)n_columns;
@@ -164,27 +160,32 @@ static sow_status write_frame(writer *w, const char *name, char *const *index, s
     strings(w, frame, "_index", index, n);
     for (sow_index i = 0; i < n_columns; i++) SOW_TRY(write_column(w, frame, &columns[i], n, err));
 done:
-    close_group(w, frame);
+    sow_i_anndata_close_group(w, frame);
     free(order);
     return st;
 }
 
-/* A dense matrix in chunks of about a megabyte of whole rows. */
-static hid_t dense(writer *w, hid_t parent, const char *name, hid_t type, sow_index rows, sow_index cols, unsigned gzip)
+sow_index sow_i_anndata_chunk_rows(sow_index rows, sow_index cols)
+{
+    const sow_index entries = 131072, fit = cols > 0 ? entries / cols : rows;
+    return fit < 1 ? 1 : fit < rows ? fit : rows;
+}
+
+/* Of rows that are longer than a chunk may be, a chunk holds a part. */
+hid_t sow_i_anndata_dense(writer *w, hid_t parent, const char *name, hid_t type, sow_index rows, sow_index cols, unsigned gzip, float fill)
 {
     hsize_t dims[2] = {(hsize_t)rows, (hsize_t)cols};
     hid_t space = H5Screate_simple(2, dims, NULL), create = H5Pcopy(w->plain);
     if (rows > 0 && cols > 0) {
-        hsize_t chunk[2] = {1, dims[1] < 131072 ? dims[1] : 131072};
-        chunk[0] = 131072 / chunk[1] < dims[0] ? 131072 / chunk[1] : dims[0];
-        if (chunk[0] == 0) chunk[0] = 1;
-        note(w, H5Pset_chunk(create, 2, chunk));
-        note(w, H5Pset_shuffle(create));
-        if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) note(w, H5Pset_deflate(create, gzip));
+        hsize_t chunk[2] = {(hsize_t)sow_i_anndata_chunk_rows(rows, cols), dims[1] < 131072 ? dims[1] : 131072};
+        sow_i_anndata_note(w, H5Pset_chunk(create, 2, chunk));
+        sow_i_anndata_note(w, H5Pset_shuffle(create));
+        if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) sow_i_anndata_note(w, H5Pset_deflate(create, gzip));
     }
+    if (fill != 0) sow_i_anndata_note(w, H5Pset_fill_value(create, H5T_NATIVE_FLOAT, &fill));
     hid_t d = H5Dcreate2(parent, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
-    note(w, d < 0 ? -1 : 0);
-    if (d >= 0) encoding(w, d, "array", "0.2.0");
+    sow_i_anndata_note(w, d < 0 ? -1 : 0);
+    if (d >= 0) sow_i_anndata_encoding(w, d, "array", "0.2.0");
     H5Pclose(create);
     H5Sclose(space);
     return d;
@@ -192,38 +193,38 @@ static hid_t dense(writer *w, hid_t parent, const char *name, hid_t type, sow_in
 
 static void write_x(writer *w, const sow_h5ad *a, int f32)
 {
-    hid_t d = dense(w, w->file, "X", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, a->n_obs, a->n_vars, 4);
+    hid_t d = sow_i_anndata_dense(w, w->file, "X", f32 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, a->n_obs, a->n_vars, 4, 0);
     if (d < 0) return;
-    if (a->n_obs > 0 && a->n_vars > 0) note(w, H5Dwrite(d, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->x));
-    note(w, H5Dclose(d));
+    if (a->n_obs > 0 && a->n_vars > 0) sow_i_anndata_note(w, H5Dwrite(d, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, a->x));
+    sow_i_anndata_note(w, H5Dclose(d));
 }
 
 static void make_types(writer *w)
 {
     signed char no = 0, yes = 1;
     w->text = H5Tcopy(H5T_C_S1);
-    note(w, H5Tset_size(w->text, H5T_VARIABLE));
-    note(w, H5Tset_cset(w->text, H5T_CSET_UTF8));
+    sow_i_anndata_note(w, H5Tset_size(w->text, H5T_VARIABLE));
+    sow_i_anndata_note(w, H5Tset_cset(w->text, H5T_CSET_UTF8));
     w->boolean = H5Tenum_create(H5T_NATIVE_INT8);
-    note(w, H5Tenum_insert(w->boolean, "FALSE", &no));
-    note(w, H5Tenum_insert(w->boolean, "TRUE", &yes));
+    sow_i_anndata_note(w, H5Tenum_insert(w->boolean, "FALSE", &no));
+    sow_i_anndata_note(w, H5Tenum_insert(w->boolean, "TRUE", &yes));
     w->plain = H5Pcreate(H5P_DATASET_CREATE);
-    note(w, H5Pset_obj_track_times(w->plain, 0));
+    sow_i_anndata_note(w, H5Pset_obj_track_times(w->plain, 0));
 }
 
-static void write_empty_groups(writer *w)
+void sow_i_anndata_write_empty_groups(writer *w)
 {
     static const char *const empty[] = {"layers", "obsm", "obsp", "uns", "varm", "varp"};
-    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) close_group(w, group(w, w->file, empty[i], "dict", "0.1.0"));
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) sow_i_anndata_close_group(w, sow_i_anndata_group(w, w->file, empty[i], "dict", "0.1.0"));
 }
 
 static sow_status write_all(writer *w, const sow_h5ad *a, int f32, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_TRY(write_frame(w, "obs", a->obs_names, a->n_obs, a->obs, a->n_obs_columns, err));
-    SOW_TRY(write_frame(w, "var", a->var_names, a->n_vars, NULL, 0, err));
+    SOW_TRY(sow_i_anndata_write_frame(w, "obs", a->obs_names, a->n_obs, a->obs, a->n_obs_columns, err));
+    SOW_TRY(sow_i_anndata_write_frame(w, "var", a->var_names, a->n_vars, NULL, 0, err));
     if (a->x) write_x(w, a, f32);
-    write_empty_groups(w);
+    sow_i_anndata_write_empty_groups(w);
 done:
     return st;
 }
@@ -237,7 +238,7 @@ static int sync_file(const char *path)
 }
 
 /* HDF5 keeps the cause of a failed write to itself; trying to write one byte more tells "disk full" from the rest. */
-static const char *why(const char *path)
+const char *sow_i_anndata_why(const char *path)
 {
     FILE *f = fopen(path, "ab");
     if (!f) return strerror(errno);
@@ -250,26 +251,26 @@ static const char *why(const char *path)
 
 /* ---- the file as a whole: beside, then renamed ---- */
 
-static sow_status begin(writer *w, const char *path, const char *beside, sow_error *err)
+sow_status sow_i_anndata_begin(writer *w, const char *path, const char *beside, sow_error *err)
 {
     w->file = H5Fcreate(beside, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (w->file < 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
+    if (w->file < 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, sow_i_anndata_why(beside));
     make_types(w);
-    encoding(w, w->file, "anndata", "0.1.0");
+    sow_i_anndata_encoding(w, w->file, "anndata", "0.1.0");
     return SOW_OK;
 }
 
-static sow_status commit(writer *w, const char *path, const char *beside, sow_error *err)
+sow_status sow_i_anndata_commit(writer *w, const char *path, const char *beside, sow_error *err)
 {
-    note(w, H5Fflush(w->file, H5F_SCOPE_GLOBAL));
-    note(w, H5Fclose(w->file));
+    sow_i_anndata_note(w, H5Fflush(w->file, H5F_SCOPE_GLOBAL));
+    sow_i_anndata_note(w, H5Fclose(w->file));
     w->file = -1;
-    if (w->failed || sync_file(beside) != 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, why(beside));
+    if (w->failed || sync_file(beside) != 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, sow_i_anndata_why(beside));
     if (rename(beside, path) != 0) return SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", path, strerror(errno));
     return SOW_OK;
 }
 
-static void let_go(writer *w)
+void sow_i_anndata_let_go(writer *w)
 {
     if (w->file >= 0) H5Fclose(w->file);
     if (w->plain >= 0) H5Pclose(w->plain);
@@ -285,11 +286,11 @@ sow_status sow_h5ad_write(const char *path, const sow_h5ad *data, int f32, sow_e
     char *beside = sow_format("%s.tmp-%ld", path, (long)getpid());
     sow_i_h5_quiet(&silence);
     if (!beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    SOW_TRY(begin(&w, path, beside, err));
+    SOW_TRY(sow_i_anndata_begin(&w, path, beside, err));
     SOW_TRY(write_all(&w, data, f32, err));
-    SOW_TRY(commit(&w, path, beside, err));
+    SOW_TRY(sow_i_anndata_commit(&w, path, beside, err));
 done:
-    let_go(&w);
+    sow_i_anndata_let_go(&w);
     if (st != SOW_OK && beside) unlink(beside);
     free(beside);
     sow_i_h5_loud(&silence);
@@ -317,13 +318,13 @@ static hid_t growing_vector(sow_h5ad_writer *s, const char *name, hid_t type, in
     writer *w = &s->w;
     hsize_t none = 0, chunk = CHUNK, unlimited = H5S_UNLIMITED;
     hid_t space = H5Screate_simple(1, &none, &unlimited), create = H5Pcopy(w->plain);
-    note(w, H5Pset_chunk(create, 1, &chunk));
+    sow_i_anndata_note(w, H5Pset_chunk(create, 1, &chunk));
     if (gzip > 0 && H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) {
-        note(w, H5Pset_shuffle(create));
-        note(w, H5Pset_deflate(create, (unsigned)(gzip < 9 ? gzip : 9)));
+        sow_i_anndata_note(w, H5Pset_shuffle(create));
+        sow_i_anndata_note(w, H5Pset_deflate(create, (unsigned)(gzip < 9 ? gzip : 9)));
     }
     hid_t d = H5Dcreate2(s->x, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
-    note(w, d < 0 ? -1 : 0);
+    sow_i_anndata_note(w, d < 0 ? -1 : 0);
     H5Pclose(create);
     H5Sclose(space);
     return d;
@@ -333,22 +334,22 @@ static void append_vector(writer *w, hid_t d, hid_t memory_type, sow_index at, s
 {
     if (w->failed || n == 0) return;
     hsize_t size = (hsize_t)(at + n), first = (hsize_t)at, count = (hsize_t)n;
-    note(w, H5Dset_extent(d, &size));
+    sow_i_anndata_note(w, H5Dset_extent(d, &size));
     hid_t file_space = H5Dget_space(d), memory_space = H5Screate_simple(1, &count, NULL);
-    note(w, H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &first, NULL, &count, NULL));
-    note(w, H5Dwrite(d, memory_type, memory_space, file_space, H5P_DEFAULT, values));
+    sow_i_anndata_note(w, H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &first, NULL, &count, NULL));
+    sow_i_anndata_note(w, H5Dwrite(d, memory_type, memory_space, file_space, H5P_DEFAULT, values));
     H5Sclose(memory_space);
     H5Sclose(file_space);
 }
 
-static sow_status write_var(writer *w, const sow_names *genes, const sow_h5ad_column *var, sow_index n_var, sow_error *err)
+sow_status sow_i_anndata_write_var(writer *w, const sow_names *genes, const sow_h5ad_column *var, sow_index n_var, sow_error *err)
 {
     sow_status st = SOW_OK;
     char **name = NULL;
     sow_index n = sow_names_count(genes);
     SOW_NEW(name, n);
     for (sow_index i = 0; i < n; i++) name[i] = (char *)(uintptr_t)sow_names_get(genes, i); /* only read */
-    SOW_TRY(write_frame(w, "var", name, n, var, n_var, err));
+    SOW_TRY(sow_i_anndata_write_frame(w, "var", name, n, var, n_var, err));
 done:
     free(name);
     return st;
@@ -358,10 +359,10 @@ static void close_matrix(sow_h5ad_writer *s)
 {
     hid_t *dataset[] = {&s->value, &s->gene, &s->start};
     for (size_t i = 0; i < sizeof dataset / sizeof *dataset; i++) {
-        if (*dataset[i] >= 0) note(&s->w, H5Dclose(*dataset[i]));
+        if (*dataset[i] >= 0) sow_i_anndata_note(&s->w, H5Dclose(*dataset[i]));
         *dataset[i] = -1;
     }
-    close_group(&s->w, s->x);
+    sow_i_anndata_close_group(&s->w, s->x);
     s->x = -1;
 }
 
@@ -371,7 +372,7 @@ void sow_h5ad_writer_abandon(sow_h5ad_writer *s)
     sow_i_h5_silence silence;
     sow_i_h5_quiet(&silence);
     close_matrix(s);
-    let_go(&s->w);
+    sow_i_anndata_let_go(&s->w);
     sow_i_h5_loud(&silence);
     if (s->beside) unlink(s->beside);
     free(s->beside);
@@ -395,15 +396,15 @@ sow_status sow_h5ad_writer_create(sow_h5ad_writer **out, const char *path, const
     s->path = sow_strdup(path);
     s->beside = s->path ? sow_format("%s.tmp-%ld", path, (long)getpid()) : NULL;
     if (!s->beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    SOW_TRY(begin(&s->w, path, s->beside, err));
-    SOW_TRY(write_var(&s->w, genes, var, n_var, err));
-    write_empty_groups(&s->w);
-    s->x = group(&s->w, s->w.file, "X", "csr_matrix", "0.1.0");
+    SOW_TRY(sow_i_anndata_begin(&s->w, path, s->beside, err));
+    SOW_TRY(sow_i_anndata_write_var(&s->w, genes, var, n_var, err));
+    sow_i_anndata_write_empty_groups(&s->w);
+    s->x = sow_i_anndata_group(&s->w, s->w.file, "X", "csr_matrix", "0.1.0");
     s->value = growing_vector(s, "data", H5T_IEEE_F32LE, gzip);
     s->gene = growing_vector(s, "indices", H5T_STD_I32LE, gzip);
     s->start = growing_vector(s, "indptr", H5T_STD_I64LE, gzip);
     append_vector(&s->w, s->start, H5T_NATIVE_INT64, 0, 1, &zero);
-    if (s->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(s->beside));
+    if (s->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, sow_i_anndata_why(s->beside));
     *out = s;
     s = NULL;
 done:
@@ -425,7 +426,7 @@ sow_status sow_h5ad_writer_append(sow_h5ad_writer *s, sow_index n, const int64_t
     append_vector(&s->w, s->start, H5T_NATIVE_INT64, s->n_cells + 1, n, end);
     append_vector(&s->w, s->gene, H5T_NATIVE_INT32, s->n_values, added, gene + start[0]);
     append_vector(&s->w, s->value, H5T_NATIVE_FLOAT, s->n_values, added, value + start[0]);
-    if (s->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", s->path, why(s->beside));
+    if (s->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", s->path, sow_i_anndata_why(s->beside));
     s->n_cells += n;
     s->n_values += added;
 done:
@@ -445,135 +446,12 @@ sow_status sow_h5ad_writer_finish(sow_h5ad_writer *s, char *const *obs_names, co
     attribute(&s->w, s->x, "shape", H5T_STD_I64LE, space, shape);
     H5Sclose(space);
     close_matrix(s);
-    SOW_TRY(write_frame(&s->w, "obs", obs_names, s->n_cells, obs, n_columns, err));
-    SOW_TRY(commit(&s->w, s->path, s->beside, err));
+    SOW_TRY(sow_i_anndata_write_frame(&s->w, "obs", obs_names, s->n_cells, obs, n_columns, err));
+    SOW_TRY(sow_i_anndata_commit(&s->w, s->path, s->beside, err));
     free(s->beside);
     s->beside = NULL; /* it is `path` now */
 done:
     sow_i_h5_loud(&silence);
     sow_h5ad_writer_abandon(s);
-    return st;
-}
-
-/* ---- dense matrices, block by block ---- */
-
-struct sow_h5ad_table {
-    char *path, *beside;
-    writer w;
-    sow_index n_rows, n_cols, n_layers;
-    hid_t *matrix; /* [n_layers + 1] X first */
-};
-
-static void close_matrices(sow_h5ad_table *t)
-{
-    for (sow_index i = 0; t->matrix && i <= t->n_layers; i++)
-        if (t->matrix[i] >= 0) note(&t->w, H5Dclose(t->matrix[i]));
-    free(t->matrix);
-    t->matrix = NULL;
-}
-
-void sow_h5ad_table_abandon(sow_h5ad_table *t)
-{
-    if (!t) return;
-    sow_i_h5_silence silence;
-    sow_i_h5_quiet(&silence);
-    close_matrices(t);
-    let_go(&t->w);
-    sow_i_h5_loud(&silence);
-    if (t->beside) unlink(t->beside);
-    free(t->beside);
-    free(t->path);
-    free(t);
-}
-
-static hid_t open_group(writer *w, const char *name)
-{
-    hid_t g = H5Gopen2(w->file, name, H5P_DEFAULT);
-    note(w, g < 0 ? -1 : 0);
-    return g;
-}
-
-static sow_status open_matrices(sow_h5ad_table *t, const char *const *layers, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    SOW_NEW(t->matrix, t->n_layers + 1);
-    for (sow_index i = 0; i <= t->n_layers; i++) t->matrix[i] = -1;
-    hid_t group = open_group(&t->w, "layers");
-    for (sow_index i = 0; i <= t->n_layers && !t->w.failed; i++)
-        t->matrix[i] = dense(&t->w, i ? group : t->w.file, i ? layers[i - 1] : "X", H5T_IEEE_F32LE, t->n_rows, t->n_cols, 1);
-    close_group(&t->w, group);
-done:
-    return st;
-}
-
-sow_status sow_h5ad_table_create(sow_h5ad_table **out, const char *path, sow_index n_rows, const sow_names *names, const char *const *layers, sow_index n_layers, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_i_h5_silence silence;
-    sow_h5ad_table *t = NULL;
-    *out = NULL;
-    sow_i_h5_quiet(&silence);
-    SOW_NEW(t, 1);
-    *t = (sow_h5ad_table){.w = {-1, -1, -1, -1, 0}, .n_rows = n_rows, .n_cols = sow_names_count(names), .n_layers = n_layers, .path = sow_strdup(path)};
-    t->beside = t->path ? sow_format("%s.tmp-%ld", path, (long)getpid()) : NULL;
-    if (!t->beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    SOW_TRY(begin(&t->w, path, t->beside, err));
-    SOW_TRY(write_var(&t->w, names, NULL, 0, err));
-    write_empty_groups(&t->w);
-    SOW_TRY(open_matrices(t, layers, err));
-    if (t->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", path, why(t->beside));
-    *out = t;
-    t = NULL;
-done:
-    sow_h5ad_table_abandon(t);
-    sow_i_h5_loud(&silence);
-    return st;
-}
-
-sow_status sow_h5ad_table_put(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const float *rows, sow_error *err)
-{
-    sow_i_h5_silence silence;
-    hsize_t at[2] = {(hsize_t)first, 0}, count[2] = {(hsize_t)n, (hsize_t)t->n_cols};
-    if (n == 0 || t->n_cols == 0) return SOW_OK;
-    sow_i_h5_quiet(&silence);
-    hid_t d = t->matrix[layer + 1], file_space = H5Dget_space(d), memory_space = H5Screate_simple(2, count, NULL);
-    note(&t->w, H5Sselect_hyperslab(file_space, H5S_SELECT_SET, at, NULL, count, NULL));
-    note(&t->w, H5Dwrite(d, H5T_NATIVE_FLOAT, memory_space, file_space, H5P_DEFAULT, rows));
-    H5Sclose(memory_space);
-    H5Sclose(file_space);
-    sow_i_h5_loud(&silence);
-    return t->w.failed ? SOW_ERROR(err, SOW_E_IO, "%s: cannot write: %s", t->path, why(t->beside)) : SOW_OK;
-}
-
-static void write_notes(writer *w, const char *section, const char *const *notes, sow_index n)
-{
-    hid_t uns = open_group(w, "uns"), scalar = H5Screate(H5S_SCALAR);
-    hid_t g = group(w, uns, section, "dict", "0.1.0");
-    for (sow_index i = 0; i < n && g >= 0; i++) {
-        hid_t d = H5Dcreate2(g, notes[2 * i], w->text, scalar, H5P_DEFAULT, w->plain, H5P_DEFAULT);
-        note(w, d < 0 ? -1 : H5Dwrite(d, w->text, H5S_ALL, H5S_ALL, H5P_DEFAULT, &notes[2 * i + 1]));
-        if (d < 0) continue;
-        encoding(w, d, "string", "0.2.0");
-        note(w, H5Dclose(d));
-    }
-    close_group(w, g);
-    close_group(w, uns);
-    H5Sclose(scalar);
-}
-
-sow_status sow_h5ad_table_finish(sow_h5ad_table *t, char *const *obs_names, const sow_h5ad_column *obs, sow_index n_columns, const char *section, const char *const *notes, sow_index n_notes, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    sow_i_h5_silence silence;
-    sow_i_h5_quiet(&silence);
-    close_matrices(t);
-    SOW_TRY(write_frame(&t->w, "obs", obs_names, t->n_rows, obs, n_columns, err));
-    write_notes(&t->w, section, notes, n_notes);
-    SOW_TRY(commit(&t->w, t->path, t->beside, err));
-    free(t->beside);
-    t->beside = NULL; /* it is `path` now */
-done:
-    sow_i_h5_loud(&silence);
-    sow_h5ad_table_abandon(t);
     return st;
 }

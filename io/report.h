@@ -73,6 +73,16 @@ SOW_MUST_CHECK sow_status sow_report_write_contexts(const char *path, const char
  *  when the text is no JSON object or lacks name or seeds. */
 SOW_MUST_CHECK sow_status sow_report_write_seeds(const char *path, const char *json, sow_error *err);
 
+/** The page of `sower predict --all`, from another document:
+ *   name, generated_by, readout, model, provenance as above
+ *   perturbations, features, unknown (left out: measured nowhere, no prior), alike (measured nowhere and predicted all the same), first_share (of variance in the first direction)
+ *   contexts [{context, role, observed, predicted, learned}], left_out {context, why}
+ *   magnitude, specificity   medians;  words ["strong consistent", ...]   what a class's number means;  classes [{class, count, measured}];  can_cluster
+ *   clusters [{cluster, count, counts [of each class], strongest [names]}]   largest first
+ *   map {points [[x, y, perturbation, class, cluster, magnitude, specificity, contexts observed]]}   stand in the page as the charts' data only
+ *  More than 20,000 points are thinned evenly. SOW_E_DATA when the text is no JSON object or lacks name or contexts. */
+SOW_MUST_CHECK sow_status sow_report_write_map(const char *path, const char *json, sow_error *err);
+
 #ifdef __cplusplus
 }
 #endif

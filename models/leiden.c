@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "core/memory.h"
-#include "models/split_internal.h"
+#include "models/neighbours.h"
 
 static const double RANDOMNESS = 0.01; /* beta of the paper's refinement, as its authors use it */
 
 /* igraph's own "until nothing changes" does not end on some graphs with ties. */
 enum { ITERATIONS = 2, MOST_ROUNDS = 100 };
 
-int sow_split_has_leiden(void)
+int sow_graph_has_clusters(void)
 {
     return 1;
 }
@@ -33,7 +33,7 @@ typedef struct {
     int has_graph;
 } objects;
 
-static igraph_error_t build(objects *o, const sow_i_graph *g)
+static igraph_error_t build(objects *o, const sow_graph *g)
 {
     igraph_error_t code = igraph_vector_int_resize(&o->edge, 2 * g->n_edges);
     if (code == IGRAPH_SUCCESS) code = igraph_vector_resize(&o->weight, g->n_edges);
@@ -52,7 +52,7 @@ static igraph_error_t build(objects *o, const sow_i_graph *g)
     return code;
 }
 
-static igraph_error_t run(objects *o, const sow_i_graph *g, double resolution, uint64_t seed)
+static igraph_error_t run(objects *o, const sow_graph *g, double resolution, uint64_t seed)
 {
     double both_ends = 0, before = 0;
     igraph_error_t code = build(o, g);
@@ -86,7 +86,7 @@ done:
     return st;
 }
 
-sow_status sow_i_leiden(sow_index *cluster, const sow_i_graph *graph, double resolution, uint64_t seed, sow_error *err)
+sow_status sow_graph_clusters(sow_index *cluster, const sow_graph *graph, double resolution, uint64_t seed, sow_error *err)
 {
     sow_status st = SOW_OK;
     objects o;

@@ -1,12 +1,12 @@
 /* A build without igraph: there is no Leiden clustering, and it says what to install. */
-#include "models/split_internal.h"
+#include "models/neighbours.h"
 
-int sow_split_has_leiden(void)
+int sow_graph_has_clusters(void)
 {
     return 0;
 }
 
-sow_status sow_i_leiden(sow_index *cluster, const sow_i_graph *graph, double resolution, uint64_t seed, sow_error *err)
+sow_status sow_graph_clusters(sow_index *cluster, const sow_graph *graph, double resolution, uint64_t seed, sow_error *err)
 {
     (void)cluster;
     (void)graph;

@@ -8,7 +8,7 @@
 #include "core/memory.h"
 #include "core/pca.h"
 #include "core/rng.h"
-#include "models/split_internal.h"
+#include "models/neighbours.h"
 
 sow_status sow_split_folds(sow_index *fold, sow_index n, sow_index folds, uint64_t seed, sow_error *err)
 {
@@ -29,96 +29,9 @@ done:
     return st;
 }
 
-/* ---- the graph of nearest neighbours ---- */
-
-enum { SCALE_NEIGHBOUR = 7 }; /* a node's own scale is the distance to this neighbour (Zelnik-Manor & Perona 2004) */
-
-typedef struct {
-    double square;
-    sow_index node;
-} neighbour;
-
-typedef struct {
-    const double *z; /* [n, k] */
-    sow_index n, k, m;
-    neighbour *near; /* [n, m] ascending; the node itself is not among them */
-} search;
-
-static int nearer_first(const void *a, const void *b)
+int sow_split_has_leiden(void)
 {
-    const neighbour *x = a, *y = b;
-    if (x->square != y->square) return x->square < y->square ? -1 : 1;
-    return (x->node > y->node) - (x->node < y->node);
-}
-
-static sow_status find_nearest(void *user, sow_index i, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    const search *s = user;
-    neighbour *all = NULL;
-    sow_index n = 0;
-    SOW_NEW(all, s->n);
-    for (sow_index j = 0; j < s->n; j++) {
-        double square = 0;
-        if (j == i) continue;
-        for (sow_index c = 0; c < s->k; c++) {
-            double e = s->z[i * s->k + c] - s->z[j * s->k + c];
-            square += e * e;
-        }
-        all[n++] = (neighbour){square, j};
-    }
-    qsort(all, (size_t)n, sizeof *all, nearer_first);
-    memcpy(&s->near[i * s->m], all, (size_t)s->m * sizeof *all);
-done:
-    free(all);
-    return st;
-}
-
-static int is_near(const search *s, sow_index i, sow_index j)
-{
-    for (sow_index k = 0; k < s->m; k++)
-        if (s->near[i * s->m + k].node == j) return 1;
-    return 0;
-}
-
-/* Squared distance over the product of both nodes' scales; at scale 0 (copies of one another) every distance there is 0 too. */
-static double weight_of(const search *s, sow_index i, const neighbour *near)
-{
-    sow_index at = (s->m < SCALE_NEIGHBOUR ? s->m : SCALE_NEIGHBOUR) - 1;
-    double scale = sqrt(s->near[i * s->m + at].square) * sqrt(s->near[near->node * s->m + at].square);
-    double weight = scale > 0 ? exp(-near->square / scale) : near->square > 0 ? 0.0 : 1.0;
-    return weight > 1e-12 ? weight : 1e-12;
-}
-
-/* Joined are nodes of which one is among the other's nearest. */
-static sow_status join_nearest(sow_i_graph *g, const search *s, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    g->n = s->n;
-    SOW_NEW(g->end, 2 * s->n * s->m);
-    SOW_NEW(g->weight, s->n * s->m);
-    for (sow_index i = 0; i < s->n; i++)
-        for (sow_index k = 0; k < s->m; k++) {
-            const neighbour *near = &s->near[i * s->m + k];
-            if (near->node < i && is_near(s, near->node, i)) continue; /* joined from the other side */
-            g->end[2 * g->n_edges] = i;
-            g->end[2 * g->n_edges + 1] = near->node;
-            g->weight[g->n_edges++] = weight_of(s, i, near);
-        }
-done:
-    return st;
-}
-
-static sow_status build_graph(sow_i_graph *g, const double *z, sow_index n, sow_index k, sow_index neighbours, const sow_env *env, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    search s = {z, n, k, neighbours < n - 1 ? neighbours : n - 1, NULL};
-    SOW_NEW(s.near, n * s.m);
-    SOW_TRY(sow_parallel_for(sow_env_threads(env), n, find_nearest, &s, err));
-    SOW_TRY(join_nearest(g, &s, err));
-done:
-    free(s.near);
-    return st;
+    return sow_graph_has_clusters();
 }
 
 /* ---- which clusters are far ---- */
@@ -226,13 +139,13 @@ sow_status sow_split_outliers(unsigned char *held, sow_index *cluster, const dou
     const sow_outlier_options *o = options ? options : &defaults;
     double *z = NULL;
     sow_index k = 0, *found = NULL, n_far = 0;
-    sow_i_graph graph = {0};
+    sow_graph graph = {0};
     far *order = NULL;
     SOW_TRY(check(bulk, n, d, control, o, err));
     SOW_TRY(project(&z, &k, bulk, n, d, control, o->components, env, err));
-    SOW_TRY(build_graph(&graph, z, n + 1, k, o->neighbours, env, err));
+    SOW_TRY(sow_graph_of_neighbours(&graph, z, n + 1, k, o->neighbours, env, err));
     SOW_NEW(found, n + 1);
-    SOW_TRY(sow_i_leiden(found, &graph, o->resolution, o->seed, err));
+    SOW_TRY(sow_graph_clusters(found, &graph, o->resolution, o->seed, err));
     SOW_TRY(order_clusters(&order, &n_far, z, found, n + 1, k, err));
     SOW_TRY(hold_out(held, order, n_far, found, n, o->share, err));
     if (cluster) memcpy(cluster, found, (size_t)n * sizeof *cluster);
@@ -240,7 +153,6 @@ done:
     free(z);
     free(found);
     free(order);
-    free(graph.end);
-    free(graph.weight);
+    sow_graph_clear(&graph);
     return st;
 }

@@ -27,7 +27,7 @@ typedef struct {
  *  Fewer than all are held out. SOW_E_UNSUPPORTED without igraph in the build; SOW_E_DATA when all fall into one cluster. The same for any number of threads. Cost n^2 (components + log n), and igraph's; one call at a time. */
 SOW_MUST_CHECK sow_status sow_split_outliers(unsigned char *held, sow_index *cluster, const double *bulk, sow_index n, sow_index d, const double *control,
                                              const sow_outlier_options *options, const sow_env *env, sow_error *err);
-int sow_split_has_leiden(void);
+int sow_split_has_leiden(void); /* as sow_graph_has_clusters */
 
 #ifdef __cplusplus
 }

@@ -72,13 +72,17 @@ SOW_MUST_CHECK sow_status sow_campaign_record(sow_campaign *c, const char *file,
 SOW_MUST_CHECK sow_status sow_campaign_report(sow_campaign *c, const sow_env *env, sow_error *err);
 
 typedef struct {
-    const char *file; /* NULL = predictions.h5ad, predictions-cells.h5ad or predictions.csv in the campaign's folder */
+    const char *file; /* NULL = predictions.h5ad, predictions-cells.h5ad, predictions.csv or map.h5ad in the campaign's folder */
     sow_index cells;  /* cells of each perturbation; 0 = mean changes */
+    int all;          /* every context: the whole map */
 } sow_prediction_options;
 /** What the model learned so far says of every perturbation of the catalogue in the target context, measured ones included: an .h5ad of mean changes [perturbations, genes] with the measured ones in a layer, or of
  *  `cells` predicted cells each (readout cells), with obs perturbation, context, status (measured, candidate, held out, left out) and measured_cells, and where it comes from in uns["sower"]; one number: a CSV
  *  (perturbation,context,status,predicted,sd,sd_of_a_measurement,measured). Written beside and renamed; *file is its path, caller frees. A model kept beside its round is used, else it is trained. SOW_E_STATE:
- *  nothing is measured. SOW_E_CONFIG: cells of what has none, more than there are controls, another kind of file. Memory: 256 perturbations at a time. */
+ *  nothing is measured. SOW_E_CONFIG: cells of what has none, more than there are controls, another kind of file. Memory: 256 perturbations at a time.
+ *  With `all` every context is the target in turn (planner/map.h): an .h5ad of contexts x perturbations whose X keeps what was observed, a layer `predicted` with the predictions of that, and beside it a .csv and
+ *  .html of the same name: magnitude, specificity, classes, clusters and a picture. SOW_E_STATE: nothing is measured in any context; SOW_E_CONFIG: of one number there is no map. Memory: one context in single
+ *  precision, and its mean. */
 SOW_MUST_CHECK sow_status sow_campaign_predict(char **file, sow_campaign *c, const sow_prediction_options *options, const sow_env *env, sow_error *err);
 
 /** What `check` and `status` tell, as JSON text (sorted keys). Caller frees. */

@@ -8,6 +8,7 @@
 #include "io/h5ad_cells.h"
 #include "models/cells.h"
 #include "planner/cells_internal.h"
+#include "planner/map.h"
 
 enum { BLOCK = 256 }; /* perturbations predicted at a time */
 
@@ -18,7 +19,7 @@ static int is_measured(const sow_campaign *c, sow_index q)
     return c->item[q].values != NULL && (c->item[q].status == SOW_DONE || c->item[q].status == SOW_DONE_PARTIAL);
 }
 
-static const char *status_of(const sow_campaign *c, sow_index q)
+const char *sow_i_status_of(const sow_campaign *c, sow_index q)
 {
     if (is_measured(c, q)) return c->held_out[q] ? "held out, measured" : "measured";
     if (c->held_out[q]) return "held out";
@@ -65,7 +66,7 @@ static sow_status obs_make(obs_table *o, const sow_campaign *c, sow_index each, 
         if (!o->name[i]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
         o->column[0].text[i] = borrowed(sow_i_name(c, q));
         o->column[1].text[i] = borrowed(sow_i_target_name(c));
-        o->column[2].text[i] = borrowed(status_of(c, q));
+        o->column[2].text[i] = borrowed(sow_i_status_of(c, q));
         o->column[3].number[i] = is_measured(c, q) ? c->item[q].cells : 0;
     }
 done:
@@ -125,10 +126,10 @@ done:
 static sow_status put_numbers(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const double *x, sow_index d, int root, float *room, sow_error *err)
 {
     for (sow_index k = 0; k < n * d; k++) room[k] = (float)(root ? sqrt(x[k]) : x[k]);
-    return sow_h5ad_table_put(t, layer, first, n, room, err);
+    return sow_h5ad_table_put(t, layer, first, n, room, NULL, err);
 }
 
-static const sow_names *feature_names(const sow_campaign *c)
+const sow_names *sow_i_feature_names(const sow_campaign *c)
 {
     return c->cells ? c->cells->space.genes : c->screen->features;
 }
@@ -149,7 +150,7 @@ static sow_status write_means(sow_campaign *c, const char *file, const sow_env *
     SOW_NEW(mean, BLOCK * d);
     SOW_NEW(var, BLOCK * d);
     SOW_NEW(room, BLOCK * d);
-    SOW_TRY(sow_h5ad_table_create(&t, file, c->n, feature_names(c), layers, 1 + knows_sd, err));
+    SOW_TRY(sow_h5ad_table_create(&t, file, c->n, sow_i_feature_names(c), layers, 1 + knows_sd, err));
     for (sow_index first = 0; first < c->n; first += BLOCK) {
         const sow_index n = c->n - first < BLOCK ? c->n - first : BLOCK;
         SOW_TRY(ask(mean, knows_sd ? var : NULL, NULL, c, first, n, env, err));
@@ -192,7 +193,7 @@ static sow_status write_csv(sow_campaign *c, const char *file, const sow_env *en
         sow_text_append(&text, ",");
         sow_text_csv(&text, sow_i_target_name(c));
         sow_text_append(&text, ",");
-        sow_text_csv(&text, status_of(c, q));
+        sow_text_csv(&text, sow_i_status_of(c, q));
         for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
             sow_text_append(&text, ",");
             if (isfinite(number[k])) sow_text_number(&text, number[k]);
@@ -240,7 +241,7 @@ static sow_status write_cells(sow_campaign *c, const char *file, sow_index each,
     SOW_NEW(shift, d);
     SOW_TRY(draw_controls(control, c, each, err));
     SOW_TRY(obs_make(&o, c, each, err));
-    SOW_TRY(sow_h5ad_table_create(&t, file, c->n * each, feature_names(c), NULL, 0, err));
+    SOW_TRY(sow_h5ad_table_create(&t, file, c->n * each, sow_i_feature_names(c), NULL, 0, err));
     for (sow_index q = 0; q < c->n; q++) {
         SOW_TRY(sow_progress(env, "predicting cells", (double)q / (double)c->n, err));
         if (makes) {
@@ -249,7 +250,7 @@ static sow_status write_cells(sow_campaign *c, const char *file, sow_index each,
             SOW_TRY(ask(shift, NULL, NULL, c, q, 1, env, err));
             sow_shift_controls(cells, control, each, d, shift);
         }
-        SOW_TRY(sow_h5ad_table_put(t, -1, q * each, each, cells, err));
+        SOW_TRY(sow_h5ad_table_put(t, -1, q * each, each, cells, sow_env_threads(env), err));
     }
     SOW_TRY(sow_progress(env, "predicting cells", 1, err));
     SOW_TRY(finish(&t, c, &o, "X: predicted cells, in the units that cells were prepared to; the same control cells for every perturbation", err));
@@ -273,10 +274,13 @@ static int ends_with(const char *text, const char *end)
 static sow_status choose_file(char **file, const sow_campaign *c, const sow_prediction_options *o, sow_error *err)
 {
     const int scalar = c->config->readout.kind == SOW_READOUT_SCALAR;
+    if (o->all && o->cells > 0) return SOW_ERROR(err, SOW_E_CONFIG, "--all and --cells: the whole map is of mean changes; leave out one of the two");
+    if (o->all && scalar)
+        return SOW_ERROR(err, SOW_E_CONFIG, "--all: this campaign measures one number, of which there is no map (readout.kind); without --all its predictions are written as .csv");
     if (o->cells > 0 && !c->cells) return SOW_ERROR(err, SOW_E_CONFIG, "--cells: this campaign measures %s, not cells (readout.kind)", scalar ? "one number" : "profiles");
     if (o->file && !ends_with(o->file, scalar ? ".csv" : ".h5ad"))
         return SOW_ERROR(err, SOW_E_CONFIG, "--to %s: predictions of %s are written as %s", o->file, scalar ? "one number" : "many genes", scalar ? ".csv" : ".h5ad");
-    *file = o->file ? sow_strdup(o->file) : sow_path_join(c->dir, scalar ? "predictions.csv" : o->cells > 0 ? "predictions-cells.h5ad" : "predictions.h5ad");
+    *file = o->file ? sow_strdup(o->file) : sow_path_join(c->dir, o->all ? "map.h5ad" : scalar ? "predictions.csv" : o->cells > 0 ? "predictions-cells.h5ad" : "predictions.h5ad");
     return *file ? SOW_OK : SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
 }
 
@@ -286,6 +290,10 @@ sow_status sow_campaign_predict(char **file, sow_campaign *c, const sow_predicti
     c->env = env;
     *file = NULL;
     SOW_TRY(choose_file(file, c, options, err));
+    if (options->all) {
+        SOW_TRY(sow_i_write_map(c, *file, env, err));
+        goto done;
+    }
     if (!sow_i_any_measured(c)) SOW_FAIL(err, SOW_E_STATE, "nothing is measured yet: there is nothing to predict from");
     SOW_TRY(sow_i_fit(c, env, err));
     if (c->config->readout.kind == SOW_READOUT_SCALAR) SOW_TRY(write_csv(c, *file, env, err));

@@ -213,42 +213,83 @@
     };
   }
 
+  // --- the whole map: perturbations by likeness, or by magnitude and specificity ---
+  const CLASSES = ["strong consistent", "strong variable", "weak consistent", "weak variable", "strong", "weak"];
+  const CLASS_COLOURS = ["s0", "s1", "free", "hit", "s0", "free"]; // as io/report_whole_map.c has them
+  const CLUSTER_COLOURS = ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"];
+  const cloudRows = () => charts.find((chart) => chart.kind === "cloud" && chart.rows).rows;
+
+  function cloud(chart) {
+    const shape = chart.of === "shape", narrow = window.innerWidth < 640;
+    const values = cloudRows().filter((row) => (shape ? row[5] > 0 && row[6] !== null : row[0] !== null))
+      .map(([x, y, name, group, cluster, magnitude, specificity, contexts]) => ({ x, y, name, group, cluster, magnitude, specificity, contexts, key: String(name).toUpperCase() }))
+      .sort((a, b) => a.contexts - b.contexts); // what was measured comes on top
+    const extent = (field) => values.reduce(([low, high], d) => [Math.min(low, d[field]), Math.max(high, d[field])], [Infinity, -Infinity]);
+    const bare = (field) => ({ field, type: "quantitative", title: null, scale: { domain: extent(field), zero: false, nice: false, padding: 12 }, axis: { grid: false, labels: false, ticks: false, domain: false } });
+    const byClass = { field: "group", type: "ordinal", legend: null, scale: { domain: CLASSES.map((_, i) => i), range: CLASS_COLOURS.map(colour) } };
+    const byCluster = { condition: CLUSTER_COLOURS.map((c, i) => ({ test: "datum.cluster === " + (i + 1), value: colour(c) })), value: colour("free") };
+    const crowd = (narrow ? 0.6 : 1) * (values.length > 5000 ? 0.35 : values.length > 1000 ? 0.6 : 1);
+    const x = shape ? { field: "magnitude", type: "quantitative", title: "magnitude", scale: { type: "log", domain: extent("magnitude"), nice: false, padding: 12 }, axis: { grid: false, labelOverlap: "greedy", format: "~g" } } : bare("x");
+    const y = shape ? { field: "specificity", type: "quantitative", title: "specificity", scale: { domain: extent("specificity"), zero: false, nice: true } } : bare("y");
+    const line = (field, channel, at) => ({ data: { values: [{ [field]: at }] }, mark: { type: "rule", strokeDash: [4, 3], color: colour("ink") }, encoding: { [channel]: Object.assign({}, channel === "x" ? x : y) } });
+    const named = [{ filter: "find != '' && datum.key == find" }];
+    const layer = [{ mark: { type: "point", filled: true, strokeWidth: 0, tooltip: { content: "data" } },
+                     encoding: { x, y, color: chart.colour === "cluster" ? byCluster : byClass, size: { value: 46 * crowd }, opacity: { condition: { test: "datum.contexts > 0", value: 0.85 }, value: 0.4 } } }];
+    if (shape) layer.push(line("magnitude", "x", chart.magnitude), line("specificity", "y", chart.specificity));
+    layer.push({ transform: named, mark: { type: "point", size: 420, strokeWidth: 2.5, stroke: colour("ink"), fill: null }, encoding: { x, y } },
+               { transform: named, mark: { type: "text", dy: -20, fontSize: 14, fontWeight: 600, color: colour("ink") }, encoding: { x, y, text: { field: "name", type: "nominal" } } });
+    return { width: "container", height: narrow ? 340 : shape ? 340 : 500, data: { values }, params: [{ name: "find", value: "" }], layer };
+  }
+
+  const cloudFacts = (d) => [["class", CLASSES[d.group]], ["cluster", d.cluster || null], ["magnitude", d.magnitude], ["specificity", d.specificity],
+                             ["observed", d.contexts === 1 ? "in 1 context" : d.contexts ? "in " + d.contexts + " contexts" : "nowhere: predicted"]];
+
   const number = (x) => (typeof x === "number" ? String(Number(x.toPrecision(4))) : String(x));
 
   function pointText(datum, safe) {
     if (!datum || datum.name === undefined) return safe(datum);
-    const lines = [["status", KINDS[datum.kind]], ["round", datum.round], ["score", datum.score], ["value", datum.value], ["why", datum.reason]]
-      .filter(([, value]) => value !== undefined && value !== null)
+    const facts = datum.group !== undefined ? cloudFacts(datum)
+      : [["status", KINDS[datum.kind]], ["round", datum.round], ["score", datum.score], ["value", datum.value], ["why", datum.reason]];
+    const lines = facts.filter(([, value]) => value !== undefined && value !== null)
       .map(([key, value]) => '<tr><td class="key">' + key + '</td><td class="value">' + safe(number(value)) + "</td></tr>");
     return "<h2>" + safe(String(datum.name)) + "</h2><table>" + lines.join("") + "</table>";
   }
 
+  const finders = []; // views that show what is looked for
+
   function connectFind(chart, view) {
     const input = document.getElementById("find"), found = document.getElementById("found");
-    const names = new Map(chart.rows.map((row) => [String(row[2]).toUpperCase(), row]));
+    const isCloud = chart.kind === "cloud", names = new Map((isCloud ? cloudRows() : chart.rows).map((row) => [String(row[2]).toUpperCase(), row]));
+    const describe = (row) => (isCloud ? CLASSES[row[3]] : KINDS[row[3]] + (row[4] !== undefined && row[4] !== null ? ", round " + row[4] : ""));
+    finders.push(view);
     input.oninput = () => {
       const wanted = input.value.trim().toUpperCase(), row = names.get(wanted);
-      found.textContent = !wanted ? "" : row ? KINDS[row[3]] + (row[4] !== undefined && row[4] !== null ? ", round " + row[4] : "") : "not drawn here";
-      view.signal("find", row ? wanted : "").run();
+      found.textContent = !wanted ? "" : row ? describe(row) : "not drawn here";
+      finders.forEach((each) => each.signal("find", row ? wanted : "").run());
     };
     if (input.value) input.oninput();
   }
 
-  const BUILDERS = { curve, hits, training, spend, scatter, pairs, strip, map };
+  const BUILDERS = { curve, hits, training, spend, scatter, pairs, strip, map, cloud };
   const views = new Map();
 
   function draw(place) {
     const chart = charts[Number(place.dataset.chart)];
     const spec = Object.assign({ config: config(), autosize: { type: "fit", contains: "padding" }, padding: 4 }, BUILDERS[chart.kind](chart));
-    const isMap = chart.kind === "map";
+    const isMap = chart.kind === "map" || chart.kind === "cloud";
+    const marks = chart.kind === "cloud" ? cloudRows().length : isMap ? chart.rows.length : 0;
     // An expression interpreter (ast) in place of generated code, so that the page needs no permission to evaluate strings.
     const options = {
-      mode: "vega-lite", ast: true, renderer: isMap && chart.rows.length > 2500 ? "canvas" : "svg",
+      mode: "vega-lite", ast: true, renderer: marks > 2500 ? "canvas" : "svg",
       actions: { export: true, source: false, compiled: false, editor: false }, downloadFileName: "sower-" + chart.kind,
       tooltip: isMap ? { formatTooltip: pointText, disableDefaultStyle: true } : { disableDefaultStyle: true },
     };
     return vegaEmbed(place, spec, options).then((result) => {
-      if (views.has(place)) views.get(place).finalize();
+      if (views.has(place)) {
+        const old = finders.indexOf(views.get(place).view);
+        if (old >= 0) finders.splice(old, 1);
+        views.get(place).finalize();
+      }
       views.set(place, result);
       if (isMap) connectFind(chart, result.view);
       place.dataset.drawn = dark.matches ? "dark" : "light";

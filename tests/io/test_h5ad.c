@@ -629,3 +629,63 @@ Test(h5ad, reads_real_profiles)
     cr_assert(a->x_is_sparse && a->n_obs == 20729 && a->n_vars == 299);
     sow_h5ad_destroy(a);
 }
+
+/* ---- dense, block by block ---- */
+
+enum { T_ROWS = 1100, T_COLS = 700 }; /* chunks of 187 rows */
+
+static float table_value(int i, int j, int layer)
+{
+    return (float)(sin(i * 0.37 + j) + layer);
+}
+
+/* In blocks of these sizes, turn by turn. */
+static void write_table(const char *name, const int *block, int n_blocks, sow_threads *threads)
+{
+    static const char *const layers[] = {"extra"};
+    static float rows[T_ROWS * T_COLS];
+    sow_names *names = NULL;
+    sow_h5ad_table *t = NULL;
+    char label[16], *obs[T_ROWS], *storage = calloc(T_ROWS, 8);
+    cr_assert_eq(sow_names_create(&names, &err), SOW_OK);
+    for (int j = 0; j < T_COLS; j++) {
+        sprintf(label, "g%d", j);
+        cr_assert_eq(sow_names_add(names, label, NULL, &err), SOW_OK);
+    }
+    for (int i = 0; i < T_ROWS; i++) sprintf(obs[i] = storage + 8 * i, "r%d", i);
+    cr_assert_eq(sow_h5ad_table_create(&t, scratch_path(name), T_ROWS, names, layers, 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(sow_h5ad_table_step(t), 187);
+    for (int first = 0, n, k = 0; first < T_ROWS; first += n, k++) {
+        n = block[k % n_blocks] < T_ROWS - first ? block[k % n_blocks] : T_ROWS - first;
+        for (int layer = 0; layer < 2; layer++) {
+            for (int i = 0; i < n * T_COLS; i++) rows[i] = table_value(first + i / T_COLS, i % T_COLS, layer);
+            if (layer == 0 || first < 600) cr_assert_eq(sow_h5ad_table_put(t, layer - 1, first, n, rows, threads, &err), SOW_OK, "%s", err.message);
+        }
+    }
+    for (int first = 0; first < T_ROWS; first += 300) { /* what was put can be had back before the file is finished */
+        const int n = T_ROWS - first < 300 ? T_ROWS - first : 300;
+        cr_assert_eq(sow_h5ad_table_get(t, -1, first, n, rows, threads, &err), SOW_OK, "%s", err.message);
+        for (int i = 0; i < n * T_COLS; i++) cr_assert_eq(rows[i], table_value(first + i / T_COLS, i % T_COLS, 0));
+    }
+    cr_assert_eq(sow_h5ad_table_finish(t, obs, NULL, 0, "test", NULL, 0, &err), SOW_OK, "%s", err.message);
+    sow_names_destroy(names);
+    free(storage);
+}
+
+Test(h5ad, writes_dense_rows_in_blocks_of_any_size)
+{
+    const int sizes[] = {187, 500, 3, 374, 200};
+    sow_threads *threads = NULL;
+    sow_h5ad *a = NULL;
+    cr_assert_eq(sow_threads_create(&threads, 3, &err), SOW_OK);
+    for (int way = 0; way < 4; way++) {
+        char name[16];
+        sprintf(name, "t%d.h5ad", way);
+        write_table(name, sizes + way, way == 3 ? 2 : 1 + way, way ? threads : NULL);
+        cr_assert_eq(sow_h5ad_read(&a, scratch_path(name), 1, &err), SOW_OK, "%s", err.message);
+        cr_assert(a->n_obs == T_ROWS && a->n_vars == T_COLS);
+        for (int i = 0; i < T_ROWS * T_COLS; i++) cr_assert_eq(a->x[i], (double)table_value(i / T_COLS, i % T_COLS, 0), "way %d, entry %d", way, i);
+        sow_h5ad_destroy(a);
+    }
+    sow_threads_destroy(threads);
+}

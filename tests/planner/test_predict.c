@@ -24,7 +24,7 @@ static sow_campaign *played(sow_config **config, const char *yaml)
 
 static sow_h5ad *predicted(sow_campaign *c, sow_index cells)
 {
-    const sow_prediction_options o = {NULL, cells};
+    const sow_prediction_options o = {.cells = cells};
     char *file = NULL;
     sow_h5ad *a = NULL;
     MUST(sow_campaign_predict(&file, c, &o, NULL, &err));
@@ -137,13 +137,13 @@ Test(predict, says_what_it_cannot_write)
     sow_config *config;
     sow_campaign *c = played(&config, cells_yaml);
     char *file = NULL;
-    cr_expect_eq(sow_campaign_predict(&file, c, &(sow_prediction_options){NULL, 100000}, NULL, &err), SOW_E_CONFIG);
+    cr_expect_eq(sow_campaign_predict(&file, c, &(sow_prediction_options){.cells = 100000}, NULL, &err), SOW_E_CONFIG);
     cr_expect(strstr(err.message, "control cells are measured so far"), "%s", err.message);
     cr_expect_null(file);
-    cr_expect_eq(sow_campaign_predict(&file, c, &(sow_prediction_options){"x.csv", 0}, NULL, &err), SOW_E_CONFIG);
+    cr_expect_eq(sow_campaign_predict(&file, c, &(sow_prediction_options){.file = "x.csv"}, NULL, &err), SOW_E_CONFIG);
     cr_expect(strstr(err.message, "--to x.csv"), "%s", err.message);
     char *no_folder = sow_path_join(scratch_path("nowhere"), "x.h5ad");
-    cr_expect_eq(sow_campaign_predict(&file, c, &(sow_prediction_options){no_folder, 0}, NULL, &err), SOW_E_IO);
+    cr_expect_eq(sow_campaign_predict(&file, c, &(sow_prediction_options){.file = no_folder}, NULL, &err), SOW_E_IO);
     free(no_folder);
     close_campaign(c);
     sow_config_destroy(config);
