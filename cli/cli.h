@@ -97,6 +97,7 @@ int cmd_status(const cli_args *args, const sow_env *env);
 int cmd_run(const cli_args *args, const sow_env *env);
 int cmd_evaluate(const cli_args *args, const sow_env *env);
 int cmd_predict(const cli_args *args, const sow_env *env);
+int cmd_fit(const cli_args *args, const sow_env *env);
 int cmd_report(const cli_args *args, const sow_env *env);
 int cmd_inspect(const cli_args *args, const sow_env *env);
 int cmd_preprocess(const cli_args *args, const sow_env *env);

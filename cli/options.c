@@ -62,6 +62,10 @@ static const cli_command seeds_row = {
                "seeds_accuracy.csv (strategy,seeds,metric,mean,low,high,replays: 95 % interval over references) and seeds.html, and prints the list and the accuracy\n"
                "expected with 5, 10, 20 and 50 seeds. Without --strategy the one is taken that was best in replays, if it was clearly better than random, else random.\n"
                "With one reference there is nothing to replay: a list, and no accuracy. Nothing is written when it is interrupted (exit 130)."};
+static const cli_command fit_row = {
+    .name = "fit", .usage = "sower fit [CAMPAIGN.yaml]", .summary = "fit the campaign's model by itself", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_fit,
+    .details = "On what is measured so far. Prints what the model learned, and the file it is kept in (rounds/NN/model.h5; predict and plan use it). A training that\n"
+               "is interrupted goes on where it stopped (exit 130). Exit 3 when nothing is measured yet."};
 static const cli_command predict_row = {
     .name = "predict", .usage = "sower predict [CAMPAIGN.yaml] [--to FILE] [--cells N]\n       sower predict [CAMPAIGN.yaml] --all [--to FILE]", .summary = "write what the model says of every perturbation",
     .options = "to,cells,all," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_predict,
@@ -91,7 +95,7 @@ static const cli_command version_row = {.name = "version", .usage = "sower versi
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
-                                           &run_row, &seeds_row, &evaluate_row, &predict_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
+                                           &run_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
 
 typedef struct {
     const char *name, *argument, *help;

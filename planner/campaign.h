@@ -71,6 +71,10 @@ SOW_MUST_CHECK sow_status sow_campaign_record(sow_campaign *c, const char *file,
 /** Rewrite report.html (and any round file that is missing) from the events. */
 SOW_MUST_CHECK sow_status sow_campaign_report(sow_campaign *c, const sow_env *env, sow_error *err);
 
+/** Fit the campaign's model on what is measured so far: *learned says what it learned, line by line, *file where it is kept (rounds/NN/model.h5), NULL for a model that is fitted anew when it is needed. Caller frees both.
+ *  A model that is kept already is used. SOW_E_STATE: nothing is measured. */
+SOW_MUST_CHECK sow_status sow_campaign_fit(char **learned, char **file, sow_campaign *c, const sow_env *env, sow_error *err);
+
 typedef struct {
     const char *file; /* NULL = predictions.h5ad, predictions-cells.h5ad, predictions.csv or map.h5ad in the campaign's folder */
     sow_index cells;  /* cells of each perturbation; 0 = mean changes */

@@ -152,7 +152,7 @@ Test(contexts_simulated, are_named_by_check_and_by_predictions)
 {
     sow_config *config = NULL;
     sow_campaign *c = played(&config, contexts_yaml, "r", NULL);
-    const sow_prediction_options o = {NULL, 0};
+    const sow_prediction_options o = {NULL, 0, 0};
     char *file = NULL, *text = NULL;
     sow_h5ad *a = NULL;
     MUST(sow_campaign_check_json(&text, c, &err));
