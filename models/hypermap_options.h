@@ -24,7 +24,7 @@ typedef struct {
     sow_index steps, tasks, batch, inner_batches, inner_steps, adapt_steps; /* 0 = chosen. | 50, 4, 512, 5, 5, 1 */
     double inner_rate, adapt_rate, meta_rate; /* 0 = chosen. | 0.005, inner_rate, 5e-4 */
     double dropout;          /* -1 = chosen. | 0.2 */
-    double clip;             /* norm of the outer gradient [0 = none] */
+    double clip;             /* norm of the outer gradient; 0 = none, -1 = chosen. | 0 */
     sow_index latent, hidden; /* 0 = chosen. | 64, 256 */
     sow_index members;       /* networks whose predictions are averaged; 0 = chosen. | 1 */
     int validate;            /* one reference context is not learned from and ends the training early [0] */
@@ -32,7 +32,7 @@ typedef struct {
     int stack;               /* mean changes are joined with gp's, by a weight chosen on seeds that neither has seen [1]. | 0 */
     int cell_encoder, hypernetwork; /* [1, 1] 0 = ablation */
 } sow_hypermap_options;
-#define SOW_HYPERMAP_OPTIONS_INIT {0, 0, SOW_EMBED_AUTO, 0, -1, -1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 4, 1, 1, 1}
+#define SOW_HYPERMAP_OPTIONS_INIT {0, 0, SOW_EMBED_AUTO, 0, -1, -1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, 0, 0, 0, 0, 4, 1, 1, 1}
 
 #ifdef __cplusplus
 }

@@ -95,10 +95,11 @@ sow_status sow_i_hypermap_settle(sow_i_hypermap_settings *s, const sow_model_opt
     o->inner_batches = chosen(o->inner_batches, cells ? 5 : 1);
     o->inner_steps = chosen(o->inner_steps, 5);
     o->adapt_steps = chosen(o->adapt_steps, cells ? 1 : o->inner_steps);
-    o->inner_rate = chosen_number(o->inner_rate, 0.005);
+    o->inner_rate = chosen_number(o->inner_rate, cells ? 0.005 : 0.002);
     o->adapt_rate = chosen_number(o->adapt_rate, o->inner_rate);
     o->meta_rate = chosen_number(o->meta_rate, cells ? 5e-4 : 1e-3);
     o->dropout = o->dropout < 0 ? (o->reference ? 0.2 : 0) : o->dropout;
+    o->clip = o->clip < 0 ? (o->reference ? 0 : 10) : o->clip;
     o->latent = chosen(o->latent, cells ? 64 : 32);
     o->hidden = chosen(o->hidden, cells ? 256 : 64);
     o->members = chosen(o->members, cells ? 1 : 4);
