@@ -31,6 +31,7 @@ void sow_programs_clear(sow_programs *p)
 static void work_clear(work *w)
 {
     free(w->by_item);
+    free(w->sorted);
     free(w->gram);
     free(w->along);
     free(w->moment);
@@ -70,6 +71,39 @@ static sow_status sort_rows(work *w, sow_error *err)
     }
 done:
     free(at);
+    return st;
+}
+
+/* An item and the contexts of its rows. */
+typedef struct {
+    sow_index item, n;
+    const sow_index *context;
+} pattern;
+
+static int compare_patterns(const void *a, const void *b)
+{
+    const pattern *x = a, *y = b;
+    if (x->n != y->n) return x->n < y->n ? -1 : 1;
+    for (sow_index i = 0; i < x->n; i++)
+        if (x->context[i] != y->context[i]) return x->context[i] < y->context[i] ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
+}
+
+/* Measured items, those of the same contexts together. */
+static sow_status sort_items(work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_programs *p = w->p;
+    pattern *all = NULL;
+    sow_index n = 0;
+    SOW_NEW(all, w->measured);
+    SOW_NEW(w->sorted, w->measured);
+    for (sow_index q = 0; q < p->items; q++)
+        if (p->start[q + 1] > p->start[q]) all[n++] = (pattern){q, p->start[q + 1] - p->start[q], p->of_context + p->start[q]};
+    qsort(all, (size_t)n, sizeof *all, compare_patterns);
+    for (sow_index i = 0; i < n; i++) w->sorted[i] = all[i].item;
+done:
+    free(all);
     return st;
 }
 
@@ -183,32 +217,52 @@ static double uncertain(const work *w, const double *cov, sow_index c)
     return sum;
 }
 
-static sow_status one_item(work *w, sow_index q, sow_error *err)
+/* The loadings of one item; w->inverse is their covariance. */
+static void one_item(work *w, sow_index q)
 {
-    sow_status st = SOW_OK;
     sow_programs *p = w->p;
     const sow_index rank = p->rank;
     double *b = p->loading + q * rank;
-    SOW_TRY(factor_item(w->a, p, w->gram, q, err));
-    for (sow_index r = 0; r < rank; r++) b[r] = p->noise * w->said[q * rank + r] / p->spread[r];
+    for (sow_index r = 0; r < rank; r++) w->rhs[r] = w->said[q * rank + r] / p->spread[r];
     for (sow_index i = p->start[q]; i < p->start[q + 1]; i++)
-        for (sow_index r = 0; r < rank; r++) b[r] += p->activity[p->of_context[i] * rank + r] * w->along[w->by_item[i] * rank + r];
-    SOW_TRY(sow_trsm_lower(NULL, 0, rank, 1, w->a, rank, b, 1, err));
-    SOW_TRY(sow_trsm_lower(NULL, 1, rank, 1, w->a, rank, b, 1, err));
-    SOW_TRY(sow_cholesky_inverse(NULL, rank, w->a, rank, w->inverse, rank, err));
-    for (sow_index i = 0; i < rank * rank; i++) w->inverse[i] *= p->noise;
+        for (sow_index r = 0; r < rank; r++) w->rhs[r] += p->activity[p->of_context[i] * rank + r] * w->along[w->by_item[i] * rank + r] / p->noise;
+    sow_gemv(0, rank, rank, 1, w->inverse, rank, w->rhs, 0, b);
     for (sow_index r = 0; r < rank; r++) {
         const double e = b[r] - w->said[q * rank + r];
-        w->variance[r] += e * e + w->inverse[r * rank + r];
+        w->variance[r] += e * e;
     }
     for (sow_index i = p->start[q]; i < p->start[q + 1]; i++) {
         double *moment = w->moment + p->of_context[i] * rank * rank;
         for (sow_index r = 0; r < rank; r++)
-            for (sow_index s = 0; s < rank; s++) moment[r * rank + s] += b[r] * b[s] + w->inverse[r * rank + s];
-        w->trace += uncertain(w, w->inverse, p->of_context[i]);
+            for (sow_index s = 0; s < rank; s++) moment[r * rank + s] += b[r] * b[s];
+    }
+}
+
+/* Items w->sorted[first .. last) were measured in the same contexts, so that their loadings have one covariance. */
+static sow_status one_pattern(work *w, sow_index first, sow_index last, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_programs *p = w->p;
+    const sow_index rank = p->rank, q = w->sorted[first];
+    const double items = (double)(last - first);
+    SOW_TRY(factor_item(w->a, p, w->gram, q, err));
+    SOW_TRY(sow_cholesky_inverse(NULL, rank, w->a, rank, w->inverse, rank, err));
+    for (sow_index i = 0; i < rank * rank; i++) w->inverse[i] *= p->noise;
+    for (sow_index i = first; i < last; i++) one_item(w, w->sorted[i]);
+    for (sow_index r = 0; r < rank; r++) w->variance[r] += items * w->inverse[r * rank + r];
+    for (sow_index i = p->start[q]; i < p->start[q + 1]; i++) {
+        double *moment = w->moment + p->of_context[i] * rank * rank;
+        for (sow_index k = 0; k < rank * rank; k++) moment[k] += items * w->inverse[k];
+        w->trace += items * uncertain(w, w->inverse, p->of_context[i]);
     }
 done:
     return st;
+}
+
+static int same_pattern(const sow_programs *p, sow_index a, sow_index b)
+{
+    const sow_index n = p->start[a + 1] - p->start[a];
+    return n == p->start[b + 1] - p->start[b] && memcmp(p->of_context + p->start[a], p->of_context + p->start[b], (size_t)n * sizeof *p->of_context) == 0;
 }
 
 static void project_rows(work *w)
@@ -229,8 +283,10 @@ static sow_status expect(work *w, sow_error *err)
     memset(w->moment, 0, (size_t)(w->d->contexts * rank * rank) * sizeof *w->moment);
     memset(w->variance, 0, (size_t)rank * sizeof *w->variance);
     w->trace = 0;
-    for (sow_index q = 0; q < w->d->items; q++)
-        if (w->p->start[q + 1] > w->p->start[q]) SOW_TRY(one_item(w, q, err));
+    for (sow_index first = 0, last = 0; first < w->measured; first = last) {
+        for (last = first + 1; last < w->measured && same_pattern(w->p, w->sorted[first], w->sorted[last]);) last++;
+        SOW_TRY(one_pattern(w, first, last, err));
+    }
 done:
     return st;
 }
@@ -404,6 +460,7 @@ sow_status sow_programs_fit(sow_programs *out, const sow_programs_data *d, sow_i
     *out = (sow_programs){.contexts = d->contexts, .items = d->items, .k = d->k, .tau = first_tau, .steps = steps};
     SOW_TRY(check(d, rank, steps, err));
     SOW_TRY(sort_rows(&w, err));
+    SOW_TRY(sort_items(&w, err));
     SOW_NEW(out->mean, d->contexts * d->k);
     first_means(&w);
     SOW_TRY(first_programs(&w, rank, env, err));
@@ -416,6 +473,7 @@ sow_status sow_programs_fit(sow_programs *out, const sow_programs_data *d, sow_i
     }
     gram_of(w.gram, out);
     SOW_TRY(expect(&w, err));
+    sow_i_programs_prior_say(&w, 1);
     for (sow_index q = 0; q < d->items; q++)
         if (out->start[q + 1] == out->start[q]) memcpy(out->loading + q * out->rank, w.said + q * out->rank, (size_t)out->rank * sizeof(double));
     SOW_TRY(sow_progress(env, "learning gene programs", 1, err));

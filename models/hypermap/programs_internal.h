@@ -10,6 +10,7 @@ typedef struct {
     const sow_programs_data *d;
     sow_programs *p;
     sow_index *by_item;  /* [n] rows in the order of items */
+    sow_index *sorted;   /* [measured] items with rows, those of the same contexts together */
     double *gram;        /* [rank, rank] of programs */
     double *along;       /* [n, rank] rows less their means, along programs */
     double *moment;      /* [contexts, rank, rank] sum over a context's items of the second moment of loadings */
@@ -32,5 +33,7 @@ typedef struct {
 SOW_MUST_CHECK sow_status sow_i_programs_prior_begin(sow_i_programs_work *w, const sow_env *env, sow_error *err);
 /** from_prior, and `said` of all items, from loadings as they are. */
 SOW_MUST_CHECK sow_status sow_i_programs_prior_learn(sow_i_programs_work *w, sow_error *err);
+/** What priors say of items with rows, or of all. */
+void sow_i_programs_prior_say(const sow_i_programs_work *w, int all);
 
 #endif

@@ -75,13 +75,15 @@ static void sum_up(sums *x, const sow_i_programs_work *w, sow_index r)
     }
 }
 
-static void say(const sow_i_programs_work *w)
+/* Of measured items while rounds go on, of all at the end. */
+void sow_i_programs_prior_say(const sow_i_programs_work *w, int all)
 {
     const sow_programs *p = w->p;
     const sow_programs_data *d = w->d;
     memset(w->said, 0, (size_t)(d->items * p->rank) * sizeof *w->said);
+    if (!w->scores) return;
     for (sow_index q = 0; q < d->items; q++)
-        for (sow_index i = 0; i < d->prior_dim && d->has_prior[q]; i++)
+        for (sow_index i = 0; i < d->prior_dim && d->has_prior[q] && (all || p->start[q + 1] > p->start[q]); i++)
             for (sow_index r = 0; r < p->rank; r++) w->said[q * p->rank + r] += (d->prior[q * d->prior_dim + i] - p->prior_mean[i]) * p->from_prior[i * p->rank + r];
 }
 
@@ -101,7 +103,7 @@ sow_status sow_i_programs_prior_learn(sow_i_programs_work *w, sow_error *err)
         for (sow_index j = 0; j < m && !isinf(penalty); j++)
             for (sow_index i = 0; i < dim; i++) p->from_prior[i * rank + r] += x.sy[j] / (x.ss[j] + penalty) * w->scores_of.components[j * dim + i];
     }
-    say(w);
+    sow_i_programs_prior_say(w, 0);
 done:
     free(x.sy);
     free(x.ss);
