@@ -151,7 +151,7 @@ static const sow_i_key keys[] = {
 
     GROUP("model", 0, "What learns from the measurements."),
     {"model.kind", SOW_KEY_ENUM, AT(model.kind), .standard = "gp", .allowed = "control,train-mean,source-shift,two-way,additive,linear,knn,gp,morph,hypermap",
-     .unsupported = "seed-mean", .sentence = "The model that guides the choice."},
+     .aliases = "seed-mean", .sentence = "The model that guides the choice."},
     {"model.prior", SOW_KEY_TEXTS, LIST_AT(model.use, model.n_use), .standard = "[]", .standard_is = "all", .example = "[pathways]",
      .sentence = "Names of the priors it uses."},
     {"model.prior_dims", SOW_KEY_INT, AT(model.prior_dims), FROM(0), .standard = "64",

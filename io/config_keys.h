@@ -42,7 +42,6 @@ typedef struct {
     const char *standard_is; /* words for a default that depends on other keys; NULL = `standard` says it */
     const char *allowed;     /* ENUM, CHOICE: "a,b,c" */
     const char *aliases;     /* other spellings, passed on as they are */
-    const char *unsupported; /* values of the design this version refuses */
     const char *shorthand;   /* MAPPING: the key that a single value stands for */
     const char *example;     /* for the template, when there is no default */
     const char *sentence;    /* UNSUPPORTED: what it belongs to */

@@ -160,15 +160,6 @@ static int check_word(filler *f, const sow_i_key *key, const sow_i_node *node, c
 {
     sow_index (*position)(const char *, const char *) = key->aliases ? sow_i_spelling_position : sow_i_word_position;
     if (position(key->allowed, node->text) >= 0 || position(key->aliases, node->text) >= 0) return 1;
-    if (position(key->unsupported, node->text) >= 0) {
-        char *list = sow_i_words(key->allowed);
-        if (!list)
-            f->reader->failed = 1;
-        else
-            sow_i_problem_at(f->reader, node, "%s '%s' is not supported by this version (allowed: %s)", where, node->text, list);
-        free(list);
-        return 0;
-    }
     char group[200];
     const char *dot = strrchr(where, '.');
     snprintf(group, sizeof group, "%.*s", dot ? (int)(dot - where) : 0, where);

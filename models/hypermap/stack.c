@@ -106,6 +106,7 @@ sow_status sow_i_hypermap_stack_make(sow_i_hypermap_model *m, const sow_training
     x.options.resume = NULL;
     x.options.checkpoint = NULL;
     SOW_TRY(chooser_make(&x, err));
+    if (x.n == 0) goto done; /* gp has nothing to learn from in the target */
     for (sow_index i = 0; i < t->n; i++) x.keep[i] = 1;
     SOW_TRY(fit_base(&m->stack.base, &x, x.keep, NULL, err));
     if (m->stack.weight < 0) SOW_TRY(choose_weight(&x, env, err)); /* else it was kept */

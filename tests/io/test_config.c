@@ -291,10 +291,7 @@ Test(config_problem, doubled_keys_name_the_first_line)
 Test(config_problem, keys_of_later_versions_are_refused_by_name)
 {
     expect_words(REPLAY "features: {symbols: ids.csv}\n", "'features.symbols' is not supported by this version: rename genes in the file");
-    expect_problem(
-        REPLAY "model: {kind: seed-mean}\n",
-        "c.yaml:6:15: model.kind 'seed-mean' is not supported by this version (allowed: control, train-mean, source-shift, two-way, additive, "
-        "linear, knn, gp, morph, hypermap)");
+    expect_words(REPLAY "model: {kind: hypermp}\n", "did you mean 'hypermap'?");
 }
 
 #define CELLS                                                                                                                      \
