@@ -156,6 +156,27 @@ done:
     return st;
 }
 
+sow_status sow_i_page_write(const char *path, const char *json, const sow_i_page *page, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_report r = {.charts = json_array(), .kind = page->kind, .skip = page->skip};
+    json_error_t where;
+    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
+    if (!doc && json_error_code(&where) == json_error_out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the document of the page (%s)", page->what);
+    if (!doc) SOW_FAIL(err, SOW_E_DATA, "%s: not JSON at line %d, column %d: %s", page->what, where.line, where.column, where.text);
+    if (!json_is_object(doc) || !sow_i_string(doc, "name") || !sow_i_array(doc, page->array))
+        SOW_FAIL(err, SOW_E_DATA, "%s: the document must be a JSON object with `name` and `%s`", page->what, page->array);
+    r.doc = doc;
+    page->body(&r);
+    if (page->after) page->after(doc);
+    SOW_TRY(sow_i_report_save(&r, path, err));
+done:
+    sow_text_clear(&r.body);
+    json_decref(r.charts);
+    json_decref(doc);
+    return st;
+}
+
 sow_status sow_report_write(const char *path, const char *json, sow_error *err)
 {
     sow_status st = SOW_OK;

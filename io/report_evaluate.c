@@ -183,20 +183,8 @@ static void lede(sow_i_report *r, const json_t *split, const char *const *models
 
 static void value_cell(sow_text *t, const json_t *row, double held, int is_best)
 {
-    double mean, sd, low, high, n;
-    sow_text_append(t, is_best ? "<td class=\"n best\">" : "<td class=\"n\">");
-    if (!row || !sow_i_number(row, "mean", &mean)) {
-        sow_text_append(t, "–</td>");
-        return;
-    }
-    sow_i_html_metric(t, mean);
-    if (sow_i_number(row, "low", &low) && sow_i_number(row, "high", &high)) {
-        sow_text_append(t, "<span class=\"ci\">");
-        sow_i_html_metric(t, low);
-        sow_text_append(t, " to ");
-        sow_i_html_metric(t, high);
-        sow_text_append(t, "</span>");
-    }
+    double sd, n;
+    if (!sow_i_html_interval_cell(t, row, is_best)) return;
     if (sow_i_number(row, "sd", &sd)) {
         sow_text_append(t, "<span class=\"ci\">± ");
         sow_i_html_metric(t, sd);
@@ -468,21 +456,6 @@ static void drop_charts(json_t *doc)
 
 sow_status sow_report_write_evaluation(const char *path, const char *json, sow_error *err)
 {
-    sow_status st = SOW_OK;
-    sow_i_report r = {.charts = json_array(), .kind = "evaluation", .skip = "#done\">Skip to what was done"};
-    json_error_t where;
-    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
-    if (!doc && json_error_code(&where) == json_error_out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the evaluation's document");
-    if (!doc) SOW_FAIL(err, SOW_E_DATA, "evaluation: not JSON at line %d, column %d: %s", where.line, where.column, where.text);
-    if (!json_is_object(doc) || !sow_i_string(doc, "name") || !sow_i_array(doc, "splits"))
-        SOW_FAIL(err, SOW_E_DATA, "evaluation: the document must be a JSON object with `name` and `splits`");
-    r.doc = doc;
-    write_body(&r);
-    drop_charts(doc);
-    SOW_TRY(sow_i_report_save(&r, path, err));
-done:
-    sow_text_clear(&r.body);
-    json_decref(r.charts);
-    json_decref(doc);
-    return st;
+    static const sow_i_page form = {"evaluation", "evaluation", "#done\">Skip to what was done", "splits", write_body, drop_charts};
+    return sow_i_page_write(path, json, &form, err);
 }

@@ -263,3 +263,22 @@ void sow_i_series_key(sow_text *t, sow_index series)
         "<path d=\"M0 7h34\" fill=\"none\" stroke-width=\"%s\" stroke-dasharray=\"%s\"/>%s</svg>",
         i, i, i ? "1.6" : "2.6", DASHES[i], MARKS[i]);
 }
+
+int sow_i_html_interval_cell(sow_text *t, const json_t *row, int is_best)
+{
+    double mean, low, high;
+    sow_text_append(t, is_best ? "<td class=\"n best\">" : "<td class=\"n\">");
+    if (!row || !sow_i_number(row, "mean", &mean)) {
+        sow_text_append(t, "–</td>");
+        return 0;
+    }
+    sow_i_html_metric(t, mean);
+    if (sow_i_number(row, "low", &low) && sow_i_number(row, "high", &high)) {
+        sow_text_append(t, "<span class=\"ci\">");
+        sow_i_html_metric(t, low);
+        sow_text_append(t, " to ");
+        sow_i_html_metric(t, high);
+        sow_text_append(t, "</span>");
+    }
+    return 1;
+}

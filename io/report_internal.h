@@ -28,6 +28,15 @@ void sow_i_report_foot(sow_i_report *r);
 /** Set body, charts and document into the page and write it. */
 SOW_MUST_CHECK sow_status sow_i_report_save(const sow_i_report *r, const char *path, sow_error *err);
 
+/** A page of its own: read the document, which must have `name` and the array `array`, write the body, save. */
+typedef struct {
+    const char *what;                /* in messages: "evaluation" */
+    const char *kind, *skip, *array;
+    void (*body)(sow_i_report *r);
+    void (*after)(json_t *doc);      /* once the body is written, before the document is saved with it; NULL = nothing */
+} sow_i_page;
+SOW_MUST_CHECK sow_status sow_i_page_write(const char *path, const char *json, const sow_i_page *page, sow_error *err);
+
 /* --- reading the document: a value of another type reads as absent --- */
 const char *sow_i_string(const json_t *object, const char *key); /* NULL when absent or empty; borrowed */
 int sow_i_number(const json_t *object, const char *key, double *out); /* 0 and *out = 0 when absent */
@@ -39,6 +48,8 @@ void sow_i_html(sow_text *t, const char *s);
 /** For people: whole numbers as 12,345; others with three significant digits. */
 void sow_i_html_number(sow_text *t, double x);
 void sow_i_html_about(sow_text *t, double x);   /* an expected count: 66, 4.2 */
+/** "<td>mean low to high" of a row with mean, low and high, left open for more; 0 and a dash where there is no mean. */
+int sow_i_html_interval_cell(sow_text *t, const json_t *row, int is_best);
 void sow_i_html_money(sow_text *t, double x);   /* 1,234.50 */
 void sow_i_html_price(sow_text *t, double x);   /* 15.00, 0.086: two to four decimals */
 void sow_i_html_percent(sow_text *t, double share); /* 31%, 0.8% */

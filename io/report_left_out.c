@@ -160,21 +160,7 @@ static void duels(page *p)
 
 static void value_cell(sow_text *t, const json_t *row, int is_best)
 {
-    double mean, low, high;
-    sow_text_append(t, is_best ? "<td class=\"n best\">" : "<td class=\"n\">");
-    if (!row || !sow_i_number(row, "mean", &mean)) {
-        sow_text_append(t, "–</td>");
-        return;
-    }
-    sow_i_html_metric(t, mean);
-    if (sow_i_number(row, "low", &low) && sow_i_number(row, "high", &high)) {
-        sow_text_append(t, "<span class=\"ci\">");
-        sow_i_html_metric(t, low);
-        sow_text_append(t, " to ");
-        sow_i_html_metric(t, high);
-        sow_text_append(t, "</span>");
-    }
-    sow_text_append(t, "</td>");
+    if (sow_i_html_interval_cell(t, row, is_best)) sow_text_append(t, "</td>");
 }
 
 /* One row of means, a model a column; bold is the best. */
@@ -433,20 +419,6 @@ static void write_body(sow_i_report *r)
 
 sow_status sow_report_write_contexts(const char *path, const char *json, sow_error *err)
 {
-    sow_status st = SOW_OK;
-    sow_i_report r = {.charts = json_array(), .kind = "evaluation", .skip = "#done\">Skip to what it comes to"};
-    json_error_t where;
-    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
-    if (!doc && json_error_code(&where) == json_error_out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the evaluation's document");
-    if (!doc) SOW_FAIL(err, SOW_E_DATA, "contexts: not JSON at line %d, column %d: %s", where.line, where.column, where.text);
-    if (!json_is_object(doc) || !sow_i_string(doc, "name") || !sow_i_array(doc, "summary"))
-        SOW_FAIL(err, SOW_E_DATA, "contexts: the document must be a JSON object with `name` and `summary`");
-    r.doc = doc;
-    write_body(&r);
-    SOW_TRY(sow_i_report_save(&r, path, err));
-done:
-    sow_text_clear(&r.body);
-    json_decref(r.charts);
-    json_decref(doc);
-    return st;
+    static const sow_i_page form = {"contexts", "evaluation", "#done\">Skip to what it comes to", "summary", write_body, NULL};
+    return sow_i_page_write(path, json, &form, err);
 }

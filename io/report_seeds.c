@@ -193,28 +193,19 @@ static void terms(sow_i_report *r)
     sow_i_section_close(&r->body);
 }
 
+static void write_body(sow_i_report *r)
+{
+    header(r);
+    sow_text_append(&r->body, "<main>\n");
+    list_section(r);
+    replays_section(r);
+    terms(r);
+    sow_i_report_provenance(r);
+    sow_i_report_foot(r);
+}
+
 sow_status sow_report_write_seeds(const char *path, const char *json, sow_error *err)
 {
-    sow_status st = SOW_OK;
-    sow_i_report r = {.charts = json_array(), .kind = "seeds", .skip = "#done\">Skip to what to measure first"};
-    json_error_t where;
-    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
-    if (!doc && json_error_code(&where) == json_error_out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the document of seeds");
-    if (!doc) SOW_FAIL(err, SOW_E_DATA, "seeds: not JSON at line %d, column %d: %s", where.line, where.column, where.text);
-    if (!json_is_object(doc) || !sow_i_string(doc, "name") || !sow_i_array(doc, "seeds"))
-        SOW_FAIL(err, SOW_E_DATA, "seeds: the document must be a JSON object with `name` and `seeds`");
-    r.doc = doc;
-    header(&r);
-    sow_text_append(&r.body, "<main>\n");
-    list_section(&r);
-    replays_section(&r);
-    terms(&r);
-    sow_i_report_provenance(&r);
-    sow_i_report_foot(&r);
-    SOW_TRY(sow_i_report_save(&r, path, err));
-done:
-    sow_text_clear(&r.body);
-    json_decref(r.charts);
-    json_decref(doc);
-    return st;
+    static const sow_i_page form = {"seeds", "seeds", "#done\">Skip to what to measure first", "seeds", write_body, NULL};
+    return sow_i_page_write(path, json, &form, err);
 }

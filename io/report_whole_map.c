@@ -360,20 +360,6 @@ static void write_body(sow_i_report *r)
 
 sow_status sow_report_write_map(const char *path, const char *json, sow_error *err)
 {
-    sow_status st = SOW_OK;
-    sow_i_report r = {.charts = json_array(), .kind = "map", .skip = "#done\">Skip to what is in it"};
-    json_error_t where;
-    json_t *doc = json_loads(json, JSON_REJECT_DUPLICATES, &where);
-    if (!doc && json_error_code(&where) == json_error_out_of_memory) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading the map's document");
-    if (!doc) SOW_FAIL(err, SOW_E_DATA, "map: not JSON at line %d, column %d: %s", where.line, where.column, where.text);
-    if (!json_is_object(doc) || !sow_i_string(doc, "name") || !sow_i_array(doc, "contexts"))
-        SOW_FAIL(err, SOW_E_DATA, "map: the document must be a JSON object with `name` and `contexts`");
-    r.doc = doc;
-    write_body(&r);
-    SOW_TRY(sow_i_report_save(&r, path, err));
-done:
-    sow_text_clear(&r.body);
-    json_decref(r.charts);
-    json_decref(doc);
-    return st;
+    static const sow_i_page form = {"map", "map", "#done\">Skip to what is in it", "contexts", write_body, NULL};
+    return sow_i_page_write(path, json, &form, err);
 }
