@@ -395,6 +395,20 @@ static void check_morph(sow_i_reader *r, sow_config *c, const sow_i_node *root)
     check_experts(r, c, root);
 }
 
+/* Programs have no use for the network's settings. */
+static void check_programs(sow_i_reader *r, const sow_i_node *root, const sow_i_node *group)
+{
+    static const char *const of_network[] = {"embedding",   "rows",       "fusion",     "method",    "split",   "balanced", "fresh_controls", "steps",  "tasks",   "batch",    "inner_batches", "inner_steps",
+                                             "adapt_steps", "inner_rate", "adapt_rate", "meta_rate", "dropout", "clip",     "latent",         "hidden", "members", "validate", "patience",      "cell_encoder",
+                                             "hypernetwork"};
+    for (size_t i = 0; i < sizeof of_network / sizeof *of_network; i++) {
+        char path[60];
+        if (sow_i_node_is_null(sow_i_node_child(group, of_network[i]))) continue;
+        snprintf(path, sizeof path, "model.hypermap.%s", of_network[i]);
+        sow_i_problem_at_path(r, root, path, "%s is about the network; set model.hypermap.form: network, or remove it", path);
+    }
+}
+
 /* What mode reference fixes cannot be given as something else. */
 static void check_hypermap(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
 {
@@ -412,7 +426,10 @@ static void check_hypermap(sow_i_reader *r, const sow_config *c, const sow_i_nod
     const sow_i_node *group = sow_i_node_child(sow_i_node_child(root, "model"), "hypermap");
     if (!same(c->model.kind, "hypermap")) return;
     if (c->readout.kind == SOW_READOUT_SCALAR) sow_i_problem_at_path(r, root, "model.kind", "model 'hypermap' carries responses of many genes into a new context: readout profile or cells; for one number use gp");
-    if (!same(c->model.mode, "reference")) return;
+    if (!same(c->model.mode, "reference")) {
+        if (same(c->model.hypermap.form, "programs")) check_programs(r, root, group);
+        return;
+    }
     if (c->readout.kind == SOW_READOUT_PROFILE) sow_i_problem_at_path(r, root, "model.mode", "model 'hypermap' as published learns from single cells; this readout is profiles: use model.mode: default");
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         char key[48];

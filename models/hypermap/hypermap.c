@@ -283,9 +283,9 @@ static char *describe_programs(const sow_i_hypermap_model *m)
         flipped += m->adapted.activity[r] < -0.25;
         lost += fabs(m->adapted.activity[r]) <= 0.25;
     }
-    return sow_format("hypermap (programs): %lld gene programs learned from %lld context%s; a context's activities spread by %.2f around 1\nadapted to %lld perturbation%s of the target: of the programs %lld seem lost there and %lld "
+    return sow_format("hypermap (programs): %lld gene programs learned from %lld context%s; a context's activities spread by %.2f%s around 1\nadapted to %lld perturbation%s of the target: of the programs %lld seem lost there and %lld "
                       "flipped; of what sets the target's mean response apart %.2f is believed\n",
-                      (long long)p->rank, (long long)m->space.n_references, m->space.n_references == 1 ? "" : "s", p->tau, (long long)m->n_seeds, m->n_seeds == 1 ? "" : "s", (long long)lost, (long long)flipped,
+                      (long long)p->rank, (long long)m->space.n_references, m->space.n_references == 1 ? "" : "s", p->tau, p->tau >= SOW_PROGRAMS_MOST_TAU ? " or more" : "", (long long)m->n_seeds, m->n_seeds == 1 ? "" : "s", (long long)lost, (long long)flipped,
                       m->adapted.believed);
 }
 

@@ -10,7 +10,7 @@
 
 typedef sow_i_programs_work work;
 
-static const double first_tau = 0.5, least_tau = 0.05, most_tau = 2; /* sd of an activity around 1 */
+static const double first_tau = 0.5, least_tau = 0.05; /* sd of an activity around 1 */
 static const double smallest_scale = 0.2;                            /* a program whose mean activity is nearer 0 is not scaled by it */
 static const double smallest = 1e-12;
 
@@ -329,7 +329,7 @@ static sow_status set_activities(work *w, sow_error *err)
         SOW_TRY(solve_activity(a, &variances, w->a, w->inverse, p, w->gram, w->moment + c * rank * rank, NULL, err));
         for (sow_index r = 0; r < rank; r++) squares += (a[r] - 1) * (a[r] - 1);
     }
-    if (d->contexts > 1) p->tau = fmin(fmax(sqrt((squares + variances) / (double)(d->contexts * rank)), least_tau), most_tau);
+    if (d->contexts > 1) p->tau = fmin(fmax(sqrt((squares + variances) / (double)(d->contexts * rank)), least_tau), SOW_PROGRAMS_MOST_TAU);
 done:
     return st;
 }

@@ -28,6 +28,9 @@ typedef struct {
     const unsigned char *has_prior;  /* [items] */
 } sow_programs_data;
 
+/** tau is kept within .05 and this: a program whose mean activity is near 0 has large ones. */
+#define SOW_PROGRAMS_MOST_TAU 2.0
+
 typedef struct {
     sow_index contexts, items, k, rank, prior_dim;
     double *activity;    /* [contexts, rank] */

@@ -294,6 +294,12 @@ Test(config_problem, keys_of_later_versions_are_refused_by_name)
     expect_words(REPLAY "model: {kind: hypermp}\n", "did you mean 'hypermap'?");
 }
 
+Test(config_problem, programs_have_no_use_for_settings_of_the_network)
+{
+    expect_words(REPLAY "model: {kind: hypermap, hypermap: {steps: 5}}\n", "model.hypermap.steps is about the network; set model.hypermap.form: network, or remove it");
+    expect_words(REPLAY "model: {kind: hypermap}\n", "model 'hypermap' carries responses of many genes");
+}
+
 #define CELLS                                                                                                                      \
     "sower: 1\n"                                                                                                                   \
     "data: {sources: [{file: s.h5ad, context: K562, perturbation: {column: gene, control: nt}}]}\n"                                \
