@@ -21,8 +21,15 @@ typedef struct {
     const char **names;
     sow_index at_most;  /* -1 = no bound */
     sow_index at_least; /* 0 = no bound */
+    const char *context; /* only in this target context; alone: all that is measured there. NULL = wherever */
     const char *per;    /* "batch" (default) or "campaign" */
 } sow_config_quota;
+
+/** costs.contexts[]: prices of one context; NaN = those of costs. */
+typedef struct {
+    const char *context;
+    double per_context, per_cell;
+} sow_config_price;
 
 /** constraints.exclude: a mapping or a list of mappings {names | file, reason}. */
 typedef struct {
@@ -142,6 +149,8 @@ typedef struct {
         const char **id, **sequence;
     } guides;
     sow_costs costs;
+    sow_index n_prices;
+    sow_config_price *prices; /* [n_prices] costs.contexts */
 
     void *arena; /* owns every string and array above */
 } sow_config;

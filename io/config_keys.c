@@ -373,6 +373,8 @@ static const sow_i_key keys[] = {
      .sentence = "... and the set in it."},
     {"constraints.quota[].names", SOW_KEY_TEXTS, LIST_IN(sow_config_quota, names, n_names), .standard = "[]", .example = "[JAK1, JAK2]",
      .sentence = "Or the perturbations themselves."},
+    {"constraints.quota[].context", SOW_KEY_TEXT, IN(sow_config_quota, context), .example = "K562",
+     .sentence = "Only in this target context, with several of them; alone: everything measured there."},
     {"constraints.quota[].at_most", SOW_KEY_INT, IN(sow_config_quota, at_most), FROM(0), .none = -1, .unit = "perturbations",
      .example = "3", .sentence = "Upper bound."},
     {"constraints.quota[].at_least", SOW_KEY_INT, IN(sow_config_quota, at_least), FROM(1), .none = 0, .unit = "perturbations",
@@ -407,6 +409,8 @@ static const sow_i_key keys[] = {
     GROUP("costs", 0, "Prices, for the bill."),
     {"costs.currency", SOW_KEY_CURRENCY, AT(costs.currency), .standard = "USD", .sentence = "Printed after amounts."},
     {"costs.per_round", SOW_KEY_NUMBER, AT(costs.per_round), FROM(0), .unit = "currency", .standard = "0", .sentence = "Each round."},
+    {"costs.per_context", SOW_KEY_NUMBER, AT(costs.per_context), FROM(0), .unit = "currency", .standard = "0",
+     .sentence = "Each context that a round measures in."},
     {"costs.per_perturbation", SOW_KEY_NUMBER, AT(costs.per_perturbation), FROM(0), .unit = "currency", .standard = "0",
      .sentence = "Each perturbation."},
     {"costs.per_guide", SOW_KEY_NUMBER, AT(costs.per_guide), FROM(0), .unit = "currency", .standard = "0", .sentence = "Each guide."},
@@ -415,6 +419,14 @@ static const sow_i_key keys[] = {
      .sentence = "Each million raw reads."},
     {"costs.weeks_per_round", SOW_KEY_NUMBER, AT(costs.weeks_per_round), FROM(0), .unit = "weeks", .standard = "0",
      .sentence = "How long a round takes."},
+    {"costs.contexts", SOW_KEY_LIST, LIST_AT(prices, n_prices), .size = sizeof(sow_config_price),
+     .sentence = "Target contexts with prices of their own."},
+    {"costs.contexts[].context", SOW_KEY_TEXT, SOW_KEY_REQUIRED, IN(sow_config_price, context), .example = "iPSC",
+     .sentence = "The context."},
+    {"costs.contexts[].per_context", SOW_KEY_NUMBER, IN(sow_config_price, per_context), FROM(0), .unit = "currency", .example = "4000",
+     .standard_is = "costs.per_context", .sentence = "Each round that measures in it."},
+    {"costs.contexts[].per_cell", SOW_KEY_NUMBER, IN(sow_config_price, per_cell), FROM(0), .unit = "currency", .example = "0.2",
+     .standard_is = "costs.per_cell", .sentence = "Each of its cells."},
 };
 /* clang-format on */
 

@@ -169,8 +169,12 @@ done:
 static json_t *held_out_json(const sow_campaign *c)
 {
     json_t *names = json_array();
-    for (sow_index q = 0; q < c->n; q++)
-        if (c->held_out[q]) json_array_append_new(names, json_string(sow_i_name(c, q)));
+    for (sow_index i = 0; i < c->n_sites * c->n; i++) {
+        if (!sow_i_site_of_pair(c, i)->held_out[i % c->n]) continue;
+        char *label = sow_i_label(c, i);
+        json_array_append_new(names, json_string(label ? label : ""));
+        free(label);
+    }
     return names;
 }
 
@@ -303,11 +307,13 @@ const char *sow_campaign_dir(const sow_campaign *c)
     return c->dir;
 }
 
-static double metric_of(const sow_i_round *r, const char *model, const char *metric)
+/* With several target contexts, the mean over them. */
+static double metric_of(const sow_campaign *c, const sow_i_round *r, const char *model, const char *metric)
 {
     for (size_t i = 0; i < json_array_size(r->metrics); i++) {
         const json_t *row = json_array_get(r->metrics, i);
-        const char *m = json_string_value(json_object_get(row, "model")), *k = json_string_value(json_object_get(row, "metric"));
+        const char *m = json_string_value(json_object_get(row, "model")), *k = json_string_value(json_object_get(row, "metric")), *context = json_string_value(json_object_get(row, "context"));
+        if (c->n_sites > 1 && context && strcmp(context, "all") != 0) continue;
         const json_t *value = json_object_get(row, "value");
         if (m && k && strcmp(m, model) == 0 && strcmp(k, metric) == 0 && json_is_number(value)) return json_number_value(value);
     }
@@ -320,12 +326,12 @@ static void say_round(const sow_campaign *c, sow_index round, const sow_env *env
     const sow_i_round *r = &c->round[round];
     sow_text line = {0};
     sow_text_printf(&line, "round %lld of %lld: %lld by %s", (long long)round, (long long)(c->n_rounds - 1), (long long)r->n, r->strategy);
-    double fit = metric_of(r, c->model_class->name, c->d == 1 ? "spearman" : c->cells ? "mmd_de" : "pearson_delta_all");
-    double control = c->cells ? metric_of(r, "control", "mmd_de") : (double)NAN;
-    double hits = metric_of(r, "", "hits_found");
+    double fit = metric_of(c, r, c->model_class->name, c->d == 1 ? "spearman" : c->cells ? "mmd_de" : "pearson_delta_all");
+    double control = c->cells ? metric_of(c, r, "control", "mmd_de") : (double)NAN;
+    double hits = metric_of(c, r, "", "hits_found");
     if (isfinite(fit)) sow_text_printf(&line, ", held-out %s %.3f", c->d == 1 ? "Spearman" : c->cells ? "MMD on changed genes" : "Pearson delta", fit);
     if (isfinite(control)) sow_text_printf(&line, " (no change: %.3f)", control);
-    if (isfinite(hits) && c->true_hit) sow_text_printf(&line, ", %.0f of %lld hits found", hits, (long long)c->n_hits);
+    if (isfinite(hits) && c->here->true_hit) sow_text_printf(&line, ", %.0f of %lld hits found", hits, (long long)c->n_hits);
     else if (isfinite(hits)) sow_text_printf(&line, ", %.0f hits found", hits);
     if (!line.failed) sow_log(env, SOW_LOG_INFO, "%s", line.text);
     sow_text_clear(&line);

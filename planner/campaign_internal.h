@@ -21,7 +21,7 @@
 typedef enum { SOW_FREE, SOW_PLANNED, SOW_DONE, SOW_DONE_PARTIAL, SOW_LOST } sow_item_status;
 
 typedef struct {
-    sow_index perturbation;
+    sow_index site, perturbation;
     double score;
     char *reason;
     sow_index planned_cells;
@@ -36,7 +36,6 @@ typedef struct {
     sow_index n;
     sow_i_pick *pick; /* in rank order */
     int planned, evaluated;
-    sow_index n_control, *control; /* cells: the round's controls, positions in the table, ascending */
     json_t *metrics;  /* array of rows as in metrics.csv; owned; NULL until evaluated */
     json_t *learned;  /* array of sentences; owned; NULL until evaluated */
     json_t *training; /* how the training of networks went (score.c); owned; NULL = no networks */
@@ -47,7 +46,12 @@ typedef struct {
     sow_index round, n, *cell; /* positions in the table, ascending */
 } sow_i_draw;
 
-/** What one perturbation's measurements in the target context amount to. */
+/** Cells: a round's controls of one context, positions in the table, ascending. */
+typedef struct {
+    sow_index n_control, *control;
+} sow_i_controls;
+
+/** What one perturbation's measurements in one target context amount to. */
 typedef struct {
     sow_index round; /* first round it was measured in; -1 = never */
     sow_item_status status;
@@ -72,6 +76,30 @@ typedef struct {
     sow_index *cell_start, *cell, *control;
 } sow_i_training;
 
+enum { SOW_I_SITES_MOST = 64 };
+
+/** A target context: what may be chosen there, what was measured there, and what was learned for it. A campaign has one, or several whose measurements inform each other. */
+typedef struct {
+    sow_index target;        /* context position */
+    unsigned char *eligible; /* [n] could be planned or held out */
+    unsigned char *held_out; /* [n] */
+    unsigned char *in_pool;  /* [n] eligible and not held out */
+    char **why_not;          /* [n] reason of a perturbation that is not eligible, or NULL */
+    unsigned char *true_hit; /* [n] hits of the pool, from the whole truth (replay and generative only), or NULL */
+
+    /* state: from events */
+    sow_i_item *item;         /* [n] */
+    sow_i_controls *controls; /* [n_rounds] */
+
+    /* the model fitted on the present state, kept between evaluating a round and planning the next */
+    sow_model *model;
+    sow_i_training training;
+    int training_ready;
+    sow_pca response;        /* profile: frozen at round 0 */
+    int has_response;
+    struct sow_i_held_cells *held; /* cells: what held-out cells say does not change from round to round; NULL before the first evaluation */
+} sow_i_site;
+
 struct sow_campaign {
     const sow_config *config;
     sow_campaign_mode mode;
@@ -82,42 +110,52 @@ struct sow_campaign {
     /* the world: loaded once, never changed */
     sow_screen *screen;     /* replay: the finished screen with references; lab: candidates and references; generative: the truth */
     sow_dropped dropped;
-    sow_index target;       /* context position */
     sow_index n, d, p;      /* catalogue, features, covariates; d of cells is 0 until the response space is frozen */
-    unsigned char *eligible; /* [n] could be planned or held out */
-    unsigned char *held_out; /* [n] */
-    sow_names *held_before;  /* held out when the campaign began, from its first event: they stay it; NULL = a new campaign */
-    unsigned char *in_pool;  /* [n] eligible and not held out */
-    char **why_not;          /* [n] reason of a perturbation that is not eligible, or NULL */
-    sow_index pool_size, n_held_out;
+    sow_index n_sites;
+    sow_i_site *site;       /* [n_sites] in the order of the screen's contexts */
+    sow_i_site *here;       /* the one that is worked on: whatever speaks of "the target" means it. Who goes over several (sow_i_go) comes back to the first */
+    sow_names *held_before;  /* held out when the campaign began, from its first event, as sow_i_label: they stay it; NULL = a new campaign */
+    sow_index pool_size, n_held_out; /* of all sites together */
     sow_prior given;           /* the simulator's; empty without one */
     sow_prior_set priors;      /* every prior of the file: quotas and the map */
     sow_prior_set model_priors; /* those of model.prior, with their fusion */
     sow_prior_coverage *coverage; /* [priors.n_priors] */
-    sow_pca response;        /* profile: frozen at round 0 */
-    int has_response;
     const sow_model_class *model_class;
     const sow_strategy *initial_strategy, *strategy;
     sow_oracle *oracle;
     sow_guides *guides;
     sow_i_cells *cells;      /* readout cells; else NULL */
     char world_digest[65];   /* SHA-256 over the files read */
-
-    /* hits of the pool, from the whole truth; replay and generative only */
     int has_truth;
-    unsigned char *true_hit; /* [n] */
-    sow_index n_hits;
+    sow_index n_hits;        /* true hits of all sites together */
 
-    /* state: from events */
-    sow_i_item *item;   /* [n] */
     sow_index n_rounds; /* rounds the configuration asks for */
-    sow_i_round *round; /* [n_rounds] */
-
-    /* the model fitted on the present state, kept between evaluating a round and planning the next */
-    sow_model *model;
-    sow_i_training training;
-    int training_ready;
+    sow_i_round *round; /* [n_rounds], from events */
 };
+
+/* A pair of a site and a perturbation as one number, site by site: of a campaign with one target it is the perturbation. */
+static inline sow_index sow_i_pair(const sow_campaign *c, sow_index site, sow_index perturbation)
+{
+    return site * c->n + perturbation;
+}
+static inline sow_i_site *sow_i_site_of_pair(const sow_campaign *c, sow_index pair)
+{
+    return &c->site[pair / c->n];
+}
+static inline sow_i_item *sow_i_item_of_pair(const sow_campaign *c, sow_index pair)
+{
+    return &c->site[pair / c->n].item[pair % c->n];
+}
+static inline void sow_i_go(sow_campaign *c, sow_index site)
+{
+    c->here = &c->site[site];
+}
+/** Site of a context, or -1: a reference. */
+sow_index sow_i_site_of_context(const sow_campaign *c, sow_index context);
+/** Site of a context that a setting (`key`) names; SOW_E_CONFIG says which there are. */
+SOW_MUST_CHECK sow_status sow_i_find_site(sow_index *out, const sow_campaign *c, const char *key, const char *name, sow_error *err);
+/** SOW_E_CONFIG where there are several target contexts, and `what` is of one. */
+SOW_MUST_CHECK sow_status sow_i_needs_one_target(const sow_campaign *c, const char *what, sow_error *err);
 
 /* campaign.c */
 /** Forget the world and the state and read both again, under the same store: after an event that brought a file. */
@@ -126,6 +164,8 @@ SOW_MUST_CHECK sow_status sow_i_reload(sow_campaign *c, const sow_env *env, sow_
 /* record.c */
 /** Perturbations of a file of results that this campaign does not know are SOW_E_DATA, with the nearest spelling of each. */
 SOW_MUST_CHECK sow_status sow_i_check_known(const sow_campaign *c, const char *file, const sow_names *names, sow_error *err);
+/** Does a file of results, read as `named`, name the pick's perturbation in its context? */
+int sow_i_is_named(const sow_campaign *c, const sow_screen *named, const sow_i_pick *pick);
 void sow_i_warn_of_dropped(const sow_dropped *dropped, const char *control, const sow_env *env);
 
 /* setup.c */
@@ -148,6 +188,10 @@ void sow_i_state_clear(sow_campaign *c);
 SOW_MUST_CHECK sow_status sow_i_state_apply(sow_campaign *c, const char *kind, sow_index round, const char *payload, sow_error *err);
 /** Append to the store and apply what was stored. Takes `payload` (decref'd on every path). */
 SOW_MUST_CHECK sow_status sow_i_commit(sow_campaign *c, const char *kind, sow_index round, json_t *payload, sow_error *err);
+/** The round's pick of a perturbation in a site, or NULL. */
+sow_i_pick *sow_i_find_pick(const sow_i_round *r, sow_index site, sow_index perturbation);
+/** Puts "context" into a row of an event, where there are several to choose from. */
+void sow_i_say_site(json_t *row, const sow_campaign *c, sow_index site);
 sow_index sow_i_current_round(const sow_campaign *c); /* first round not evaluated, or n_rounds */
 int sow_i_round_measured(const sow_i_round *r);       /* planned, and no pick pending */
 sow_index sow_i_batch_size(const sow_campaign *c, sow_index round);
@@ -158,6 +202,10 @@ SOW_MUST_CHECK sow_status sow_i_training_build(sow_i_training *out, const sow_ca
 void sow_i_training_clear(sow_i_training *t);
 /** Has anything been measured in the target context that a model may learn from? */
 int sow_i_any_measured(const sow_campaign *c);
+/** How many pairs have been. */
+sow_index sow_i_count_measured(const sow_campaign *c);
+/** ... in each of them? Leaves the first one in hand. */
+int sow_i_measured_everywhere(sow_campaign *c);
 /** Training data of the present state and, for profiles and cells, the space of their responses: made when not at hand. */
 SOW_MUST_CHECK sow_status sow_i_training_ready(sow_campaign *c, const sow_env *env, sow_error *err);
 /** Model and training of the present state, fitted when not at hand. */
@@ -170,7 +218,9 @@ SOW_MUST_CHECK sow_status sow_i_training_cells(sow_i_training *t, const sow_camp
 /** The campaign's model of the state after `round` on `training`: read from rounds/NN/model.h5 when that was made from the same state, else trained, and kept there where the model
  *  can be. A training that was interrupted goes on from rounds/NN/model.part.h5. With `model.start: warm` the models of the rounds before are brought back first. */
 SOW_MUST_CHECK sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_training *training, sow_index round, const sow_env *env, sow_error *err);
-/** Last round with a measurement to learn from; -1 = none. */
+/** Where the target context's model after `round` is kept; caller frees; NULL = out of memory. */
+char *sow_i_model_path(const sow_campaign *c, sow_index round);
+/** Last round with a measurement to learn from, in any target context; -1 = none. */
 sow_index sow_i_last_measured(const sow_campaign *c);
 sow_model_options sow_i_model_options(const sow_campaign *c);
 sow_strategy_options sow_i_strategy_options(const sow_campaign *c);
@@ -186,8 +236,7 @@ SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, cons
 
 /* threshold.c */
 /** Oriented value above which a candidate counts as a hit, as far as what is measured can say; NaN when it cannot. */
-SOW_MUST_CHECK sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var,
-                                          sow_index n, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const double *mean, const double *var, sow_index n, sow_error *err);
 
 /* orient.c */
 /** The posterior of the negative value in place of *posterior, which it takes; on failure nothing has changed. */
@@ -202,8 +251,12 @@ SOW_MUST_CHECK sow_status sow_i_check_rules(const sow_campaign *c, sow_error *er
 
 /* measure.c */
 /** One result as an event holds it; new reference. */
-json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_outcome outcome, double cells, double weight, double hit,
+json_t *sow_i_result_json(const sow_campaign *c, sow_index site, sow_index perturbation, sow_outcome outcome, double cells, double weight, double hit,
                           const double *values, const double *covariate);
+
+/* fit.c */
+/** What the models that are fitted say they learned, by context where there are several; NULL = there is none. Caller frees. */
+char *sow_i_learned(const sow_campaign *c);
 
 /* score.c */
 SOW_MUST_CHECK sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err);
@@ -217,22 +270,32 @@ SOW_MUST_CHECK sow_status sow_i_write_all(const sow_campaign *c, sow_error *err)
 void sow_i_remove_leftovers(const sow_campaign *c);
 void sow_i_remove_leftovers_in(const char *folder);
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out);
+/** Of a round of so many picks in each site, n [n_sites]. */
+void sow_i_bill_of(const sow_campaign *c, const sow_index *n, sow_bill *out);
+/** What one more perturbation of a site costs. */
+double sow_i_cost_of_one(const sow_campaign *c, sow_index site);
 
 /* parts.c: JSON parts; new references */
 json_t *sow_i_real_or_null(double x);
 const char *sow_i_state_word(const sow_campaign *c);
 void sow_i_put_next(json_t *out, const sow_campaign *c); /* sets "next" */
+/** Measured, and a hit as far as the campaign can say. */
+int sow_i_is_found_hit(const sow_campaign *c, sow_index pair);
 sow_index sow_i_hits_in_round(const sow_campaign *c, sow_index round);
 json_t *sow_i_rounds_json(const sow_campaign *c);
 json_t *sow_i_priors_json(const sow_campaign *c);
 json_t *sow_i_dropped_json(const sow_campaign *c);
 
 /* report.c */
-SOW_MUST_CHECK sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_report_json(char **out, sow_campaign *c, sow_error *err);
 
 /* small shared helpers (state.c) */
 const char *sow_i_name(const sow_campaign *c, sow_index perturbation);
+/** A pair as people read it: the perturbation's name, with several target contexts "NAME in CONTEXT". Caller frees; NULL = out of memory. */
+char *sow_i_label(const sow_campaign *c, sow_index pair);
 const char *sow_i_target_name(const sow_campaign *c);
+/** Name of a site's context. */
+const char *sow_i_site_name(const sow_campaign *c, sow_index site);
 const char *sow_i_readout_word(const sow_campaign *c); /* "scalar", "profile" or "cells" */
 /** json_dumps with sorted keys and 17 digits; NULL = out of memory. Caller frees. */
 char *sow_i_json_text(const json_t *j, int indent);

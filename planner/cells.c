@@ -303,7 +303,6 @@ void sow_i_cells_clear(sow_campaign *c)
     free(x->too_few);
     if (x->frozen) sow_preparation_clear(&x->space);
     json_decref(x->frozen_event);
-    sow_i_held_cells_destroy(x->held);
     for (int k = 0; k < SOW_I_CONTROL_LISTS; k++)
         sow_i_control_means_clear(&x->control_means[k]);
     sow_cells_clear(&x->table);
@@ -311,9 +310,9 @@ void sow_i_cells_clear(sow_campaign *c)
     c->cells = NULL;
 }
 
-char *sow_i_cells_why_not(const sow_campaign *c, sow_index q)
+char *sow_i_cells_why_not(const sow_campaign *c, sow_index context, sow_index q)
 {
-    sow_index count = c->cells->too_few[c->target * c->n + q];
+    sow_index count = c->cells->too_few[context * c->n + q];
     if (count == 0) return NULL;
     return sow_format("%lld cell%s, fewer than features.min_cells_per_perturbation (%lld)", (long long)count, count == 1 ? "" : "s",
                       (long long)c->config->features.min_cells_per_perturbation);

@@ -24,9 +24,10 @@ json_t *sow_i_cells_json(const sow_campaign *c, const sow_index *cell, sow_index
     return lists;
 }
 
-json_t *sow_i_cells_result_json(const sow_campaign *c, sow_index q, sow_outcome outcome, const sow_index *cell, sow_index n, const char *reason)
+json_t *sow_i_cells_result_json(const sow_campaign *c, sow_index site, sow_index q, sow_outcome outcome, const sow_index *cell, sow_index n, const char *reason)
 {
     json_t *row = json_pack("{s:s,s:i}", "perturbation", sow_i_name(c, q), "outcome", (int)outcome);
+    sow_i_say_site(row, c, site);
     if (reason && *reason) json_object_set_new(row, "reason", json_string(reason));
     if (outcome != SOW_FAILED) json_object_set_new(row, "handed_out", sow_i_cells_json(c, cell, n));
     return row;
@@ -75,7 +76,7 @@ done:
 sow_status sow_i_apply_draw(sow_campaign *c, sow_i_round *r, sow_index q, const json_t *row, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_item *item = &c->item[q];
+    sow_i_item *item = &c->here->item[q];
     sow_i_draw *grown = NULL;
     sow_i_draw draw = {.round = r->round};
     SOW_TRY(sow_i_cells_positions(&draw.cell, &draw.n, c, json_object_get(row, "handed_out"), err));

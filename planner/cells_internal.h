@@ -22,7 +22,6 @@ typedef struct sow_i_held_cells sow_i_held_cells; /* score_cells.c */
 
 struct sow_i_cells {
     sow_cells table;
-    sow_i_held_cells *held; /* what held-out cells say does not change from round to round; NULL before the first evaluation */
     sow_index n_sources;   /* of the configuration; recorded files follow as further matrices */
     char (*digest)[65];    /* [n_sources + n_recorded] */
     sow_index *too_few;    /* [n_contexts * n_perturbations] cells of groups that were left out */
@@ -46,8 +45,8 @@ SOW_MUST_CHECK sow_status sow_i_cells_make(sow_campaign *c, sow_prior *given, co
 void sow_i_cells_clear(sow_campaign *c);
 /** How a file recorded at the bench is read: as the target source says, without its list of candidates. Strings are borrowed from c. */
 SOW_MUST_CHECK sow_status sow_i_recorded_source(sow_source *out, sow_campaign *c, const char *file, sow_error *err);
-/** "12 cells, fewer than features.min_cells_per_perturbation (16)" for a target perturbation left out for it, else NULL. Caller frees. */
-char *sow_i_cells_why_not(const sow_campaign *c, sow_index perturbation);
+/** "12 cells, fewer than features.min_cells_per_perturbation (16)" for a perturbation of a context left out for it, else NULL. Caller frees. */
+char *sow_i_cells_why_not(const sow_campaign *c, sow_index context, sow_index perturbation);
 /** Features of the frozen space that are the perturbation's own genes, into own [agents]; returns how many. */
 sow_index sow_i_own_genes(sow_index *own, const sow_campaign *c, sow_index perturbation);
 enum { SOW_I_MAX_OWN = 16 };
@@ -70,8 +69,8 @@ SOW_MUST_CHECK sow_status sow_i_fit_space(json_t **payload, const sow_campaign *
 /** Fit and record the response space when round 0 is measured and there is none yet. One event. */
 SOW_MUST_CHECK sow_status sow_i_freeze_if_due(sow_campaign *c, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_apply_frozen(sow_campaign *c, const json_t *payload, sow_error *err);
-/** All controls handed out so far, ascending; caller frees. */
-SOW_MUST_CHECK sow_status sow_i_controls_so_far(sow_index **out, sow_index *n, const sow_campaign *c, sow_error *err);
+/** All controls of the target context, or of every target context, handed out so far, ascending; caller frees. */
+SOW_MUST_CHECK sow_status sow_i_controls_so_far(sow_index **out, sow_index *n, const sow_campaign *c, int everywhere, sow_error *err);
 
 /** Nothing is frozen any more; screen rows keep what they hold. For who evaluates a finished screen. */
 void sow_i_forget_space(sow_campaign *c);
@@ -94,7 +93,7 @@ SOW_MUST_CHECK sow_status sow_i_error_of_mean(double *out, double *work, const s
 /** Positions as [[matrix, row, row, ...], ...]; new reference. */
 json_t *sow_i_cells_json(const sow_campaign *c, const sow_index *cell, sow_index n);
 /** One result of cells as an event holds it; new reference. */
-json_t *sow_i_cells_result_json(const sow_campaign *c, sow_index perturbation, sow_outcome outcome, const sow_index *cell, sow_index n, const char *reason);
+json_t *sow_i_cells_result_json(const sow_campaign *c, sow_index site, sow_index perturbation, sow_outcome outcome, const sow_index *cell, sow_index n, const char *reason);
 /** Back to positions, ascending; caller frees. SOW_E_DATA when the data no longer have a cell. */
 SOW_MUST_CHECK sow_status sow_i_cells_positions(sow_index **out, sow_index *n, const sow_campaign *c, const json_t *lists, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_apply_draw(sow_campaign *c, sow_i_round *r, sow_index q, const json_t *row, sow_error *err);
@@ -104,7 +103,7 @@ SOW_MUST_CHECK sow_status sow_i_record_cells(sow_campaign *c, const char *file, 
                                              sow_error *err);
 
 /* score_cells.c */
-/** Truth of the held-out perturbations at `perturbation` [n], kept in c->cells->held; `centre` [d], the mean response measured so far, is taken anew each time. */
+/** Truth of the held-out perturbations at `perturbation` [n], kept in c->here->held; `centre` [d], the mean response measured so far, is taken anew each time. */
 SOW_MUST_CHECK sow_status sow_i_held_cells_ready(const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre, sow_error *err);
 void sow_i_held_cells_destroy(sow_i_held_cells *h);
 /** Rows of metrics.csv for one model's predicted mean shifts [n, d], or for the cells it makes itself (SOW_CAP_GENERATES). */
@@ -119,6 +118,6 @@ SOW_MUST_CHECK sow_status sow_i_score_cells_each(double *value, const sow_campai
 SOW_MUST_CHECK sow_status sow_i_contexts_json(json_t **out, const sow_campaign *c, sow_error *err);
 
 /* report_cells.c */
-SOW_MUST_CHECK sow_status sow_i_put_cells(json_t *out, const sow_campaign *c, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_put_cells(json_t *out, sow_campaign *c, sow_error *err);
 
 #endif

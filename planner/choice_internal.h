@@ -7,14 +7,16 @@
 typedef struct {
     sow_pool_view view;
     sow_index n;
-    sow_index *candidate; /* [n] catalogue positions, name order */
-    const char **name, **labelled_name;
+    sow_index *candidate; /* [n] pairs (campaign_internal.h), in the order of their names */
+    const char **name;    /* [n] */
+    char **label;         /* [n] the names, where they are owned */
+    char **labelled_name;
     double *features, *labelled_features, *mean, *var, *noise, *measured, *reference;
     double *drift, *loss, *loss_cells, *true_loss;
     const double **delta;                /* into delta_values */
     double *delta_values, *delta_error;
     sow_index *listed;
-    sow_index *labelled, *loss_of; /* [n_labelled] catalogue positions of the labelled; [n_losses] */
+    sow_index *labelled, *loss_of; /* [n_labelled] pairs of the labelled; [n_losses] */
     unsigned char *has, *labelled_has, *loss_held;
     sow_posterior *posterior;
     sow_constraints *rules;

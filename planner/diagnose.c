@@ -89,7 +89,7 @@ sow_status sow_i_diagnose_losses(json_t **out, sow_i_choice *x, sow_campaign *c,
     double *score = NULL, *truth = NULL, *cells = NULL;
     sow_index n = 0;
     *out = NULL;
-    if (!c->config->evaluation.losses || !c->has_truth || !c->model || !(c->model_class->caps & SOW_CAP_LATENT) || !(strategy->needs & (SOW_NEED_LOSSES | SOW_NEED_TRUTH))) return SOW_OK;
+    if (!c->config->evaluation.losses || !c->has_truth || !c->here->model || !(c->model_class->caps & SOW_CAP_LATENT) || !(strategy->needs & (SOW_NEED_LOSSES | SOW_NEED_TRUTH))) return SOW_OK;
     SOW_NEW(score, x->n);
     SOW_NEW(truth, x->n);
     SOW_NEW(cells, x->n);
@@ -99,7 +99,7 @@ sow_status sow_i_diagnose_losses(json_t **out, sow_i_choice *x, sow_campaign *c,
         if (!isfinite(score[i]) || !isfinite(x->true_loss[i])) continue;
         score[n] = score[i];
         truth[n] = x->true_loss[i];
-        cells[n++] = (double)sow_cells_of(NULL, &c->cells->table, x->candidate[i], c->target);
+        cells[n++] = (double)sow_cells_of(NULL, &c->cells->table, x->candidate[i] % c->n, sow_i_site_of_pair(c, x->candidate[i])->target);
     }
     if (n < 2) goto done;
     *out = json_object();

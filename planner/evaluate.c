@@ -65,6 +65,7 @@ static sow_status load(sow_i_evaluation *e, const sow_config *config, const sow_
     sow_status st = SOW_OK;
     sow_campaign_options as = {.mode = SOW_CAMPAIGN_CHECK, .cache = o->cache};
     SOW_TRY(sow_campaign_open(&e->c, config, &as, e->env, err));
+    SOW_TRY(sow_i_needs_one_target(e->c, "an evaluation by folds", err));
     if ((splits & OUTLIERS) && !e->c->cells && e->c->d == 1)
         SOW_FAIL(err, SOW_E_CONFIG, "%s: --split outliers compares profiles or cells; this readout is one number a perturbation: use --split folds", config->path);
     SOW_TRY(sow_i_choose_models(e, o->models, err));

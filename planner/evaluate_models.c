@@ -20,7 +20,7 @@ static int has_reference(const sow_campaign *c)
 static int has_combinations(const sow_campaign *c)
 {
     for (sow_index q = 0; q < c->n; q++)
-        if (c->eligible[q] && c->screen->detail[q].n_agents > 1) return 1;
+        if (c->here->eligible[q] && c->screen->detail[q].n_agents > 1) return 1;
     return 0;
 }
 

@@ -74,12 +74,12 @@ static sow_status fill_truth(held *h, const sow_campaign *c, sow_error *err)
     SOW_NEW(h->truth, h->n * c->d);
     if (!simulated) {
         SOW_NEW(all, c->n * c->d);
-        SOW_TRY(sow_i_truth(all, c, &c->training.adjust, err));
+        SOW_TRY(sow_i_truth(all, c, &c->here->training.adjust, err));
     }
     for (sow_index i = 0; i < h->n; i++) {
-        const sow_i_item *item = &c->item[h->perturbation[i]];
+        const sow_i_item *item = &c->here->item[h->perturbation[i]];
         memcpy(&h->truth[i * c->d], simulated ? item->values : &all[h->perturbation[i] * c->d], (size_t)c->d * sizeof *h->truth);
-        if (simulated) sow_i_prepare(c, &c->training.adjust, &h->truth[i * c->d], item->covariate);
+        if (simulated) sow_i_prepare(c, &c->here->training.adjust, &h->truth[i * c->d], item->covariate);
     }
 done:
     free(all);
@@ -88,7 +88,7 @@ done:
 
 static void fill_centre(held *h, const sow_campaign *c)
 {
-    const sow_i_training *t = &c->training;
+    const sow_i_training *t = &c->here->training;
     for (sow_index i = 0; i < t->n_target; i++)
         for (sow_index j = 0; j < c->d; j++)
             h->centre[j] += t->y[i * c->d + j] / (double)t->n_target;
@@ -106,7 +106,7 @@ static sow_status held_build(held *h, const sow_i_evaluation *e, const unsigned 
         if (!hold[i]) continue;
         h->at[h->n] = i;
         h->perturbation[h->n] = e->item[i];
-        h->context[h->n] = c->target;
+        h->context[h->n] = c->here->target;
         h->cells[h->n++] = e->cells[i];
     }
     SOW_NEW(h->mean, h->n * c->d);
@@ -161,7 +161,7 @@ static sow_status score_model(held *h, const sow_i_evaluation *e, const sow_mode
     sow_model_options options = sow_i_model_options(c);
     sow_query query = {.n = h->n, .perturbation = h->perturbation, .context = h->context, .cells = h->cells};
     options.round = (uint32_t)fold;
-    SOW_TRY(sow_model_fit(&model, class_, &c->training.view, &options, e->env, err));
+    SOW_TRY(sow_model_fit(&model, class_, &c->here->training.view, &options, e->env, err));
     SOW_TRY(sow_model_predict(model, &query, h->mean, h->var, h->noise, e->env, err));
     if (c->cells) SOW_TRY(sow_i_score_cells_each(h->value, c, model, h->mean, err));
     else if (c->d == 1) score_scalar(h, (class_->caps & SOW_CAP_VARIANCE) != 0);
@@ -189,7 +189,7 @@ static sow_status score_fold(sow_i_evaluation *e, sow_i_split_run *r, sow_index 
         hold[i] = r->fold[i] == fold;
     SOW_TRY(sow_i_hold_out(e, hold, err));
     SOW_TRY(held_build(&h, e, hold, err));
-    r->training[fold] = e->c->training.n_target;
+    r->training[fold] = e->c->here->training.n_target;
     r->features[fold] = e->c->d;
     for (sow_index m = 0; m < e->n_models; m++) {
         class_ = e->model[m];

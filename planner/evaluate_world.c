@@ -59,9 +59,9 @@ static sow_status halve_controls(sow_i_evaluation *e, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_campaign *c = e->c;
-    sow_i_round *r = &c->round[0];
+    sow_i_controls *r = &c->here->controls[0];
     sow_i_halves h = {0};
-    SOW_TRY(sow_i_halve_controls(&h, c, c->target, err));
+    SOW_TRY(sow_i_halve_controls(&h, c, c->here->target, err));
     r->control = h.learn;
     e->n_controls[0] = r->n_control = h.n_learn;
     c->cells->judge = h.judge;
@@ -84,8 +84,8 @@ static sow_status find_items(sow_i_evaluation *e, sow_error *err)
     SOW_NEW(e->cells, c->n);
     for (sow_index q = 0; q < c->n; q++) {
         int has_prior = !needs_prior || c->model_priors.has_any[q];
-        if (c->eligible[q] && has_prior) e->item[e->n++] = q;
-        else if (sow_screen_find(c->screen, q, c->target) < 0 && !(c->cells && c->cells->too_few[c->target * c->n + q])) continue;
+        if (c->here->eligible[q] && has_prior) e->item[e->n++] = q;
+        else if (sow_screen_find(c->screen, q, c->here->target) < 0 && !(c->cells && c->cells->too_few[c->here->target * c->n + q])) continue;
         else if (!has_prior) e->no_prior++;
         else e->not_eligible++;
     }
@@ -100,8 +100,8 @@ static sow_status measure_cells(sow_i_evaluation *e, sow_error *err)
     SOW_TRY(halve_controls(e, err));
     for (sow_index i = 0; i < e->n; i++) {
         const sow_index *list = NULL;
-        sow_i_item *item = &c->item[e->item[i]];
-        sow_index n = sow_cells_of(&list, &c->cells->table, e->item[i], c->target);
+        sow_i_item *item = &c->here->item[e->item[i]];
+        sow_index n = sow_cells_of(&list, &c->cells->table, e->item[i], c->here->target);
         SOW_NEW(item->draw, 1);
         item->n_draws = 1;
         SOW_NEW(item->draw->cell, n);
@@ -145,11 +145,11 @@ static sow_status measure_values(sow_i_evaluation *e, sow_error *err)
     sow_index kept = 0;
     SOW_NEW(requests, e->n);
     for (sow_index i = 0; i < e->n; i++)
-        requests[i] = (sow_request){e->item[i], c->target, c->config->design.cells_per_perturbation, 0};
+        requests[i] = (sow_request){e->item[i], c->here->target, c->config->design.cells_per_perturbation, 0};
     SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, e->n, 0, err));
     for (sow_index i = 0; i < m.n; i++) {
         if (m.item[i].outcome == SOW_FAILED || !finite_values(m.item[i].values, c->d)) continue;
-        SOW_TRY(take_values(&c->item[m.item[i].perturbation], c, &m.item[i], err));
+        SOW_TRY(take_values(&c->here->item[m.item[i].perturbation], c, &m.item[i], err));
         e->cells[kept] = m.item[i].cells;
         e->item[kept++] = m.item[i].perturbation;
     }
@@ -192,13 +192,13 @@ done:
 static void mark_held(sow_i_evaluation *e, const unsigned char *hold)
 {
     sow_campaign *c = e->c;
-    memset(c->held_out, 0, (size_t)c->n);
-    memset(c->in_pool, 0, (size_t)c->n);
+    memset(c->here->held_out, 0, (size_t)c->n);
+    memset(c->here->in_pool, 0, (size_t)c->n);
     c->n_held_out = c->pool_size = 0;
     for (sow_index i = 0; i < e->n; i++) {
         int held = hold && hold[i];
-        c->held_out[e->item[i]] = (unsigned char)held;
-        c->in_pool[e->item[i]] = (unsigned char)!held;
+        c->here->held_out[e->item[i]] = (unsigned char)held;
+        c->here->in_pool[e->item[i]] = (unsigned char)!held;
         c->n_held_out += held;
         c->pool_size += !held;
     }
@@ -219,7 +219,7 @@ sow_status sow_i_hold_out(sow_i_evaluation *e, const unsigned char *hold, sow_er
     sow_i_forget_fit(c);
     mark_held(e, hold);
     if (c->cells) SOW_TRY(fit_space(c, err));
-    SOW_TRY(sow_i_refit_priors(c, c->in_pool, e->env, err));
+    SOW_TRY(sow_i_refit_priors(c, c->here->in_pool, e->env, err));
     c->model_class = most_demanding(e);
     SOW_TRY(sow_i_training_ready(c, e->env, err));
 done:
@@ -246,9 +246,9 @@ static sow_status fill_bulks(double *bulk, const sow_campaign *c, const sow_i_ev
 {
     sow_status st = SOW_OK;
     const sow_index *control = NULL;
-    sow_index n = c->cells ? sow_cells_of(&control, &c->cells->table, SOW_CONTROL, c->target) : 0;
+    sow_index n = c->cells ? sow_cells_of(&control, &c->cells->table, SOW_CONTROL, c->here->target) : 0;
     for (sow_index i = 0; i < e->n; i++) {
-        const sow_i_item *item = &c->item[e->item[i]];
+        const sow_i_item *item = &c->here->item[e->item[i]];
         if (c->cells) SOW_TRY(sow_i_response(&bulk[i * c->d], c, item->draw->cell, item->draw->n, control, n, err));
         else memcpy(&bulk[i * c->d], item->values, (size_t)c->d * sizeof *bulk);
     }

@@ -10,7 +10,36 @@
 
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out)
 {
-    sow_bill_round(out, &c->config->costs, &c->config->design, r->n, c->config->constraints.n_controls);
+    sow_index n[SOW_I_SITES_MOST] = {0};
+    for (sow_index i = 0; i < r->n; i++)
+        n[r->pick[i].site]++;
+    sow_i_bill_of(c, n, out);
+}
+
+/* Prices of a site's context, where it has its own. */
+static const sow_config_price *price_of(const sow_campaign *c, sow_index site)
+{
+    for (sow_index i = 0; i < c->config->n_prices; i++)
+        if (strcmp(c->config->prices[i].context, sow_i_site_name(c, site)) == 0) return &c->config->prices[i];
+    return NULL;
+}
+
+void sow_i_bill_of(const sow_campaign *c, const sow_index *n, sow_bill *out)
+{
+    sow_bill_part part[SOW_I_SITES_MOST];
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        const sow_config_price *own = price_of(c, s);
+        part[s] = (sow_bill_part){sow_i_site_name(c, s), n[s], own ? own->per_context : (double)NAN, own ? own->per_cell : (double)NAN};
+    }
+    sow_bill_contexts(out, &c->config->costs, &c->config->design, part, c->n_sites, c->config->constraints.n_controls);
+}
+
+double sow_i_cost_of_one(const sow_campaign *c, sow_index site)
+{
+    sow_costs costs = c->config->costs;
+    const sow_config_price *own = price_of(c, site);
+    if (own && isfinite(own->per_cell)) costs.per_cell = own->per_cell;
+    return sow_cost_per_perturbation(&costs, &c->config->design);
 }
 
 void sow_i_remove_leftovers_in(const char *folder)
@@ -40,7 +69,7 @@ static sow_status batch_rows(sow_batch_row **out, const sow_campaign *c, const s
     SOW_NEW(*out, r->n);
     for (sow_index i = 0; i < r->n; i++) {
         const sow_i_pick *p = &r->pick[i];
-        (*out)[i] = (sow_batch_row){.rank = i + 1, .perturbation = sow_i_name(c, p->perturbation), .context = sow_i_target_name(c),
+        (*out)[i] = (sow_batch_row){.rank = i + 1, .perturbation = sow_i_name(c, p->perturbation), .context = sow_i_site_name(c, p->site),
                                     .strategy = r->strategy, .reason = p->reason, .score = p->score, .planned_cells = p->planned_cells,
                                     .cost = p->cost};
     }

@@ -12,17 +12,20 @@ static int compare_index(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-sow_status sow_i_controls_so_far(sow_index **out, sow_index *n, const sow_campaign *c, sow_error *err)
+sow_status sow_i_controls_so_far(sow_index **out, sow_index *n, const sow_campaign *c, int everywhere, sow_error *err)
 {
     sow_status st = SOW_OK;
+    const sow_i_site *first = everywhere ? c->site : c->here, *end = everywhere ? c->site + c->n_sites : c->here + 1;
     sow_index count = 0;
     *n = 0;
-    for (sow_index r = 0; r < c->n_rounds; r++)
-        count += c->round[r].n_control;
+    for (const sow_i_site *s = first; s < end; s++)
+        for (sow_index r = 0; r < c->n_rounds; r++)
+            count += s->controls[r].n_control;
     SOW_NEW(*out, count);
-    for (sow_index r = 0; r < c->n_rounds; r++)
-        for (sow_index i = 0; i < c->round[r].n_control; i++)
-            (*out)[(*n)++] = c->round[r].control[i];
+    for (const sow_i_site *s = first; s < end; s++)
+        for (sow_index r = 0; r < c->n_rounds; r++)
+            for (sow_index i = 0; i < s->controls[r].n_control; i++)
+                (*out)[(*n)++] = s->controls[r].control[i];
     qsort(*out, (size_t)*n, sizeof **out, compare_index);
 done:
     return st;
@@ -36,25 +39,31 @@ typedef struct {
 } fit_set;
 
 /* Held-out perturbations give nothing, whoever recorded them. */
+static void add_measured(fit_set *f, const sow_i_site *site, sow_index n)
+{
+    for (sow_index q = 0; q < n; q++) {
+        if (site->held_out[q] || site->item[q].n_draws == 0) continue;
+        f->perturbations++;
+        for (sow_index k = 0; k < site->item[q].n_draws; k++)
+            for (sow_index i = 0; i < site->item[q].draw[k].n; i++)
+                f->cell[f->n++] = site->item[q].draw[k].cell[i];
+    }
+}
+
 static sow_status build_fit_set(fit_set *f, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_cells *t = &c->cells->table;
     sow_index *control = NULL;
     SOW_NEW(f->cell, t->n);
-    SOW_TRY(sow_i_controls_so_far(&control, &f->controls, c, err));
-    for (sow_index i = 0; i < f->controls; i++)
-        f->cell[f->n++] = control[i];
-    for (sow_index q = 0; q < c->n; q++) {
-        if (c->held_out[q] || c->item[q].n_draws == 0) continue;
-        f->perturbations++;
-        for (sow_index k = 0; k < c->item[q].n_draws; k++)
-            for (sow_index i = 0; i < c->item[q].draw[k].n; i++)
-                f->cell[f->n++] = c->item[q].draw[k].cell[i];
-    }
+    SOW_TRY(sow_i_controls_so_far(&control, &f->n, c, 1, err));
+    if (f->n) memcpy(f->cell, control, (size_t)f->n * sizeof *f->cell);
+    f->controls = f->n;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        add_measured(f, &c->site[s], c->n);
     f->measured = f->n - f->controls;
     for (sow_index i = 0; i < t->n; i++) {
-        if (t->context[i] == c->target) continue;
+        if (sow_i_site_of_context(c, t->context[i]) >= 0) continue;
         f->cell[f->n++] = i;
         f->references++;
     }
@@ -99,8 +108,9 @@ static char *say_variable(const sow_features *f)
 static int is_due(const sow_campaign *c)
 {
     if (!c->cells || c->cells->frozen) return 0;
-    for (sow_index q = 0; q < c->n; q++)
-        if (c->item[q].n_draws > 0 && !c->held_out[q]) return 1;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        for (sow_index q = 0; q < c->n; q++)
+            if (c->site[s].item[q].n_draws > 0 && !c->site[s].held_out[q]) return 1;
     return 0;
 }
 
@@ -210,9 +220,12 @@ sow_status sow_i_apply_frozen(sow_campaign *c, const json_t *payload, sow_error 
     c->screen->features = genes;
     genes = NULL;
     SOW_TRY(fill_screen(c, err));
-    for (sow_index q = 0; q < c->n; q++)
-        if (c->item[q].n_draws > 0) SOW_TRY(sow_i_item_respond(c, q, err));
+    for (sow_index i = 0; i < c->n_sites * c->n; i++) {
+        sow_i_go(c, i / c->n);
+        if (c->here->item[i % c->n].n_draws > 0) SOW_TRY(sow_i_item_respond(c, i % c->n, err));
+    }
 done:
+    sow_i_go(c, 0);
     sow_names_destroy(genes);
     sow_names_destroy(not_counted);
     return st;
@@ -223,8 +236,10 @@ done:
 void sow_i_forget_space(sow_campaign *c)
 {
     sow_i_cells *x = c->cells;
-    sow_i_held_cells_destroy(x->held);
-    x->held = NULL;
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_held_cells_destroy(c->site[s].held);
+        c->site[s].held = NULL;
+    }
     for (int k = 0; k < SOW_I_CONTROL_LISTS; k++)
         sow_i_control_means_clear(&x->control_means[k]);
     if (x->frozen) sow_preparation_clear(&x->space);

@@ -153,19 +153,38 @@ static int outcome_blind(const sow_campaign *c, sow_index round)
     return (sow_strategy_needs_with(s, &options) & looks) == 0;
 }
 
-static int is_training(const sow_campaign *c, sow_index q, sow_index round)
+static int is_training(const sow_i_site *site, sow_index q, sow_index round)
 {
-    return c->item[q].values && !c->held_out[q] && c->item[q].round <= round;
+    return site->item[q].values && !site->held_out[q] && site->item[q].round <= round;
 }
 
 int sow_i_any_measured(const sow_campaign *c)
 {
     for (sow_index q = 0; q < c->n; q++)
-        if (is_training(c, q, c->n_rounds)) return 1;
+        if (is_training(c->here, q, c->n_rounds)) return 1;
     return 0;
 }
 
-static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_index round, sow_error *err)
+sow_index sow_i_count_measured(const sow_campaign *c)
+{
+    sow_index n = 0;
+    for (sow_index i = 0; i < c->n_sites * c->n; i++)
+        n += is_training(sow_i_site_of_pair(c, i), i % c->n, c->n_rounds);
+    return n;
+}
+
+int sow_i_measured_everywhere(sow_campaign *c)
+{
+    int all = 1;
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        all = all && sow_i_any_measured(c);
+    }
+    sow_i_go(c, 0);
+    return all;
+}
+
+static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, const sow_i_site *site, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *y = NULL, *cov = NULL, *weight = NULL;
@@ -174,10 +193,10 @@ static sow_status fit_target_adjust(sow_adjust *out, const sow_campaign *c, sow_
     SOW_NEW(cov, c->n * c->p);
     SOW_NEW(weight, c->n);
     for (sow_index q = 0; q < c->n; q++) {
-        if (!is_training(c, q, round)) continue;
-        memcpy(&y[n * c->d], c->item[q].values, (size_t)c->d * sizeof *y);
-        if (c->p) memcpy(&cov[n * c->p], c->item[q].covariate, (size_t)c->p * sizeof *cov);
-        weight[n] = outcome_blind(c, c->item[q].round) ? 1.0 : 0.0;
+        if (!is_training(site, q, round)) continue;
+        memcpy(&y[n * c->d], site->item[q].values, (size_t)c->d * sizeof *y);
+        if (c->p) memcpy(&cov[n * c->p], site->item[q].covariate, (size_t)c->p * sizeof *cov);
+        weight[n] = outcome_blind(c, site->item[q].round) ? 1.0 : 0.0;
         blind += weight[n] > 0;
         n++;
     }
@@ -213,48 +232,66 @@ done:
 static sow_index count_rows(const sow_campaign *c, sow_index round)
 {
     sow_index n = 0;
-    for (sow_index q = 0; q < c->n; q++)
-        n += is_training(c, q, round);
+    for (sow_index s = 0; s < c->n_sites; s++)
+        for (sow_index q = 0; q < c->n; q++)
+            n += is_training(&c->site[s], q, round);
     for (sow_index r = 0; r < c->screen->n_rows; r++)
-        n += c->screen->context[r] != c->target;
+        n += sow_i_site_of_context(c, c->screen->context[r]) < 0;
     return n;
 }
 
-static void add_target_rows(sow_i_training *t, const sow_campaign *c, sow_index round)
+static void add_measured_rows(sow_i_training *t, const sow_campaign *c, const sow_i_site *site, const sow_adjust *adjust, sow_index round)
 {
     for (sow_index q = 0; q < c->n; q++) {
-        if (!is_training(c, q, round)) continue;
+        if (!is_training(site, q, round)) continue;
         sow_index i = t->view.n++;
         t->perturbation[i] = q;
-        t->context[i] = c->target;
-        t->cells[i] = c->item[q].cells;
-        memcpy(&t->y[i * c->d], c->item[q].values, (size_t)c->d * sizeof *t->y);
-        sow_i_prepare(c, &t->adjust, &t->y[i * c->d], c->item[q].covariate);
+        t->context[i] = site->target;
+        t->cells[i] = site->item[q].cells;
+        memcpy(&t->y[i * c->d], site->item[q].values, (size_t)c->d * sizeof *t->y);
+        sow_i_prepare(c, adjust, &t->y[i * c->d], site->item[q].covariate);
     }
-    t->n_target = t->view.n;
 }
 
-/* Reference rows of held-out perturbations stay: they were measured in another context, which a lab could have. */
-static sow_status add_reference_rows(sow_i_training *t, const sow_campaign *c, sow_error *err)
+static sow_status add_reference(sow_i_training *t, const sow_campaign *c, sow_index context, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
-    for (sow_index k = 0; k < sow_names_count(s->contexts); k++) {
-        if (k == c->target) continue;
-        sow_adjust a = {0};
-        SOW_TRY(sow_i_context_adjust(&a, c, k, err));
-        for (sow_index r = 0; r < s->n_rows; r++) {
-            if (s->context[r] != k) continue;
-            sow_index i = t->view.n++;
-            t->perturbation[i] = s->perturbation[r];
-            t->context[i] = k;
-            t->cells[i] = s->cells[r];
-            memcpy(&t->y[i * c->d], &s->values[r * c->d], (size_t)c->d * sizeof *t->y);
-            sow_i_prepare(c, &a, &t->y[i * c->d], c->p ? &s->covariate[r * c->p] : NULL);
+    sow_adjust a = {0};
+    SOW_TRY(sow_i_context_adjust(&a, c, context, err));
+    for (sow_index r = 0; r < s->n_rows; r++) {
+        if (s->context[r] != context) continue;
+        sow_index i = t->view.n++;
+        t->perturbation[i] = s->perturbation[r];
+        t->context[i] = context;
+        t->cells[i] = s->cells[r];
+        memcpy(&t->y[i * c->d], &s->values[r * c->d], (size_t)c->d * sizeof *t->y);
+        sow_i_prepare(c, &a, &t->y[i * c->d], c->p ? &s->covariate[r * c->p] : NULL);
+    }
+done:
+    sow_adjust_clear(&a);
+    return st;
+}
+
+/* Rows of every context but the target, in the order of contexts. Of another target context, what was measured there. Reference rows of held-out perturbations stay: they were measured in another
+ * context, which a lab could have. */
+static sow_status add_other_rows(sow_i_training *t, const sow_campaign *c, sow_index round, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_adjust a = {0};
+    for (sow_index k = 0; k < sow_names_count(c->screen->contexts); k++) {
+        const sow_index site = sow_i_site_of_context(c, k);
+        if (k == c->here->target) continue;
+        if (site < 0) {
+            SOW_TRY(add_reference(t, c, k, err));
+            continue;
         }
+        SOW_TRY(fit_target_adjust(&a, c, &c->site[site], round, err));
+        add_measured_rows(t, c, &c->site[site], &a, round);
         sow_adjust_clear(&a);
     }
 done:
+    sow_adjust_clear(&a);
     return st;
 }
 
@@ -267,12 +304,13 @@ sow_status sow_i_training_build(sow_i_training *t, const sow_campaign *c, sow_in
     SOW_NEW(t->context, n);
     SOW_NEW(t->cells, n);
     SOW_NEW(t->y, n * c->d);
-    SOW_TRY(fit_target_adjust(&t->adjust, c, round, err));
-    add_target_rows(t, c, round);
-    SOW_TRY(add_reference_rows(t, c, err));
+    SOW_TRY(fit_target_adjust(&t->adjust, c, c->here, round, err));
+    add_measured_rows(t, c, c->here, &t->adjust, round);
+    t->n_target = t->view.n;
+    SOW_TRY(add_other_rows(t, c, round, err));
     t->view.n_features = c->d;
     t->view.n_contexts = sow_names_count(c->screen->contexts);
-    t->view.target = c->target;
+    t->view.target = c->here->target;
     t->view.perturbation = t->perturbation;
     t->view.context = t->context;
     t->view.y = t->y;
@@ -303,16 +341,18 @@ void sow_i_training_clear(sow_i_training *t)
 sow_index sow_i_last_measured(const sow_campaign *c)
 {
     sow_index last = -1;
-    for (sow_index q = 0; q < c->n; q++)
-        if (is_training(c, q, c->n_rounds) && c->item[q].round > last) last = c->item[q].round;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        for (sow_index q = 0; q < c->n; q++)
+            if (is_training(&c->site[s], q, c->n_rounds) && c->site[s].item[q].round > last) last = c->site[s].item[q].round;
     return last;
 }
 
 static sow_index first_measured_round(const sow_campaign *c)
 {
     sow_index first = c->n_rounds;
-    for (sow_index q = 0; q < c->n; q++)
-        if (is_training(c, q, c->n_rounds) && c->item[q].round < first) first = c->item[q].round;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        for (sow_index q = 0; q < c->n; q++)
+            if (is_training(&c->site[s], q, c->n_rounds) && c->site[s].item[q].round < first) first = c->site[s].item[q].round;
     return first;
 }
 
@@ -321,40 +361,43 @@ static sow_index first_measured_round(const sow_campaign *c)
 static sow_status fit_response(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_i_training *t = &c->training;
+    const sow_i_training *t = &c->here->training;
     unsigned char *use = NULL;
     sow_index rows = 0, first = first_measured_round(c);
     if (c->d == 1) return SOW_OK;
     SOW_NEW(use, t->view.n);
     for (sow_index i = 0; i < t->view.n; i++) {
-        use[i] = t->context[i] != c->target || c->item[t->perturbation[i]].round == first;
+        const sow_index site = sow_i_site_of_context(c, t->context[i]);
+        use[i] = site < 0 || c->site[site].item[t->perturbation[i]].round == first;
         rows += use[i];
     }
-    if (c->has_response) sow_pca_clear(&c->response);
-    c->has_response = 0;
+    if (c->here->has_response) sow_pca_clear(&c->here->response);
+    c->here->has_response = 0;
     if (rows < 2) goto done;
-    SOW_TRY(sow_pca_fit(&c->response, t->y, t->view.n, c->d, use, c->config->model.components, env, err));
-    c->has_response = 1;
+    SOW_TRY(sow_pca_fit(&c->here->response, t->y, t->view.n, c->d, use, c->config->model.components, env, err));
+    c->here->has_response = 1;
 done:
-    c->training.view.response = c->has_response ? &c->response : NULL;
+    c->here->training.view.response = c->here->has_response ? &c->here->response : NULL;
     free(use);
     return st;
 }
 
 void sow_i_forget_fit(sow_campaign *c)
 {
-    sow_model_destroy(c->model);
-    c->model = NULL;
-    sow_i_training_clear(&c->training);
-    c->training_ready = 0;
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_model_destroy(c->site[s].model);
+        c->site[s].model = NULL;
+        sow_i_training_clear(&c->site[s].training);
+        c->site[s].training_ready = 0;
+    }
 }
 
 sow_status sow_i_training_ready(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    if (c->training_ready) return SOW_OK;
-    SOW_TRY(sow_i_training_build(&c->training, c, c->n_rounds, err));
-    c->training_ready = 1;
+    if (c->here->training_ready) return SOW_OK;
+    SOW_TRY(sow_i_training_build(&c->here->training, c, c->n_rounds, err));
+    c->here->training_ready = 1;
     SOW_TRY(fit_response(c, env, err));
 done:
     return st;
@@ -363,9 +406,9 @@ done:
 sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    if (c->model) return SOW_OK;
+    if (c->here->model) return SOW_OK;
     SOW_TRY(sow_i_training_ready(c, env, err));
-    SOW_TRY(sow_i_model_after(&c->model, c, &c->training.view, sow_i_last_measured(c), env, err));
+    SOW_TRY(sow_i_model_after(&c->here->model, c, &c->here->training.view, sow_i_last_measured(c), env, err));
 done:
     if (st != SOW_OK) sow_error_prefix(err, "fitting model '%s'", c->model_class->name);
     return st;
@@ -376,11 +419,11 @@ sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *c
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
     sow_adjust a = {0};
-    SOW_TRY(sow_i_context_adjust(&a, c, c->target, err));
+    SOW_TRY(sow_i_context_adjust(&a, c, c->here->target, err));
     if (centre && centre->n_covariates == a.n_covariates && centre->centre)
         memcpy(a.centre, centre->centre, (size_t)a.n_covariates * sizeof *a.centre);
     for (sow_index q = 0; q < c->n; q++) {
-        sow_index row = sow_screen_find(s, q, c->target);
+        sow_index row = sow_screen_find(s, q, c->here->target);
         for (sow_index j = 0; j < c->d; j++)
             truth[q * c->d + j] = row < 0 ? NAN : s->values[row * c->d + j];
         if (row >= 0) sow_i_prepare(c, &a, &truth[q * c->d], c->p ? &s->covariate[row * c->p] : NULL);

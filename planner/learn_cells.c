@@ -11,17 +11,17 @@ static int compare_index(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Cells of item i: in the target context those handed out by then, elsewhere the whole group. Writes them where `out` is given; returns how many. */
+/* Cells of item i: in a target context those handed out by then, elsewhere the whole group. Writes them where `out` is given; returns how many. */
 static sow_index cells_of_item(sow_index *out, const sow_i_training *t, const sow_campaign *c, sow_index i, sow_index round)
 {
     const sow_index *list = NULL;
-    sow_index n = 0;
-    if (i >= t->n_target) {
+    sow_index n = 0, site = sow_i_site_of_context(c, t->context[i]);
+    if (site < 0) {
         n = sow_cells_of(&list, &c->cells->table, t->perturbation[i], t->context[i]);
         if (out && n) memcpy(out, list, (size_t)n * sizeof *out);
         return n;
     }
-    const sow_i_item *item = &c->item[t->perturbation[i]];
+    const sow_i_item *item = &c->site[site].item[t->perturbation[i]];
     for (sow_index k = 0; k < item->n_draws; k++) {
         if (item->draw[k].round > round) continue;
         if (out) memcpy(out + n, item->draw[k].cell, (size_t)item->draw[k].n * sizeof *out);
@@ -36,12 +36,12 @@ static sow_status controls_until(sow_i_training *t, const sow_campaign *c, sow_i
     sow_status st = SOW_OK;
     sow_index n = 0;
     for (sow_index r = 0; r < c->n_rounds && r <= round; r++)
-        n += c->round[r].n_control;
+        n += c->here->controls[r].n_control;
     SOW_NEW(t->control, n);
     n = 0;
     for (sow_index r = 0; r < c->n_rounds && r <= round; r++) {
-        if (c->round[r].n_control) memcpy(t->control + n, c->round[r].control, (size_t)c->round[r].n_control * sizeof *t->control);
-        n += c->round[r].n_control;
+        if (c->here->controls[r].n_control) memcpy(t->control + n, c->here->controls[r].control, (size_t)c->here->controls[r].n_control * sizeof *t->control);
+        n += c->here->controls[r].n_control;
     }
     qsort(t->control, (size_t)n, sizeof *t->control, compare_index);
     sow_index kept = 0; /* when rounds were added, one may have been handed out twice */

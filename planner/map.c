@@ -30,8 +30,8 @@ static sow_status know(sow_campaign *c, const sow_env *env, sow_error *err)
     sow_status st = SOW_OK;
     json_t *space = NULL;
     sow_index rows = 0;
-    for (sow_index i = 0; i < c->screen->n_rows; i++) rows += c->screen->context[i] != c->target;
-    if (!rows && !sow_i_any_measured(c)) SOW_FAIL(err, SOW_E_STATE, "nothing is measured yet in any context: there is nothing to predict from");
+    for (sow_index i = 0; i < c->screen->n_rows; i++) rows += sow_i_site_of_context(c, c->screen->context[i]) < 0;
+    if (!rows && sow_i_count_measured(c) == 0) SOW_FAIL(err, SOW_E_STATE, "nothing is measured yet in any context: there is nothing to predict from");
     if (c->cells && !c->cells->frozen) {
         SOW_TRY(sow_i_fit_space(&space, c, err));
         SOW_TRY(sow_i_apply_frozen(c, space, err));
@@ -45,7 +45,7 @@ done:
 /* As it was: a campaign that goes on freezes its space when its first cells have come. */
 static void forget(sow_campaign *c, int was_frozen)
 {
-    if (c->training.n_target == 0) sow_i_forget_fit(c);
+    if (c->here->training.n_target == 0) sow_i_forget_fit(c);
     if (!c->cells || was_frozen || !c->cells->frozen) return;
     sow_i_forget_fit(c);
     sow_i_forget_space(c);
@@ -60,11 +60,11 @@ static sow_status fit_target(sow_i_map *m, sow_error *err)
     sow_error why = {0};
     sow_campaign *c = m->c;
     const sow_model_options options = sow_i_model_options(c);
-    if (c->training.n_target > 0) return sow_i_fit(c, m->env, err);
+    if (c->here->training.n_target > 0) return sow_i_fit(c, m->env, err);
     if (!(c->model_class->caps & SOW_CAP_CONTEXTS)) {
         m->left_out = sow_format("model '%s' learns nothing from other contexts, and nothing is measured in this one", c->model_class->name);
     } else {
-        st = sow_model_fit(&c->model, c->model_class, &c->training.view, &options, m->env, &why);
+        st = sow_model_fit(&c->here->model, c->model_class, &c->here->training.view, &options, m->env, &why);
         if (st == SOW_OK) return SOW_OK;
         if (st != SOW_E_DATA && st != SOW_E_UNSUPPORTED && st != SOW_E_ARG) SOW_FAIL(err, st, "%s", why.message);
         st = SOW_OK;
@@ -85,8 +85,8 @@ static sow_status choose_contexts(sow_i_map *m, sow_error *err)
     SOW_NEW(m->learned, contexts);
     for (sow_index k = 0; k < contexts; k++) {
         sow_index items = 0;
-        for (sow_index i = 0; i < c->training.view.n; i++) items += c->training.context[i] == k;
-        if (items == 0 && (k != c->target || m->left_out)) continue;
+        for (sow_index i = 0; i < c->here->training.view.n; i++) items += c->here->training.context[i] == k;
+        if (items == 0 && (k != c->here->target || m->left_out)) continue;
         m->context[m->n_contexts++] = k;
     }
     if (m->n_contexts == 1) sow_log(m->env, SOW_LOG_WARN, "there is one context: how responses differ between contexts cannot be told, and specificity is left empty");
@@ -104,7 +104,7 @@ static sow_status choose_perturbations(sow_i_map *m, sow_error *err)
     SOW_NEW(measured, c->n);
     SOW_NEW(m->perturbation, c->n);
     SOW_NEW(m->measured, c->n);
-    for (sow_index i = 0; i < c->training.view.n; i++) measured[c->training.perturbation[i]] = 1;
+    for (sow_index i = 0; i < c->here->training.view.n; i++) measured[c->here->training.perturbation[i]] = 1;
     for (sow_index q = 0; q < c->n; q++) {
         const int has_prior = c->model_priors.has_any && c->model_priors.has_any[q];
         if (!has_prior && (needs || !measured[q])) {
@@ -126,7 +126,7 @@ done:
 static sow_status index_items(sow_i_map *m, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_i_training *t = &m->c->training;
+    const sow_i_training *t = &m->c->here->training;
     sow_index *row = NULL;
     SOW_NEW(row, m->c->n);
     SOW_NEW(m->item, m->n_contexts * m->n);
@@ -165,7 +165,7 @@ static sow_status predict_block(walk *w, const sow_model *model, sow_index k, so
     SOW_TRY(sow_model_predict(model, &query, w->mean, NULL, NULL, m->env, err));
     for (sow_index i = 0; i < n; i++) {
         const sow_index item = m->item[k * m->n + first + i];
-        const double *y = item ? &m->c->training.y[(item - 1) * d] : &w->mean[i * d];
+        const double *y = item ? &m->c->here->training.y[(item - 1) * d] : &w->mean[i * d];
         for (sow_index j = 0; j < d; j++) {
             w->rows[(first + i) * d + j] = (float)y[j];
             w->layer[i * d + j] = item ? (float)w->mean[i * d + j] : NAN;

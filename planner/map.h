@@ -94,7 +94,7 @@ SOW_MUST_CHECK sow_status sow_i_map_write_page(const sow_i_map *m, const char *p
 
 /* predict.c */
 /** measured, held out, ... of a perturbation in the campaign's target. */
-const char *sow_i_status_of(const sow_campaign *c, sow_index q);
+const char *sow_i_status_of(const sow_campaign *c, sow_index site, sow_index q);
 const sow_names *sow_i_feature_names(const sow_campaign *c);
 
 /* map.c */

@@ -52,7 +52,8 @@ static char *borrowed(const char *text)
 static const char *status_in(const sow_i_map *m, sow_index k, sow_index i)
 {
     if (m->item[k * m->n + i]) return "measured";
-    return m->context[k] == m->c->target ? sow_i_status_of(m->c, m->perturbation[i]) : "not measured";
+    const sow_index site = sow_i_site_of_context(m->c, m->context[k]);
+    return site >= 0 ? sow_i_status_of(m->c, site, m->perturbation[i]) : "not measured";
 }
 
 static sow_status obs_make(obs_table *o, const sow_i_map *m, sow_error *err)
@@ -76,7 +77,7 @@ static sow_status obs_make(obs_table *o, const sow_i_map *m, sow_error *err)
         o->column[CONTEXT].text[r] = borrowed(sow_i_map_context_name(m, k));
         o->column[STATUS].text[r] = borrowed(status_in(m, k, i));
         o->column[OBSERVED].number[r] = item > 0;
-        o->column[CELLS].number[r] = item ? m->c->training.cells[item - 1] : 0;
+        o->column[CELLS].number[r] = item ? m->c->here->training.cells[item - 1] : 0;
     }
 done:
     return st;
@@ -170,7 +171,7 @@ static json_t *contexts_json(const sow_i_map *m)
     json_t *rows = json_array();
     for (sow_index k = 0; k < m->n_contexts; k++) {
         const sow_index observed = observed_in(m, k);
-        json_array_append_new(rows, json_pack("{s:s,s:s,s:I,s:I,s:s}", "context", sow_i_map_context_name(m, k), "role", m->context[k] == m->c->target ? "target" : "reference", "observed", (json_int_t)observed,
+        json_array_append_new(rows, json_pack("{s:s,s:s,s:I,s:I,s:s}", "context", sow_i_map_context_name(m, k), "role", sow_i_site_of_context(m->c, m->context[k]) >= 0 ? "target" : "reference", "observed", (json_int_t)observed,
                                               "predicted", (json_int_t)(m->n - observed), "learned", m->learned[k]));
     }
     return rows;

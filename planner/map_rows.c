@@ -29,7 +29,7 @@ static void order_items(sow_index *order, const sow_i_training *all, sow_index t
 static sow_status give_cells(sow_i_map_training *t, const sow_campaign *c, sow_index target, const sow_index *order, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_training_cells *all = c->training.view.cells_of;
+    const sow_training_cells *all = c->here->training.view.cells_of;
     const sow_index n = t->view.n;
     if (!all) return SOW_OK;
     SOW_NEW(t->start, n + 1);
@@ -42,7 +42,7 @@ static sow_status give_cells(sow_i_map_training *t, const sow_campaign *c, sow_i
     t->cells_of = *all;
     t->cells_of.start = t->start;
     t->cells_of.cell = t->cell;
-    if (target != c->target) t->cells_of.n_control = sow_cells_of(&t->cells_of.control, all->table, SOW_CONTROL, target);
+    if (target != c->here->target) t->cells_of.n_control = sow_cells_of(&t->cells_of.control, all->table, SOW_CONTROL, target);
     t->view.cells_of = &t->cells_of;
 done:
     return st;
@@ -51,7 +51,7 @@ done:
 sow_status sow_i_map_training_make(sow_i_map_training *t, const sow_campaign *c, sow_index target, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_i_training *all = &c->training;
+    const sow_i_training *all = &c->here->training;
     const sow_index n = all->view.n, d = all->view.n_features;
     sow_index *order = NULL;
     *t = (sow_i_map_training){.view = all->view};
@@ -84,7 +84,7 @@ done:
 void sow_i_map_fit_clear(sow_i_map_fit *f)
 {
     sow_model_destroy(f->model);
-    if (f->owner) f->owner->model = NULL;
+    if (f->owner) f->owner->here->model = NULL;
     if (f->training) sow_i_map_training_clear(f->training);
     free(f->training);
     *f = (sow_i_map_fit){0};
@@ -97,9 +97,9 @@ sow_status sow_i_map_fit_next(sow_i_map_fit *f, const sow_i_map *m, sow_index k,
     sow_i_map_fit next = {0};
     sow_model_options options = sow_i_model_options(c);
     if (!(c->model_class->caps & SOW_CAP_META)) sow_i_map_fit_clear(f); /* nobody goes on from it: its memory is wanted */
-    if (m->context[k] == c->target) {
+    if (m->context[k] == c->here->target) {
         next.owner = c;
-        next.model = c->model;
+        next.model = c->here->model;
     } else {
         SOW_NEW(next.training, 1);
         SOW_TRY(sow_i_map_training_make(next.training, c, m->context[k], err));

@@ -14,21 +14,25 @@ static json_t *reals(const double *x, sow_index n)
     return a;
 }
 
-json_t *sow_i_result_json(const sow_campaign *c, sow_index perturbation, sow_outcome outcome, double cells, double weight, double hit,
+json_t *sow_i_result_json(const sow_campaign *c, sow_index site, sow_index perturbation, sow_outcome outcome, double cells, double weight, double hit,
                           const double *values, const double *covariate)
 {
-    if (outcome == SOW_FAILED)
-        return json_pack("{s:s,s:i}", "perturbation", sow_i_name(c, perturbation), "outcome", (int)outcome);
-    return json_pack("{s:s,s:i,s:o,s:o,s:o,s:o,s:o}", "perturbation", sow_i_name(c, perturbation), "outcome", (int)outcome, "cells",
-                     sow_i_real_or_null(cells), "weight", sow_i_real_or_null(weight), "hit", sow_i_real_or_null(hit), "values", reals(values, c->d), "covariate",
-                     reals(covariate, c->p));
+    json_t *row = json_pack("{s:s,s:i}", "perturbation", sow_i_name(c, perturbation), "outcome", (int)outcome);
+    sow_i_say_site(row, c, site);
+    if (outcome == SOW_FAILED) return row;
+    json_object_set_new(row, "cells", sow_i_real_or_null(cells));
+    json_object_set_new(row, "weight", sow_i_real_or_null(weight));
+    json_object_set_new(row, "hit", sow_i_real_or_null(hit));
+    json_object_set_new(row, "values", reals(values, c->d));
+    json_object_set_new(row, "covariate", reals(covariate, c->p));
+    return row;
 }
 
-static sow_index had_before(const sow_campaign *c, sow_index q)
+static sow_index had_before(const sow_i_item *item)
 {
     sow_index n = 0;
-    for (sow_index k = 0; k < c->item[q].n_draws; k++)
-        n += c->item[q].draw[k].n;
+    for (sow_index k = 0; k < item->n_draws; k++)
+        n += item->draw[k].n;
     return n;
 }
 
@@ -38,7 +42,7 @@ static sow_status drop_used_controls(sow_measurements *m, const sow_campaign *c,
     sow_status st = SOW_OK;
     sow_index *used = NULL, n_used = 0, kept = 0;
     if (!c->cells) return SOW_OK;
-    SOW_TRY(sow_i_controls_so_far(&used, &n_used, c, err));
+    SOW_TRY(sow_i_controls_so_far(&used, &n_used, c, 1, err));
     for (sow_index i = 0, k = 0; i < m->n_control; i++) { /* both ascend */
         while (k < n_used && used[k] < m->control[i])
             k++;
@@ -74,15 +78,18 @@ sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *
     sow_i_round *r = &c->round[round];
     if (!sow_i_round_measured(r)) {
         SOW_NEW(requests, r->n);
-        for (sow_index i = 0; i < r->n; i++)
-            requests[i] = (sow_request){r->pick[i].perturbation, c->target, r->pick[i].planned_cells, had_before(c, r->pick[i].perturbation)};
+        for (sow_index i = 0; i < r->n; i++) {
+            const sow_i_site *site = &c->site[r->pick[i].site];
+            requests[i] = (sow_request){r->pick[i].perturbation, site->target, r->pick[i].planned_cells, had_before(&site->item[r->pick[i].perturbation])};
+        }
         SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, r->n, round, err));
         SOW_TRY(drop_used_controls(&m, c, env, err));
         json_t *results = json_array();
         for (sow_index i = 0; i < m.n; i++) {
             const sow_measurement *x = &m.item[i];
-            json_array_append_new(results, c->cells ? sow_i_cells_result_json(c, x->perturbation, x->outcome, x->cell, x->n_cell, x->reason)
-                                                    : sow_i_result_json(c, x->perturbation, x->outcome, x->cells, x->weight, x->hit, x->values, x->covariate));
+            const sow_index site = sow_i_site_of_context(c, x->context);
+            json_array_append_new(results, c->cells ? sow_i_cells_result_json(c, site, x->perturbation, x->outcome, x->cell, x->n_cell, x->reason)
+                                                    : sow_i_result_json(c, site, x->perturbation, x->outcome, x->cells, x->weight, x->hit, x->values, x->covariate));
         }
         json_t *payload = json_pack("{s:s,s:o}", "source", c->oracle->class_->name, "results", results);
         if (c->cells) json_object_set_new(payload, "controls", sow_i_cells_json(c, m.control, m.n_control));

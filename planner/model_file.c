@@ -2,6 +2,7 @@
  *
  * Events are the truth: a model is a function of settings, data and what was measured. A digest of these is kept in the file; where it does not match, or the file is
  * damaged or gone, the model is trained again, to the same numbers. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static void describe_training(sow_text *text, const sow_campaign *c, const sow_t
 static void describe_catalogue(sow_text *text, const sow_campaign *c)
 {
     for (sow_index q = 0; q < c->n; q++)
-        sow_text_printf(text, "candidate %s %d\n", sow_i_name(c, q), c->in_pool[q]);
+        sow_text_printf(text, "candidate %s %d\n", sow_i_name(c, q), c->here->in_pool[q]);
 }
 
 static sow_status describe_settings(sow_text *text, const sow_campaign *c, sow_error *err)
@@ -75,9 +76,22 @@ done:
 
 /* ---- files ---- */
 
-static char *path_of(const sow_campaign *c, sow_index round, const char *name)
+/* With several target contexts each has its own: model-2-HEK293T.h5. */
+static char *path_of(const sow_campaign *c, sow_index round, const char *end)
 {
-    return sow_format("%s/rounds/%02lld/%s", c->dir, (long long)round, name);
+    if (c->n_sites == 1) return sow_format("%s/rounds/%02lld/model%s", c->dir, (long long)round, end);
+    const sow_index site = c->here - c->site;
+    char *path = NULL, *name = sow_strdup(sow_i_site_name(c, site));
+    for (char *at = name; at && *at; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("-_.+", *at)) *at = '_';
+    if (name) path = sow_format("%s/rounds/%02lld/model-%lld-%s%s", c->dir, (long long)round, (long long)site + 1, name, end);
+    free(name);
+    return path;
+}
+
+char *sow_i_model_path(const sow_campaign *c, sow_index round)
+{
+    return path_of(c, round, ".h5");
 }
 
 /* The archive when it is there and of this state; else it is left empty, and a line says why. */
@@ -153,7 +167,7 @@ done:
 /* A model that learns from other contexts first has done so in the round before, if it was kept. */
 static int is_before_of_use(const sow_campaign *c, sow_index round)
 {
-    char *path = c->model_class->caps & SOW_CAP_META ? path_of(c, round - 1, "model.h5") : NULL;
+    char *path = c->model_class->caps & SOW_CAP_META ? path_of(c, round - 1, ".h5") : NULL;
     const int kept = path && sow_file_exists(path);
     free(path);
     return kept || strcmp(c->config->model.start, "warm") == 0;
@@ -210,8 +224,8 @@ sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_t
     *out = NULL;
     const int writes = c->mode == SOW_CAMPAIGN_WRITE;
     if (!c->model_class->save || c->mode == SOW_CAMPAIGN_CHECK) return train(out, c, training, &options, NULL, NULL, round, env, err);
-    path = path_of(c, round, "model.h5");
-    part = path_of(c, round, "model.part.h5");
+    path = path_of(c, round, ".h5");
+    part = path_of(c, round, ".part.h5");
     if (!path || !part) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(digest_state(digest, c, training, round, err));
     SOW_TRY(read_state(&kept, path, c->model_class, digest, env, err));

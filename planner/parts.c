@@ -25,7 +25,7 @@ static json_t *picks_json(const sow_campaign *c, const sow_i_round *r)
     for (sow_index i = 0; i < r->n; i++) {
         const sow_i_pick *p = &r->pick[i];
         json_array_append_new(picks, json_pack("{s:I,s:s,s:s,s:o,s:s,s:I,s:f}", "rank", (json_int_t)(i + 1), "perturbation",
-                                               sow_i_name(c, p->perturbation), "context", sow_i_target_name(c), "score", sow_i_real_or_null(p->score),
+                                               sow_i_name(c, p->perturbation), "context", sow_i_site_name(c, p->site), "score", sow_i_real_or_null(p->score),
                                                "reason", p->reason, "planned_cells", (json_int_t)p->planned_cells, "cost", p->cost));
     }
     return picks;
@@ -48,14 +48,20 @@ void sow_i_put_next(json_t *out, const sow_campaign *c)
     free(command);
 }
 
+int sow_i_is_found_hit(const sow_campaign *c, sow_index pair)
+{
+    const sow_i_site *site = sow_i_site_of_pair(c, pair);
+    const sow_index q = pair % c->n;
+    if (!site->in_pool[q] || !site->item[q].values) return 0;
+    if (site->true_hit) return site->true_hit[q];
+    return c->config->objective.column && sow_i_is_hit_value(c, site->item[q].hit);
+}
+
 sow_index sow_i_hits_in_round(const sow_campaign *c, sow_index round)
 {
     sow_index n = 0;
-    for (sow_index q = 0; q < c->n; q++) {
-        if (!c->in_pool[q] || !c->item[q].values || c->item[q].round != round) continue;
-        if (c->true_hit) n += c->true_hit[q];
-        else if (c->config->objective.column) n += sow_i_is_hit_value(c, c->item[q].hit);
-    }
+    for (sow_index i = 0; i < c->n_sites * c->n; i++)
+        n += sow_i_item_of_pair(c, i)->round == round && sow_i_is_found_hit(c, i);
     return n;
 }
 
@@ -73,7 +79,7 @@ json_t *sow_i_rounds_json(const sow_campaign *c)
         sow_i_bill(c, r, &bill);
         json_t *row = json_pack("{s:I,s:s,s:I,s:I,s:I,s:f,s:f}", "round", (json_int_t)k, "strategy", r->strategy, "size", (json_int_t)r->n, "measured",
                                 (json_int_t)measured, "failed", (json_int_t)failed, "cost", bill.total, "weeks", bill.weeks);
-        if (strcmp(c->config->objective.kind, "hits") == 0 && (c->true_hit || c->config->objective.column))
+        if (strcmp(c->config->objective.kind, "hits") == 0 && (c->here->true_hit || c->config->objective.column))
             json_object_set_new(row, "hits_found", json_integer((json_int_t)sow_i_hits_in_round(c, k)));
         json_array_append_new(rounds, row);
     }
@@ -88,7 +94,8 @@ json_t *sow_i_priors_json(const sow_campaign *c)
         const sow_prior_coverage *v = &c->coverage[i];
         sow_index covered = 0;
         for (sow_index q = 0; q < c->n; q++)
-            covered += c->in_pool[q] && set->priors[i].has[q];
+            for (sow_index s = 0; s < c->n_sites; s++)
+                covered += c->site[s].in_pool[q] && set->priors[i].has[q];
         json_array_append_new(rows, json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s}", "name", v->name ? v->name : "", "kind",
                                               set->priors[i].kind == SOW_PRIOR_SETS ? "gene sets" : "vectors", "rows", (json_int_t)v->rows, "dim",
                                               (json_int_t)v->dim, "covered", (json_int_t)covered, "pool_size", (json_int_t)c->pool_size,
@@ -101,18 +108,25 @@ json_t *sow_i_priors_json(const sow_campaign *c)
     return rows;
 }
 
-static int kept_out(const sow_campaign *c, sow_index q, const char *why)
+static const char *why_not(const sow_campaign *c, sow_index pair)
 {
-    return c->why_not[q] && strcmp(c->why_not[q], why) == 0;
+    return sow_i_site_of_pair(c, pair)->why_not[pair % c->n];
+}
+
+static int kept_out(const sow_campaign *c, sow_index pair, const char *why)
+{
+    return why_not(c, pair) && strcmp(why_not(c, pair), why) == 0;
 }
 
 static char *list_names(const sow_campaign *c, const char *why, sow_index *count)
 {
     sow_text t = {0};
     *count = 0;
-    for (sow_index q = 0; q < c->n; q++) {
-        if (!kept_out(c, q, why)) continue;
-        if (++*count <= 20) sow_text_printf(&t, "%s%s", *count > 1 ? ", " : "", sow_i_name(c, q));
+    for (sow_index i = 0; i < c->n_sites * c->n; i++) {
+        if (!kept_out(c, i, why)) continue;
+        char *label = ++*count <= 20 ? sow_i_label(c, i) : NULL;
+        if (label) sow_text_printf(&t, "%s%s", *count > 1 ? ", " : "", label);
+        free(label);
     }
     if (*count > 20) sow_text_printf(&t, " ... and %lld more", (long long)(*count - 20));
     if (!t.text) sow_text_append(&t, "");
@@ -129,14 +143,14 @@ json_t *sow_i_dropped_json(const sow_campaign *c)
     json_t *rows = json_array();
     for (sow_index i = 0; i < c->dropped.n; i++)
         add_dropped(rows, c->dropped.item[i].what, c->dropped.item[i].names, c->dropped.item[i].count);
-    for (sow_index q = 0; q < c->n; q++) { /* once for each distinct reason, at its first bearer */
-        int first = c->why_not[q] != NULL;
-        for (sow_index p = 0; first && p < q; p++)
-            first = !kept_out(c, p, c->why_not[q]);
+    for (sow_index i = 0; i < c->n_sites * c->n; i++) { /* once for each distinct reason, at its first bearer */
+        int first = why_not(c, i) != NULL;
+        for (sow_index p = 0; first && p < i; p++)
+            first = !kept_out(c, p, why_not(c, i));
         if (!first) continue;
         sow_index count;
-        char *names = list_names(c, c->why_not[q], &count);
-        add_dropped(rows, c->why_not[q], names, count);
+        char *names = list_names(c, why_not(c, i), &count);
+        add_dropped(rows, why_not(c, i), names, count);
         free(names);
     }
     return rows;

@@ -9,17 +9,49 @@
 #include "core/stats.h"
 #include "planner/choice_internal.h"
 
-static sow_status list_candidates(sow_i_choice *x, const sow_campaign *c, sow_error *err)
+typedef struct {
+    char *label;
+    sow_index pair;
+} labelled_pair;
+
+static int by_label(const void *a, const void *b)
+{
+    return strcmp(((const labelled_pair *)a)->label, ((const labelled_pair *)b)->label);
+}
+
+/* Strategies want names in order. The catalogue is in that of perturbations, which that of several contexts' labels need not be. */
+static sow_status name_candidates(sow_i_choice *x, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_NEW(x->candidate, c->n);
-    SOW_NEW(x->name, c->n);
-    for (sow_index q = 0; q < c->n; q++) { /* the catalogue is in name order */
-        sow_item_status s = c->item[q].status;
-        if (!c->in_pool[q] || (s != SOW_FREE && s != SOW_LOST)) continue;
-        x->candidate[x->n] = q;
-        x->name[x->n++] = sow_i_name(c, q);
+    labelled_pair *pair = NULL;
+    SOW_NEW(x->name, x->n);
+    SOW_NEW(x->label, x->n);
+    SOW_NEW(pair, x->n);
+    for (sow_index i = 0; i < x->n; i++) {
+        pair[i] = (labelled_pair){sow_i_label(c, x->candidate[i]), x->candidate[i]};
+        x->label[i] = pair[i].label;
+        if (!pair[i].label) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     }
+    qsort(pair, (size_t)x->n, sizeof *pair, by_label);
+    for (sow_index i = 0; i < x->n; i++) {
+        x->candidate[i] = pair[i].pair;
+        x->name[i] = x->label[i] = pair[i].label;
+    }
+done:
+    free(pair);
+    return st;
+}
+
+static sow_status list_candidates(sow_i_choice *x, const sow_campaign *c, int all, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(x->candidate, c->n_sites * c->n);
+    for (sow_index i = 0; i < c->n_sites * c->n; i++) {
+        if (!sow_i_site_of_pair(c, i)->in_pool[i % c->n]) continue;
+        const sow_item_status s = all ? SOW_FREE : sow_i_item_of_pair(c, i)->status;
+        if (s == SOW_FREE || s == SOW_LOST) x->candidate[x->n++] = i;
+    }
+    SOW_TRY(name_candidates(x, c, err));
 done:
     return st;
 }
@@ -37,8 +69,8 @@ sow_index sow_i_picks_after(const sow_campaign *c, sow_index round)
 static sow_index picked_before(const sow_campaign *c, const sow_index *members, sow_index n)
 {
     sow_index count = 0;
-    for (sow_index i = 0; c->item && i < n; i++) {
-        sow_item_status s = c->item[members[i]].status;
+    for (sow_index i = 0; c->here->item && i < n; i++) {
+        sow_item_status s = sow_i_item_of_pair(c, members[i])->status;
         count += s == SOW_PLANNED || s == SOW_DONE || s == SOW_DONE_PARTIAL;
     }
     return count;
@@ -76,10 +108,12 @@ static int compare_index(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static sow_status quota_members(sow_index *members, sow_index *n, const sow_campaign *c, const sow_config_quota *q, sow_error *err)
+static sow_status quota_perturbations(sow_index *members, sow_index *n, const sow_campaign *c, const sow_config_quota *q, sow_error *err)
 {
     *n = 0;
     if (q->set) return set_members(members, n, c, q, err);
+    for (sow_index i = 0; q->n_names == 0 && i < c->n; i++)
+        members[(*n)++] = i;
     for (sow_index i = 0; i < q->n_names; i++) {
         sow_index at = sow_names_find(c->screen->perturbations, q->names[i]);
         if (at < 0)
@@ -94,13 +128,31 @@ static sow_status quota_members(sow_index *members, sow_index *n, const sow_camp
     return SOW_OK;
 }
 
+/* Of every target context, or of the one that the rule names. members has room for [perturbations listed + pairs]. */
+static sow_status quota_members(sow_index *members, sow_index *n, const sow_campaign *c, const sow_config_quota *q, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *listed = NULL, count = 0, only = -1;
+    SOW_NEW(listed, c->n + q->n_names);
+    if (q->context) SOW_TRY(sow_i_find_site(&only, c, "constraints.quota", q->context, err));
+    SOW_TRY(quota_perturbations(listed, &count, c, q, err));
+    *n = 0;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        for (sow_index i = 0; (only < 0 || s == only) && i < count; i++)
+            members[(*n)++] = sow_i_pair(c, s, listed[i]);
+done:
+    free(listed);
+    return st;
+}
+
 char *sow_i_quota_label(const sow_config_quota *q)
 {
     char most[40] = "", least[40] = "";
+    const char *in = q->context ? q->context : "";
     if (q->at_most >= 0) snprintf(most, sizeof most, "at most %lld", (long long)q->at_most);
     if (q->at_least > 0) snprintf(least, sizeof least, "%sat least %lld", *most ? ", " : "", (long long)q->at_least);
-    return sow_format("%s%s of %s%s%s a %s", most, least, q->set ? q->prior : "the listed names", q->set ? " / " : "", q->set ? q->set : "",
-                      q->per);
+    if (q->context && !q->set && q->n_names == 0) return sow_format("%s%s of context %s per %s", most, least, in, q->per);
+    return sow_format("%s%s of %s%s%s%s%s a %s", most, least, q->set ? q->prior : "the listed names", q->set ? " / " : "", q->set ? q->set : "", *in ? " in " : "", in, q->per);
 }
 
 static int is_for_campaign(const sow_config_quota *q)
@@ -113,7 +165,7 @@ static sow_status quota_build(sow_quota *out, char **label, sow_index **members,
 {
     sow_status st = SOW_OK;
     sow_index n = 0;
-    SOW_NEW(*members, c->n + q->n_names);
+    SOW_NEW(*members, c->n_sites * (c->n + q->n_names));
     SOW_TRY(quota_members(*members, &n, c, q, err));
     *label = sow_i_quota_label(q);
     if (!*label) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
@@ -131,8 +183,27 @@ static sow_index list_includes(sow_index *include, const sow_i_choice *x, const 
     sow_index n = 0;
     for (sow_index i = 0; i < x->n; i++)
         for (sow_index k = 0; k < c->config->constraints.n_include; k++)
-            if (strcmp(c->config->constraints.include[k], x->name[i]) == 0) include[n++] = i;
+            if (strcmp(c->config->constraints.include[k], sow_i_name(c, x->candidate[i] % c->n)) == 0) include[n++] = i;
     return n;
+}
+
+/* A model of a context needs a measurement there: with several, a batch has something of each that has none. */
+static sow_status cover_sites(sow_quota *quotas, char **labels, sow_index **members, sow_index *used, const sow_campaign *c, sow_index batch, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    enum { FEWEST = 2 };
+    const sow_index least = batch / c->n_sites < FEWEST ? batch / c->n_sites : FEWEST;
+    for (sow_index s = 0; c->n_sites > 1 && least > 0 && s < c->n_sites; s++) {
+        sow_index measured = 0;
+        for (sow_index q = 0; c->here->item && q < c->n; q++)
+            measured += c->site[s].item[q].status != SOW_FREE && c->site[s].item[q].status != SOW_LOST;
+        if (measured > 0) continue;
+        const sow_config_quota of_site = {.context = sow_i_site_name(c, s), .at_most = -1, .at_least = least, .per = "batch"};
+        SOW_TRY(quota_build(&quotas[*used], &labels[*used], &members[*used], c, &of_site, 0, err));
+        (*used)++;
+    }
+done:
+    return st;
 }
 
 typedef enum { EVERY_RULE, RULES_OF_A_BATCH, RULES_OF_THE_CAMPAIGN } which_rules;
@@ -142,7 +213,7 @@ static sow_status build_rules(sow_i_choice *x, const sow_campaign *c, sow_index 
                               sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index nq = c->config->constraints.n_quota, used = 0;
+    sow_index nq = c->config->constraints.n_quota + c->n_sites, used = 0;
     sow_quota *quotas = NULL;
     sow_index **members = NULL, *include = NULL;
     char **labels = NULL;
@@ -150,14 +221,15 @@ static sow_status build_rules(sow_i_choice *x, const sow_campaign *c, sow_index 
     SOW_NEW(members, nq);
     SOW_NEW(labels, nq);
     SOW_NEW(include, x->n + c->config->constraints.n_include);
-    for (sow_index i = 0; i < nq; i++) {
+    for (sow_index i = 0; i < c->config->constraints.n_quota; i++) {
         const sow_config_quota *q = &c->config->constraints.quota[i];
         if (which != EVERY_RULE && is_for_campaign(q) != (which == RULES_OF_THE_CAMPAIGN)) continue;
         SOW_TRY(quota_build(&quotas[used], &labels[used], &members[used], c, q, later, err));
         used++;
     }
+    if (which == EVERY_RULE) SOW_TRY(cover_sites(quotas, labels, members, &used, c, batch, err));
     sow_index n_include = with_includes ? list_includes(include, x, c) : 0;
-    if (c->item && sow_i_current_round(c) > 0 && n_include > batch) n_include = batch; /* a list too long for round 0 is an error, said there */
+    if (c->here->item && sow_i_current_round(c) > 0 && n_include > batch) n_include = batch; /* a list too long for round 0 is an error, said there */
     SOW_TRY(sow_constraints_create(&x->rules, x->candidate, x->n, batch, include, n_include, quotas, used, err));
     x->view.feasible = sow_constraints_feasible;
     x->view.take = sow_constraints_take;
@@ -184,13 +256,7 @@ static sow_status check_rules_of(const sow_campaign *c, sow_index batch, which_r
 {
     sow_status st = SOW_OK;
     sow_i_choice x = {0};
-    SOW_NEW(x.candidate, c->n);
-    SOW_NEW(x.name, c->n);
-    for (sow_index q = 0; q < c->n; q++) {
-        if (!c->in_pool[q]) continue;
-        x.candidate[x.n] = q;
-        x.name[x.n++] = sow_i_name(c, q);
-    }
+    SOW_TRY(list_candidates(&x, c, 1, err));
     SOW_TRY(build_rules(&x, c, batch, 0, which, with_includes, err));
 done:
     sow_i_choice_clear(&x);
@@ -230,14 +296,15 @@ static const char *why_picked(const sow_campaign *c, const char *name, const sow
 static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_pick *picks, sow_index batch, const sow_strategy *strategy)
 {
     json_t *rows = json_array();
-    double cost = sow_cost_per_perturbation(&c->config->costs, &c->config->design);
     for (sow_index i = 0; i < batch; i++) {
+        const sow_index pair = x->candidate[picks[i].candidate], site = pair / c->n;
+        const char *name = sow_i_name(c, pair % c->n);
         double score = six_digits(picks[i].score);
         char text[200];
-        json_array_append_new(rows, json_pack("{s:s,s:o,s:s,s:I,s:f}", "perturbation", x->name[picks[i].candidate], "score",
-                                              isfinite(score) ? json_real(score) : json_null(), "reason",
-                                              why_picked(c, x->name[picks[i].candidate], &picks[i], text), "planned_cells",
-                                              (json_int_t)c->config->design.cells_per_perturbation, "cost", cost));
+        json_t *row = json_pack("{s:s,s:o,s:s,s:I,s:f}", "perturbation", name, "score", isfinite(score) ? json_real(score) : json_null(), "reason", why_picked(c, name, &picks[i], text),
+                                "planned_cells", (json_int_t)c->config->design.cells_per_perturbation, "cost", sow_i_cost_of_one(c, site));
+        sow_i_say_site(row, c, site);
+        json_array_append_new(rows, row);
     }
     return json_pack("{s:s,s:o}", "strategy", strategy->name, "picks", rows);
 }
@@ -250,7 +317,7 @@ static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choic
     struct tm utc;
     gmtime_r(&t, &utc);
     strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    char *learned = c->model ? sow_model_describe(c->model) : NULL;
+    char *learned = sow_i_learned(c);
     json_t *j = json_pack("{s:I,s:f,s:s,s:s,s:I,s:s,s:s,s:f,s:I,s:s,s:o}", "round", (json_int_t)round, "cells_to_transduce",
                           sow_cells_to_transduce(&c->config->design, sow_i_batch_size(c, round), c->config->constraints.n_controls), "strategy", strategy->name, "model",
                           c->model_class->name, "candidates", (json_int_t)x->n, "planned_at", now, "command", c->argv ? c->argv : "", "seconds",
@@ -285,9 +352,9 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
                  round >= c->n_rounds ? "all rounds are done" : "the last one waits for its measurements");
     sow_index batch = sow_i_batch_size(c, round);
     /* after rounds that failed as a whole one is still at the beginning */
-    const sow_strategy *strategy = sow_i_any_measured(c) ? c->strategy : c->initial_strategy;
+    const sow_strategy *strategy = sow_i_measured_everywhere(c) ? c->strategy : c->initial_strategy;
     SOW_TRY(sow_progress(env, "planning", 0, err));
-    SOW_TRY(list_candidates(&x, c, err));
+    SOW_TRY(list_candidates(&x, c, 0, err));
     if (batch > x.n)
         SOW_FAIL(err, SOW_E_CONFIG, "%s: round %lld asks for %lld perturbations, but only %lld are left to choose from", c->config->path,
                  (long long)round, (long long)batch, (long long)x.n);

@@ -14,19 +14,20 @@ enum { BLOCK = 256 }; /* perturbations predicted at a time */
 
 /* ---- what goes beside the predictions ---- */
 
-static int is_measured(const sow_campaign *c, sow_index q)
+static int is_measured(const sow_i_site *site, sow_index q)
 {
-    return c->item[q].values != NULL && (c->item[q].status == SOW_DONE || c->item[q].status == SOW_DONE_PARTIAL);
+    return site->item[q].values != NULL && (site->item[q].status == SOW_DONE || site->item[q].status == SOW_DONE_PARTIAL);
 }
 
-const char *sow_i_status_of(const sow_campaign *c, sow_index q)
+const char *sow_i_status_of(const sow_campaign *c, sow_index site, sow_index q)
 {
-    if (is_measured(c, q)) return c->held_out[q] ? "held out, measured" : "measured";
-    if (c->held_out[q]) return "held out";
-    return c->in_pool[q] ? "candidate" : "left out";
+    const sow_i_site *at = &c->site[site];
+    if (is_measured(at, q)) return at->held_out[q] ? "held out, measured" : "measured";
+    if (at->held_out[q]) return "held out";
+    return at->in_pool[q] ? "candidate" : "left out";
 }
 
-/* obs of n rows a perturbation. Text is borrowed, but for `name`. */
+/* obs of n rows a pair, site by site. Text is borrowed, but for `name`. */
 typedef struct {
     sow_index n;
     char **name;             /* [n] */
@@ -52,7 +53,7 @@ static sow_status obs_make(obs_table *o, const sow_campaign *c, sow_index each, 
 {
     static const char *const names[] = {"perturbation", "context", "status", "measured_cells"};
     sow_status st = SOW_OK;
-    o->n = c->n * each;
+    o->n = c->n_sites * c->n * each;
     SOW_NEW(o->name, o->n);
     for (int k = 0; k < 4; k++) {
         o->column[k].name = borrowed(names[k]);
@@ -61,13 +62,15 @@ static sow_status obs_make(obs_table *o, const sow_campaign *c, sow_index each, 
         else SOW_NEW(o->column[k].number, o->n);
     }
     for (sow_index i = 0; i < o->n; i++) {
-        const sow_index q = i / each;
-        o->name[i] = each > 1 ? sow_format("%s_%lld", sow_i_name(c, q), (long long)(i % each)) : sow_strdup(sow_i_name(c, q));
+        const sow_index pair = i / each, q = pair % c->n, site = pair / c->n;
+        char *label = sow_i_label(c, pair);
+        o->name[i] = each > 1 && label ? sow_format("%s_%lld", label, (long long)(i % each)) : sow_strdup(label);
+        free(label);
         if (!o->name[i]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
         o->column[0].text[i] = borrowed(sow_i_name(c, q));
-        o->column[1].text[i] = borrowed(sow_i_target_name(c));
-        o->column[2].text[i] = borrowed(sow_i_status_of(c, q));
-        o->column[3].number[i] = is_measured(c, q) ? c->item[q].cells : 0;
+        o->column[1].text[i] = borrowed(sow_i_site_name(c, site));
+        o->column[2].text[i] = borrowed(sow_i_status_of(c, site, q));
+        o->column[3].number[i] = is_measured(&c->site[site], q) ? c->site[site].item[q].cells : 0;
     }
 done:
     return st;
@@ -77,7 +80,7 @@ done:
 static sow_status finish(sow_h5ad_table **t, const sow_campaign *c, obs_table *o, const char *what, sow_error *err)
 {
     sow_status st = SOW_OK;
-    char *learned = c->model ? sow_model_describe(c->model) : NULL, *effective = NULL, *measured = sow_format("%lld", (long long)c->training.n_target);
+    char *learned = sow_i_learned(c), *effective = NULL, *measured = sow_format("%lld", (long long)sow_i_count_measured(c));
     SOW_TRY(sow_config_effective(&effective, c->config, err));
     if (!learned || !measured) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     const char *notes[] = {"program", "sower", "version", sow_version(), "campaign", c->config->name, "what", what, "model", c->model_class->name, "learned", learned, "measured_perturbations", measured,
@@ -103,10 +106,10 @@ static sow_status ask(double *mean, double *var, double *noise, const sow_campai
     SOW_NEW(context, n);
     for (sow_index i = 0; i < n; i++) {
         which[i] = first + i;
-        context[i] = c->target;
+        context[i] = c->here->target;
     }
     const sow_query q = {.n = n, .perturbation = which, .context = context};
-    SOW_TRY(sow_model_predict(c->model, &q, mean, var, noise, env, err));
+    SOW_TRY(sow_model_predict(c->here->model, &q, mean, var, noise, env, err));
 done:
     free(which);
     free(context);
@@ -118,7 +121,7 @@ static sow_status index_measured(sow_index **row, const sow_campaign *c, sow_err
 {
     sow_status st = SOW_OK;
     SOW_NEW(*row, c->n);
-    for (sow_index i = 0; i < c->training.n_target; i++) (*row)[c->training.perturbation[i]] = i + 1;
+    for (sow_index i = 0; i < c->here->training.n_target; i++) (*row)[c->here->training.perturbation[i]] = i + 1;
 done:
     return st;
 }
@@ -134,33 +137,46 @@ const sow_names *sow_i_feature_names(const sow_campaign *c)
     return c->cells ? c->cells->space.genes : c->screen->features;
 }
 
+/* Rows of the site in hand, from row `at` on. `mean`, `var` and `room` [BLOCK, d] are room to work. */
+static sow_status put_means(sow_h5ad_table *t, sow_index at, const sow_campaign *c, int knows_sd, double *mean, double *var, float *room, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index d = c->d;
+    sow_index *row = NULL;
+    SOW_TRY(index_measured(&row, c, err));
+    for (sow_index first = 0; first < c->n; first += BLOCK) {
+        const sow_index n = c->n - first < BLOCK ? c->n - first : BLOCK;
+        SOW_TRY(ask(mean, knows_sd ? var : NULL, NULL, c, first, n, env, err));
+        SOW_TRY(put_numbers(t, -1, at + first, n, mean, d, 0, room, err));
+        if (knows_sd) SOW_TRY(put_numbers(t, 1, at + first, n, var, d, 1, room, err));
+        for (sow_index k = 0; k < n * d; k++) {
+            const sow_index measured = row[first + k / d];
+            mean[k] = measured ? c->here->training.y[(measured - 1) * d + k % d] : NAN;
+        }
+        SOW_TRY(put_numbers(t, 0, at + first, n, mean, d, 0, room, err));
+    }
+done:
+    free(row);
+    return st;
+}
+
 static sow_status write_means(sow_campaign *c, const char *file, const sow_env *env, sow_error *err)
 {
     static const char *const layers[] = {"measured", "sd"};
     sow_status st = SOW_OK;
-    const sow_index d = c->d;
     const int knows_sd = (c->model_class->caps & SOW_CAP_VARIANCE) != 0;
     sow_h5ad_table *t = NULL;
     obs_table o = {0};
     double *mean = NULL, *var = NULL;
     float *room = NULL;
-    sow_index *row = NULL;
     SOW_TRY(obs_make(&o, c, 1, err));
-    SOW_TRY(index_measured(&row, c, err));
-    SOW_NEW(mean, BLOCK * d);
-    SOW_NEW(var, BLOCK * d);
-    SOW_NEW(room, BLOCK * d);
-    SOW_TRY(sow_h5ad_table_create(&t, file, c->n, sow_i_feature_names(c), layers, 1 + knows_sd, err));
-    for (sow_index first = 0; first < c->n; first += BLOCK) {
-        const sow_index n = c->n - first < BLOCK ? c->n - first : BLOCK;
-        SOW_TRY(ask(mean, knows_sd ? var : NULL, NULL, c, first, n, env, err));
-        SOW_TRY(put_numbers(t, -1, first, n, mean, d, 0, room, err));
-        if (knows_sd) SOW_TRY(put_numbers(t, 1, first, n, var, d, 1, room, err));
-        for (sow_index k = 0; k < n * d; k++) {
-            const sow_index at = row[first + k / d];
-            mean[k] = at ? c->training.y[(at - 1) * d + k % d] : NAN;
-        }
-        SOW_TRY(put_numbers(t, 0, first, n, mean, d, 0, room, err));
+    SOW_NEW(mean, BLOCK * c->d);
+    SOW_NEW(var, BLOCK * c->d);
+    SOW_NEW(room, BLOCK * c->d);
+    SOW_TRY(sow_h5ad_table_create(&t, file, o.n, sow_i_feature_names(c), layers, 1 + knows_sd, err));
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        SOW_TRY(put_means(t, s * c->n, c, knows_sd, mean, var, room, env, err));
     }
     SOW_TRY(finish(&t, c, &o, "X: predicted mean changes; layer measured: what was measured, NaN elsewhere; layer sd: standard deviation of the noise-free change, where the model knows it", err));
 done:
@@ -169,44 +185,55 @@ done:
     free(mean);
     free(var);
     free(room);
-    free(row);
     return st;
 }
 
 /* ---- one number ---- */
 
-static sow_status write_csv(sow_campaign *c, const char *file, const sow_env *env, sow_error *err)
+/* Rows of the site in hand. */
+static sow_status add_csv(sow_text *text, const sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *mean = NULL, *var = NULL, *noise = NULL;
     sow_index *row = NULL;
-    sow_text text = {0};
     SOW_TRY(index_measured(&row, c, err));
     SOW_NEW(mean, c->n);
     SOW_NEW(var, c->n);
     SOW_NEW(noise, c->n);
     SOW_TRY(ask(mean, var, noise, c, 0, c->n, env, err));
-    sow_text_append(&text, "perturbation,context,status,predicted,sd,sd_of_a_measurement,measured\n");
     for (sow_index q = 0; q < c->n; q++) {
-        const double number[] = {mean[q], sqrt(var[q]), sqrt(var[q] + noise[q]), row[q] ? c->training.y[row[q] - 1] : (double)NAN};
-        sow_text_csv(&text, sow_i_name(c, q));
-        sow_text_append(&text, ",");
-        sow_text_csv(&text, sow_i_target_name(c));
-        sow_text_append(&text, ",");
-        sow_text_csv(&text, sow_i_status_of(c, q));
+        const double number[] = {mean[q], sqrt(var[q]), sqrt(var[q] + noise[q]), row[q] ? c->here->training.y[row[q] - 1] : (double)NAN};
+        sow_text_csv(text, sow_i_name(c, q));
+        sow_text_append(text, ",");
+        sow_text_csv(text, sow_i_target_name(c));
+        sow_text_append(text, ",");
+        sow_text_csv(text, sow_i_status_of(c, c->here - c->site, q));
         for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
-            sow_text_append(&text, ",");
-            if (isfinite(number[k])) sow_text_number(&text, number[k]);
+            sow_text_append(text, ",");
+            if (isfinite(number[k])) sow_text_number(text, number[k]);
         }
-        sow_text_append(&text, "\n");
+        sow_text_append(text, "\n");
     }
-    SOW_TRY(sow_text_save(&text, file, err));
 done:
-    sow_text_clear(&text);
     free(mean);
     free(var);
     free(noise);
     free(row);
+    return st;
+}
+
+static sow_status write_csv(sow_campaign *c, const char *file, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_text text = {0};
+    sow_text_append(&text, "perturbation,context,status,predicted,sd,sd_of_a_measurement,measured\n");
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        SOW_TRY(add_csv(&text, c, env, err));
+    }
+    SOW_TRY(sow_text_save(&text, file, err));
+done:
+    sow_text_clear(&text);
     return st;
 }
 
@@ -218,7 +245,7 @@ static sow_status draw_controls(float *x, const sow_campaign *c, sow_index n, so
     sow_status st = SOW_OK;
     sow_index *control = NULL, count = 0;
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_PREDICT, 0, 0);
-    SOW_TRY(sow_i_controls_so_far(&control, &count, c, err));
+    SOW_TRY(sow_i_controls_so_far(&control, &count, c, 0, err));
     if (count < n) SOW_FAIL(err, SOW_E_CONFIG, "--cells %lld: only %lld control cells are measured so far, and predicted cells are made from as many", (long long)n, (long long)count);
     sow_rng_permute(&rng, control, count);
     SOW_TRY(sow_prepared_rows(x, &c->cells->space, &c->cells->table, control, n, c->env, err));
@@ -239,18 +266,20 @@ static sow_status write_cells(sow_campaign *c, const char *file, sow_index each,
     SOW_NEW(control, each * d);
     SOW_NEW(cells, each * d);
     SOW_NEW(shift, d);
-    SOW_TRY(draw_controls(control, c, each, err));
     SOW_TRY(obs_make(&o, c, each, err));
-    SOW_TRY(sow_h5ad_table_create(&t, file, c->n * each, sow_i_feature_names(c), NULL, 0, err));
-    for (sow_index q = 0; q < c->n; q++) {
-        SOW_TRY(sow_progress(env, "predicting cells", (double)q / (double)c->n, err));
+    SOW_TRY(sow_h5ad_table_create(&t, file, o.n, sow_i_feature_names(c), NULL, 0, err));
+    for (sow_index i = 0; i < c->n_sites * c->n; i++) {
+        const sow_index q = i % c->n;
+        sow_i_go(c, i / c->n);
+        if (q == 0) SOW_TRY(draw_controls(control, c, each, err));
+        SOW_TRY(sow_progress(env, "predicting cells", (double)i / (double)(c->n_sites * c->n), err));
         if (makes) {
-            SOW_TRY(sow_model_generate(c->model, q, c->target, control, each, cells, env, err));
+            SOW_TRY(sow_model_generate(c->here->model, q, c->here->target, control, each, cells, env, err));
         } else {
             SOW_TRY(ask(shift, NULL, NULL, c, q, 1, env, err));
             sow_shift_controls(cells, control, each, d, shift);
         }
-        SOW_TRY(sow_h5ad_table_put(t, -1, q * each, each, cells, sow_env_threads(env), err));
+        SOW_TRY(sow_h5ad_table_put(t, -1, i * each, each, cells, sow_env_threads(env), err));
     }
     SOW_TRY(sow_progress(env, "predicting cells", 1, err));
     SOW_TRY(finish(&t, c, &o, "X: predicted cells, in the units that cells were prepared to; the same control cells for every perturbation", err));
@@ -294,12 +323,17 @@ sow_status sow_campaign_predict(char **file, sow_campaign *c, const sow_predicti
         SOW_TRY(sow_i_write_map(c, *file, env, err));
         goto done;
     }
-    if (!sow_i_any_measured(c)) SOW_FAIL(err, SOW_E_STATE, "nothing is measured yet: there is nothing to predict from");
-    SOW_TRY(sow_i_fit(c, env, err));
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        if (!sow_i_any_measured(c)) SOW_FAIL(err, SOW_E_STATE, "nothing is measured yet in %s: there is nothing to predict from", sow_i_target_name(c));
+        SOW_TRY(sow_i_fit(c, env, err));
+    }
+    sow_i_go(c, 0);
     if (c->config->readout.kind == SOW_READOUT_SCALAR) SOW_TRY(write_csv(c, *file, env, err));
     else if (options->cells > 0) SOW_TRY(write_cells(c, *file, options->cells, env, err));
     else SOW_TRY(write_means(c, *file, env, err));
 done:
+    sow_i_go(c, 0);
     if (st != SOW_OK) {
         free(*file);
         *file = NULL;

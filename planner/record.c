@@ -43,8 +43,8 @@ static const sow_source *target_source(const sow_campaign *c)
     return NULL;
 }
 
-/* The target source's description applied to another file; the plain names perturbation, value, cells serve where the file lacks the campaign's. */
-static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_campaign *c, const char *file, const sow_names *columns, const char **target)
+/* The target source's description applied to another file; the plain names perturbation, value, cells, context serve where the file lacks the campaign's. `target` [n_sites] is room for names. */
+static sow_status describe_file(sow_source *s, sow_readout_spec *readout, const sow_campaign *c, const char *file, const sow_names *columns, const char **target, sow_error *err)
 {
     *s = *target_source(c);
     *readout = c->config->readout;
@@ -53,8 +53,15 @@ static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_ca
     s->names_only = 0;
     s->may_be_empty = 1;
     s->duplicates_allowed = 1; /* repeated rows of one perturbation are replicates */
-    *target = s->context = sow_i_target_name(c); /* rows of other contexts are none of the target's; a file of it alone need not have the column */
-    s->n_keep_contexts = s->context_column != NULL;
+    for (sow_index t = 0; t < c->n_sites; t++) target[t] = sow_i_site_name(c, t);
+    s->context = c->n_sites == 1 ? target[0] : NULL; /* rows of other contexts are none of the target's; a file of it alone need not have the column */
+    if (c->n_sites > 1 && (!s->context_column || sow_names_find(columns, s->context_column) < 0)) {
+        if (sow_names_find(columns, "context") < 0)
+            return SOW_ERROR(err, SOW_E_DATA, "%s: this campaign measures in %lld contexts, and the file does not say which row is of which: give it a column '%s'; nothing was recorded", file, (long long)c->n_sites,
+                             s->context_column ? s->context_column : "context");
+        s->context_column = "context";
+    }
+    s->n_keep_contexts = s->context_column ? c->n_sites : 0;
     s->keep_contexts = s->context_column ? target : NULL;
     if (sow_names_find(columns, s->perturbation_column) < 0 && sow_names_find(columns, "perturbation") >= 0) s->perturbation_column = "perturbation";
     if (s->cells_column && sow_names_find(columns, s->cells_column) < 0)
@@ -63,6 +70,18 @@ static void describe_file(sow_source *s, sow_readout_spec *readout, const sow_ca
     if (s->dose_column && sow_names_find(columns, s->dose_column) < 0) s->dose_column = NULL; /* names as printed have their doses: AGENT@DOSE */
     if (s->variance_column && sow_names_find(columns, s->variance_column) < 0) s->variance_column = NULL;
     if (s->replicate_column && sow_names_find(columns, s->replicate_column) < 0) s->replicate_column = NULL;
+    return SOW_OK;
+}
+
+/* Site of each context of the file, by name. */
+static sow_status sites_of(sow_index **site, const sow_campaign *c, const sow_screen *s, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(*site, sow_names_count(s->contexts));
+    for (sow_index k = 0; k < sow_names_count(s->contexts); k++)
+        (*site)[k] = sow_i_site_of_context(c, sow_names_find(c->screen->contexts, sow_names_get(s->contexts, k)));
+done:
+    return st;
 }
 
 /* Every perturbation the file names, with or without a readout, spelled as the campaign spells it. */
@@ -120,7 +139,7 @@ void sow_i_warn_of_dropped(const sow_dropped *dropped, const char *control, cons
 
 typedef struct {
     json_t *results;
-    unsigned char *seen; /* [n] */
+    unsigned char *seen; /* [pairs] */
     sow_record_summary *summary;
 } collected;
 
@@ -144,41 +163,49 @@ static sow_status collect_measured(collected *out, const sow_campaign *c, const 
 {
     sow_status st = SOW_OK;
     double *values = NULL;
-    sow_index round = sow_i_current_round(c);
+    sow_index round = sow_i_current_round(c), *site = NULL;
     SOW_NEW(values, c->d);
+    SOW_TRY(sites_of(&site, c, s, err));
     for (sow_index r = 0; r < s->n_rows; r++) {
+        const sow_index at = site[s->context[r]];
         sow_index q = sow_names_find(c->screen->perturbations, sow_names_get(s->perturbations, s->perturbation[r]));
-        if (q < 0) continue; /* a positive control that is no candidate */
+        if (q < 0 || at < 0) continue; /* a positive control that is no candidate */
         for (sow_index j = 0; j < c->d; j++)
             values[j] = s->values[r * sow_screen_n_features(s) + map[j]];
-        int planned = 0;
-        for (sow_index i = 0; round < c->n_rounds && i < c->round[round].n; i++)
-            planned = planned || c->round[round].pick[i].perturbation == q;
+        const int planned = round < c->n_rounds && sow_i_find_pick(&c->round[round], at, q);
         double wanted = (double)c->config->design.cells_per_perturbation;
         sow_outcome outcome = planned && isfinite(s->cells[r]) && s->cells[r] < wanted ? SOW_PARTIAL : SOW_MEASURED;
-        json_array_append_new(out->results, sow_i_result_json(c, q, outcome, s->cells[r], s->weight[r], s->hit[r], values,
+        json_array_append_new(out->results, sow_i_result_json(c, at, q, outcome, s->cells[r], s->weight[r], s->hit[r], values,
                                                               c->p ? &s->covariate[r * c->p] : NULL));
-        out->seen[q] = 1;
+        out->seen[sow_i_pair(c, at, q)] = 1;
         out->summary->recorded++;
         out->summary->unplanned += !planned;
     }
 done:
     free(values);
+    free(site);
     return st;
 }
 
+int sow_i_is_named(const sow_campaign *c, const sow_screen *named, const sow_i_pick *pick)
+{
+    const sow_index q = sow_names_find(named->perturbations, sow_i_name(c, pick->perturbation));
+    const sow_index k = sow_names_find(named->contexts, sow_i_site_name(c, pick->site));
+    return q >= 0 && (c->n_sites == 1 || (k >= 0 && sow_screen_find(named, q, k) >= 0));
+}
+
 /* Planned ones named in the file without a usable readout have failed; those not named at all are still awaited, or failed with --complete.
- * names NULL: a file known already, whose failures were counted then. */
-static void collect_failed(collected *out, const sow_campaign *c, const sow_names *names, int complete)
+ * named NULL: a file known already, whose failures were counted then. */
+static void collect_failed(collected *out, const sow_campaign *c, const sow_screen *named, int complete)
 {
     sow_index round = sow_i_current_round(c);
     if (round >= c->n_rounds) return;
     const sow_i_round *r = &c->round[round];
     for (sow_index i = 0; i < r->n; i++) {
-        sow_index q = r->pick[i].perturbation;
-        if (r->pick[i].outcome != SOW_PENDING || out->seen[q]) continue;
-        if (complete || (names && sow_names_find(names, sow_i_name(c, q)) >= 0)) {
-            json_array_append_new(out->results, sow_i_result_json(c, q, SOW_FAILED, 0, 0, 0, NULL, NULL));
+        const sow_i_pick *pick = &r->pick[i];
+        if (pick->outcome != SOW_PENDING || out->seen[sow_i_pair(c, pick->site, pick->perturbation)]) continue;
+        if (complete || (named && sow_i_is_named(c, named, pick))) {
+            json_array_append_new(out->results, sow_i_result_json(c, pick->site, pick->perturbation, SOW_FAILED, 0, 0, 0, NULL, NULL));
             out->summary->failed++;
         } else {
             out->summary->pending++;
@@ -194,7 +221,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     sow_dropped dropped = {0};
     sow_source source;
     sow_readout_spec readout;
-    const char *target = NULL;
+    const char **target = NULL;
     char digest[65];
     sow_index *map = NULL, round = sow_i_current_round(c);
     collected out = {.summary = summary};
@@ -215,16 +242,17 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     }
     SOW_TRY(sow_names_create(&columns, err));
     SOW_TRY(columns_of(columns, file, err));
-    describe_file(&source, &readout, c, file, columns, &target);
+    SOW_NEW(target, c->n_sites);
+    SOW_TRY(describe_file(&source, &readout, c, file, columns, target, err));
     SOW_TRY(read_names(&named, &source, &readout, env, err));
     SOW_TRY(sow_i_check_known(c, file, named->perturbations, err));
     SOW_TRY(sow_sources_read(&s, &dropped, &source, 1, &readout, env, err));
     SOW_NEW(map, c->d);
-    SOW_NEW(out.seen, c->n);
+    SOW_NEW(out.seen, c->n_sites * c->n);
     SOW_TRY(check_features(c, file, s, map, err));
     out.results = json_array();
     if (!summary->known) SOW_TRY(collect_measured(&out, c, s, map, err));
-    collect_failed(&out, c, summary->known ? NULL : named->perturbations, complete);
+    collect_failed(&out, c, summary->known ? NULL : named, complete);
     if (summary->known && json_array_size(out.results) == 0) goto done;
     json_t *results = out.results;
     out.results = NULL;
@@ -235,6 +263,7 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
 done:
     json_decref(out.results);
     free(out.seen);
+    free(target);
     free(map);
     sow_dropped_clear(&dropped);
     sow_screen_destroy(s);

@@ -75,23 +75,17 @@ static json_t *rows_json(const results *x, sow_index matrix, sow_index perturbat
     return lists;
 }
 
-static const sow_i_pick *pick_of(const sow_i_round *r, const sow_campaign *c, const char *name)
-{
-    for (sow_index i = 0; i < r->n; i++)
-        if (strcmp(sow_i_name(c, r->pick[i].perturbation), name) == 0) return &r->pick[i];
-    return NULL;
-}
-
-static void add_result(json_t *rows, const results *x, const sow_campaign *c, sow_index matrix, sow_index q, sow_index context, sow_record_summary *summary)
+static void add_result(json_t *rows, const results *x, const sow_campaign *c, sow_index matrix, sow_index q, sow_index site, sow_index context, sow_record_summary *summary)
 {
     const char *name = sow_names_get(x->screen->perturbations, q);
-    const sow_i_pick *pick = pick_of(&c->round[sow_i_current_round(c)], c, name);
+    const sow_i_pick *pick = sow_i_find_pick(&c->round[sow_i_current_round(c)], site, sow_names_find(c->screen->perturbations, name));
     sow_index n = sow_cells_of(NULL, &x->table, q, context);
     sow_outcome outcome = n == 0 ? SOW_FAILED : pick && n < pick->planned_cells ? SOW_PARTIAL : SOW_MEASURED;
     char reason[120] = "";
     if (n == 0) snprintf(reason, sizeof reason, "%lld cells, too few by features.min_cells_per_perturbation", (long long)x->too_few[context * sow_screen_n_perturbations(x->screen) + q]);
     else if (outcome == SOW_PARTIAL) snprintf(reason, sizeof reason, "%lld of %lld planned cells", (long long)n, (long long)pick->planned_cells);
     json_t *row = json_pack("{s:s,s:i}", "perturbation", name, "outcome", (int)outcome);
+    sow_i_say_site(row, c, site);
     if (*reason) json_object_set_new(row, "reason", json_string(reason));
     if (n > 0) json_object_set_new(row, "handed_out", rows_json(x, matrix, q, context));
     json_array_append_new(rows, row);
@@ -100,16 +94,23 @@ static void add_result(json_t *rows, const results *x, const sow_campaign *c, so
     summary->unplanned += n > 0 && !pick;
 }
 
+static sow_index context_in(const results *x, const sow_campaign *c, sow_index site)
+{
+    return sow_names_find(x->screen->contexts, sow_i_site_name(c, site));
+}
+
 /* Planned ones that the file does not name are still awaited, or failed with --complete. */
-static void add_missing(json_t *rows, const sow_campaign *c, const sow_names *named, int complete, sow_record_summary *summary)
+static void add_missing(json_t *rows, const sow_campaign *c, const sow_screen *named, int complete, sow_record_summary *summary)
 {
     const sow_i_round *r = &c->round[sow_i_current_round(c)];
     for (sow_index i = 0; i < r->n; i++) {
-        const char *name = sow_i_name(c, r->pick[i].perturbation);
-        if (r->pick[i].outcome != SOW_PENDING || (named && sow_names_find(named, name) >= 0)) continue;
+        if (r->pick[i].outcome != SOW_PENDING || (named && sow_i_is_named(c, named, &r->pick[i]))) continue;
         summary->failed += complete;
         summary->pending += !complete;
-        if (complete) json_array_append_new(rows, json_pack("{s:s,s:i}", "perturbation", name, "outcome", (int)SOW_FAILED));
+        if (!complete) continue;
+        json_t *row = json_pack("{s:s,s:i}", "perturbation", sow_i_name(c, r->pick[i].perturbation), "outcome", (int)SOW_FAILED);
+        sow_i_say_site(row, c, r->pick[i].site);
+        json_array_append_new(rows, row);
     }
 }
 
@@ -129,15 +130,25 @@ done:
     return st;
 }
 
+/* Cells of several contexts in one file: the controls of each go into one list, which is taken apart by context again when the event is applied. */
 static sow_status collect(json_t *payload, const results *x, const sow_campaign *c, sow_record_summary *summary, sow_error *err)
 {
-    sow_index target = sow_names_find(x->screen->contexts, sow_i_target_name(c)), matrix = c->cells->table.n_matrices;
-    if (target < 0)
-        return SOW_ERROR(err, SOW_E_DATA, "the file has no cells of the context '%s' that this campaign plans in; nothing was recorded", sow_i_target_name(c));
-    json_object_set_new(payload, "controls", rows_json(x, matrix, SOW_CONTROL, target));
-    json_t *rows = json_object_get(payload, "results");
-    for (sow_index q = 0; q < sow_screen_n_perturbations(x->screen); q++)
-        add_result(rows, x, c, matrix, q, target, summary);
+    const sow_index matrix = c->cells->table.n_matrices;
+    json_t *controls = json_array(), *rows = json_object_get(payload, "results");
+    sow_index found = 0;
+    for (sow_index site = 0; site < c->n_sites; site++) {
+        const sow_index context = context_in(x, c, site);
+        if (context < 0) continue;
+        found++;
+        json_t *lists = rows_json(x, matrix, SOW_CONTROL, context);
+        json_array_extend(controls, lists);
+        json_decref(lists);
+        for (sow_index q = 0; q < sow_screen_n_perturbations(x->screen); q++)
+            if (c->n_sites == 1 || sow_screen_find(x->screen, q, context) >= 0) add_result(rows, x, c, matrix, q, site, context, summary);
+    }
+    json_object_set_new(payload, "controls", controls);
+    if (found == 0)
+        return SOW_ERROR(err, SOW_E_DATA, "the file has no cells of the context '%s'%s that this campaign plans in; nothing was recorded", sow_i_target_name(c), c->n_sites > 1 ? " or another" : "");
     return SOW_OK;
 }
 
@@ -155,7 +166,7 @@ sow_status sow_i_record_cells(sow_campaign *c, const char *file, const char dige
         SOW_TRY(check_genes(&x, c, file, err));
         SOW_TRY(collect(payload, &x, c, summary, err));
     }
-    add_missing(json_object_get(payload, "results"), c, x.screen ? x.screen->perturbations : NULL, complete, summary);
+    add_missing(json_object_get(payload, "results"), c, x.screen, complete, summary);
     if (json_array_size(json_object_get(payload, "results")) == 0) goto done;
     if (!summary->known) {
         SOW_TRY(keep_file(relative, c, file, digest, err));

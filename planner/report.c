@@ -40,7 +40,9 @@ static json_t *constraints_json(const sow_campaign *c)
     const sow_config *k = c->config;
     for (sow_index i = 0; i < k->constraints.n_include; i++) {
         sow_index q = sow_names_find(c->screen->perturbations, k->constraints.include[i]);
-        int done = c->item[q].status != SOW_FREE;
+        int done = 0;
+        for (sow_index s = 0; s < c->n_sites; s++)
+            done |= c->site[s].item[q].status != SOW_FREE;
         json_array_append_new(rows, json_pack("{s:s+,s:s}", "rule", "include ", k->constraints.include[i], "state", done ? "chosen" : "not yet"));
     }
     for (sow_index i = 0; i < k->constraints.n_exclude; i++) {
@@ -82,33 +84,30 @@ static char *hit_definition(const sow_campaign *c)
                       isfinite(k->objective.below) ? k->objective.below : k->objective.above);
 }
 
-static int is_found_hit(const sow_campaign *c, sow_index q)
-{
-    if (!c->in_pool[q] || !c->item[q].values) return 0;
-    return c->true_hit ? c->true_hit[q] : sow_i_is_hit_value(c, c->item[q].hit);
-}
-
 static void put_hits(json_t *out, const sow_campaign *c)
 {
-    if (strcmp(c->config->objective.kind, "hits") != 0 || !(c->true_hit || c->config->objective.column)) return;
+    if (strcmp(c->config->objective.kind, "hits") != 0 || !(c->here->true_hit || c->config->objective.column)) return;
     json_t *found = json_array(), *list = json_array();
     sow_index measured = 0, hits = 0;
     for (sow_index r = 0; r < c->n_rounds && c->round[r].planned; r++) {
-        for (sow_index q = 0; q < c->n; q++)
-            measured += c->in_pool[q] && c->item[q].values && c->item[q].round == r;
+        for (sow_index i = 0; i < c->n_sites * c->n; i++)
+            measured += sow_i_site_of_pair(c, i)->in_pool[i % c->n] && sow_i_item_of_pair(c, i)->values && sow_i_item_of_pair(c, i)->round == r;
         hits += sow_i_hits_in_round(c, r);
         if (sow_i_round_measured(&c->round[r]))
             json_array_append_new(found, json_pack("{s:I,s:I,s:I,s:f}", "round", (json_int_t)r, "measured", (json_int_t)measured, "found",
                                                    (json_int_t)hits, "chance", (double)measured / (double)c->pool_size));
-        for (sow_index q = 0; q < c->n; q++)
-            if (c->item[q].round == r && is_found_hit(c, q))
-                json_array_append_new(list, json_pack("{s:s,s:I,s:o}", "perturbation", sow_i_name(c, q), "round", (json_int_t)r, "value",
-                                                      sow_i_real_or_null(c->d == 1 ? c->item[q].values[0] : NAN)));
+        for (sow_index i = 0; i < c->n_sites * c->n; i++) {
+            const sow_i_item *item = sow_i_item_of_pair(c, i);
+            if (item->round != r || !sow_i_is_found_hit(c, i)) continue;
+            char *label = sow_i_label(c, i);
+            json_array_append_new(list, json_pack("{s:s,s:I,s:o}", "perturbation", label ? label : "", "round", (json_int_t)r, "value", sow_i_real_or_null(c->d == 1 ? item->values[0] : NAN)));
+            free(label);
+        }
     }
     char *definition = hit_definition(c);
     json_t *h = json_pack("{s:s,s:I,s:o,s:o}", "definition", definition ? definition : "", "pool_size", (json_int_t)c->pool_size, "found", found,
                           "list", list);
-    if (c->true_hit) json_object_set_new(h, "total", json_integer((json_int_t)c->n_hits));
+    if (c->here->true_hit) json_object_set_new(h, "total", json_integer((json_int_t)c->n_hits));
     json_object_set_new(out, "hits", h);
     free(definition);
 }
@@ -117,29 +116,31 @@ static void put_hits(json_t *out, const sow_campaign *c)
 
 static const char *point_status(const sow_campaign *c, sow_index q)
 {
-    if (c->held_out[q]) return "held out";
-    switch (c->item[q].status) {
+    if (c->here->held_out[q]) return "held out";
+    switch (c->here->item[q].status) {
     case SOW_DONE:
     case SOW_DONE_PARTIAL: return "measured";
     case SOW_PLANNED: return "planned";
-    default: return c->in_pool[q] ? "free" : "excluded";
+    default: return c->here->in_pool[q] ? "free" : "excluded";
     }
 }
 
 static const sow_i_pick *pick_of(const sow_campaign *c, sow_index q, sow_index *round)
 {
-    for (sow_index r = c->n_rounds - 1; r >= 0; r--)
-        for (sow_index i = 0; i < c->round[r].n; i++)
-            if (c->round[r].pick[i].perturbation == q) {
-                *round = r;
-                return &c->round[r].pick[i];
-            }
+    for (sow_index r = c->n_rounds - 1; r >= 0; r--) {
+        const sow_i_pick *pick = sow_i_find_pick(&c->round[r], c->here - c->site, q);
+        *round = r;
+        if (pick) return pick;
+    }
     return NULL;
 }
 
 static json_t *point_json(const sow_campaign *c, sow_index q, double x, double y)
 {
-    json_t *p = json_pack("{s:f,s:f,s:s,s:s}", "x", x, "y", y, "perturbation", sow_i_name(c, q), "status", point_status(c, q));
+    const sow_index pair = sow_i_pair(c, c->here - c->site, q);
+    char *label = sow_i_label(c, pair);
+    json_t *p = json_pack("{s:f,s:f,s:s,s:s}", "x", x, "y", y, "perturbation", label ? label : "", "status", point_status(c, q));
+    free(label);
     sow_index round = -1;
     const sow_i_pick *pick = pick_of(c, q, &round);
     if (pick) {
@@ -147,8 +148,8 @@ static json_t *point_json(const sow_campaign *c, sow_index q, double x, double y
         json_object_set_new(p, "score", sow_i_real_or_null(pick->score));
         json_object_set_new(p, "reason", json_string(pick->reason));
     }
-    if (c->item[q].values && c->d == 1) json_object_set_new(p, "value", sow_i_real_or_null(c->item[q].values[0]));
-    if (strcmp(c->config->objective.kind, "hits") == 0 && is_found_hit(c, q)) json_object_set_new(p, "hit", json_true());
+    if (c->here->item[q].values && c->d == 1) json_object_set_new(p, "value", sow_i_real_or_null(c->here->item[q].values[0]));
+    if (strcmp(c->config->objective.kind, "hits") == 0 && sow_i_is_found_hit(c, pair)) json_object_set_new(p, "hit", json_true());
     return p;
 }
 
@@ -168,7 +169,7 @@ static sow_status map_coordinates(double *xy, const char **x_label, const char *
     }
     *x_label = "priors, first component";
     *y_label = "priors, second component";
-    SOW_TRY(sow_pca_fit(&pca, set->fused, c->n, set->fused_dim, c->in_pool, 2, NULL, err));
+    SOW_TRY(sow_pca_fit(&pca, set->fused, c->n, set->fused_dim, c->here->in_pool, 2, NULL, err));
     double *z = NULL;
     SOW_NEW(z, c->n * (pca.n_components > 0 ? pca.n_components : 1));
     st = sow_pca_transform(&pca, set->fused, c->n, set->has_any, z, NULL, err);
@@ -189,19 +190,51 @@ static int on_map(const sow_campaign *c, sow_index q)
     return set->has_any[q];
 }
 
-static sow_status put_map(json_t *out, const sow_campaign *c, sow_error *err)
+/* The sites side by side, each with a map of its own: in a plane they would lie on each other. */
+static void put_points(json_t *points, const sow_campaign *c, const double *xy, sow_index site)
+{
+    double low = 0, high = 0;
+    int any = 0;
+    for (sow_index q = 0; q < c->n; q++) {
+        if (!on_map(c, q)) continue;
+        low = any ? fmin(low, xy[2 * q]) : xy[2 * q];
+        high = any ? fmax(high, xy[2 * q]) : xy[2 * q];
+        any = 1;
+    }
+    const double shift = (double)site * 1.15 * (high > low ? high - low : 1);
+    for (sow_index q = 0; q < c->n; q++)
+        if ((c->here->in_pool[q] || c->here->held_out[q]) && on_map(c, q)) json_array_append_new(points, point_json(c, q, xy[2 * q] + shift, xy[2 * q + 1]));
+}
+
+static char *names_of_targets(const sow_campaign *c)
+{
+    sow_text t = {0};
+    for (sow_index s = 0; s < c->n_sites; s++)
+        sow_text_printf(&t, "%s%s", s ? ", " : "", sow_i_site_name(c, s));
+    return t.text;
+}
+
+static sow_status put_map(json_t *out, sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *xy = NULL;
     const char *x_label = "", *y_label = "";
+    char *targets = NULL, *label = NULL;
     if (c->model_priors.fused_dim == 0) return SOW_OK;
+    targets = names_of_targets(c);
     SOW_NEW(xy, 2 * c->n);
     SOW_TRY(map_coordinates(xy, &x_label, &y_label, c, err));
     json_t *points = json_array();
-    for (sow_index q = 0; q < c->n; q++)
-        if ((c->in_pool[q] || c->held_out[q]) && on_map(c, q)) json_array_append_new(points, point_json(c, q, xy[2 * q], xy[2 * q + 1]));
-    json_object_set_new(out, "map", json_pack("{s:s,s:s,s:o}", "x_label", x_label, "y_label", y_label, "points", points));
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        put_points(points, c, xy, s);
+    }
+    sow_i_go(c, 0);
+    label = c->n_sites > 1 && targets ? sow_format("%s; from left to right: %s", x_label, targets) : NULL;
+    json_object_set_new(out, "map", json_pack("{s:s,s:s,s:o}", "x_label", label ? label : x_label, "y_label", y_label, "points", points));
 done:
+    free(label);
+    free(targets);
     free(xy);
     return st;
 }
@@ -241,8 +274,12 @@ static json_t *provenance_json(const sow_campaign *c)
 static json_t *held_json(const sow_campaign *c)
 {
     sow_text all = {0};
-    for (sow_index q = 0, k = 0; q < c->n; q++)
-        if (c->held_out[q]) sow_text_printf(&all, "%s%s", k++ ? ", " : "", sow_i_name(c, q));
+    for (sow_index i = 0, k = 0; i < c->n_sites * c->n; i++) {
+        if (!sow_i_site_of_pair(c, i)->held_out[i % c->n]) continue;
+        char *label = sow_i_label(c, i);
+        if (label) sow_text_printf(&all, "%s%s", k++ ? ", " : "", label);
+        free(label);
+    }
     json_t *j = json_pack("{s:I,s:s}", "count", (json_int_t)c->n_held_out, "names", all.text ? all.text : "");
     sow_text_clear(&all);
     return j;
@@ -265,12 +302,12 @@ static void put_training(json_t *j, const sow_campaign *c)
     }
 }
 
-sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err)
+sow_status sow_i_report_json(char **out, sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    char *by = sow_format("sower %s", sow_version());
+    char *targets = names_of_targets(c), *by = sow_format("sower %s", sow_version());
     json_t *j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "name", c->config->name, "generated_by", by ? by : "sower", "model",
-                          c->model_class->name, "readout", sow_i_readout_word(c), "objective", c->config->objective.kind, "context", sow_i_target_name(c), "state",
+                          c->model_class->name, "readout", sow_i_readout_word(c), "objective", c->config->objective.kind, "context", targets ? targets : "", "state",
                           sow_i_state_word(c));
     *out = NULL;
     if (!j) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing the report");
@@ -292,6 +329,7 @@ sow_status sow_i_report_json(char **out, const sow_campaign *c, sow_error *err)
     if (!*out) SOW_FAIL(err, SOW_E_NOMEM, "out of memory writing the report");
 done:
     free(by);
+    free(targets);
     json_decref(j);
     return st;
 }

@@ -25,11 +25,11 @@ static json_t *space_json(const sow_campaign *c)
 static json_t *round_json(const sow_campaign *c, sow_index round)
 {
     const sow_cells *t = &c->cells->table;
-    const sow_i_round *r = &c->round[round];
+    const sow_i_controls *r = &c->here->controls[round];
     sow_index cells = 0, batches = 0;
     for (sow_index q = 0; q < c->n; q++)
-        for (sow_index k = 0; k < c->item[q].n_draws; k++)
-            if (c->item[q].draw[k].round == round) cells += c->item[q].draw[k].n;
+        for (sow_index k = 0; k < c->here->item[q].n_draws; k++)
+            if (c->here->item[q].draw[k].round == round) cells += c->here->item[q].draw[k].n;
     for (int32_t b = 0; b < (int32_t)sow_names_count(t->batches) || b == 0; b++) {
         int here = 0;
         for (sow_index i = 0; i < r->n_control && !here; i++)
@@ -94,7 +94,7 @@ static sow_status put_knockdown(json_t *row, const sow_campaign *c, sow_index q,
 {
     sow_status st = SOW_OK;
     const char *gene = own_gene(c, q);
-    const sow_i_round *r = &c->round[draw->round];
+    const sow_i_controls *r = &c->here->controls[draw->round];
     sow_preparation p = {0};
     float *x = NULL, *y = NULL;
     double a = NAN, ea = NAN, b = NAN, eb = NAN;
@@ -122,7 +122,7 @@ done:
 static sow_status put_de_genes(json_t *row, const sow_campaign *c, sow_index q, const sow_i_draw *draw, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_i_round *r = &c->round[draw->round];
+    const sow_i_controls *r = &c->here->controls[draw->round];
     float *x = NULL, *y = NULL;
     double *score = NULL, *p = NULL, *adjusted = NULL;
     sow_index start[2] = {0, draw->n}, own[SOW_I_MAX_OWN], n_own = sow_i_own_genes(own, c, q), count = 0;
@@ -164,7 +164,7 @@ static sow_status put_consistency(json_t *row, const sow_campaign *c, sow_index 
 {
     sow_status st = SOW_OK;
     const sow_cells *t = &c->cells->table;
-    const sow_i_round *r = &c->round[draw->round];
+    const sow_i_controls *r = &c->here->controls[draw->round];
     const int32_t *label = by_guide ? t->guide : t->replicate;
     int32_t *part = NULL, *of_control = NULL;
     sow_index own[SOW_I_MAX_OWN], n_own = sow_i_own_genes(own, c, q);
@@ -183,24 +183,19 @@ done:
     return st;
 }
 
-static const sow_i_pick *pick_in(const sow_i_round *r, sow_index q)
-{
-    for (sow_index i = 0; i < r->n; i++)
-        if (r->pick[i].perturbation == q) return &r->pick[i];
-    return NULL;
-}
-
 static sow_status perturbation_json(json_t **out, const sow_campaign *c, sow_index q, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_i_item *item = &c->item[q];
-    const sow_i_pick *pick = pick_in(&c->round[item->round], q);
+    const sow_i_item *item = &c->here->item[q];
+    const sow_i_pick *pick = sow_i_find_pick(&c->round[item->round], c->here - c->site, q);
     const sow_i_draw *draw = &item->draw[0];
     double size = item->values ? sow_i_effect(c, q, item->values) : (double)NAN;
-    *out = json_pack("{s:s,s:I,s:I,s:I,s:s,s:s,s:o,s:n}", "perturbation", sow_i_name(c, q), "round", (json_int_t)item->round, "planned",
+    char *label = sow_i_label(c, sow_i_pair(c, c->here - c->site, q));
+    *out = json_pack("{s:s,s:I,s:I,s:I,s:s,s:s,s:o,s:n}", "perturbation", label ? label : "", "round", (json_int_t)item->round, "planned",
                      (json_int_t)(pick ? pick->planned_cells : 0), "cells", (json_int_t)item->cells, "outcome",
                      item->status == SOW_DONE_PARTIAL ? "partial" : "measured", "reason", pick && pick->note ? pick->note : "", "effect",
                      sow_i_real_or_null(size), "de_genes");
+    free(label);
     if (!*out) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(put_knockdown(*out, c, q, draw, err));
     SOW_TRY(put_de_genes(*out, c, q, draw, err));
@@ -210,29 +205,41 @@ done:
     return st;
 }
 
-sow_status sow_i_put_cells(json_t *out, const sow_campaign *c, sow_error *err)
+static sow_status add_perturbations(json_t *rows, const sow_campaign *c, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *rounds = NULL, *rows = NULL, *contexts = NULL, *row = NULL;
+    for (sow_index q = 0; q < c->n; q++) {
+        json_t *row = NULL;
+        if (c->here->item[q].round != round || c->here->item[q].n_draws == 0) continue;
+        st = perturbation_json(&row, c, q, err);
+        if (st == SOW_OK) json_array_append(rows, row);
+        json_decref(row);
+        SOW_TRY(st);
+    }
+done:
+    return st;
+}
+
+sow_status sow_i_put_cells(json_t *out, sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    json_t *rounds = NULL, *rows = NULL, *contexts = NULL;
     if (!c->cells || !c->cells->frozen) return SOW_OK;
     rounds = json_array();
     rows = json_array();
-    for (sow_index k = 0; k < c->n_rounds; k++)
-        if (c->round[k].n_control > 0) json_array_append_new(rounds, round_json(c, k));
     for (sow_index r = 0; r < c->n_rounds; r++)
-        for (sow_index q = 0; q < c->n; q++) {
-            if (c->item[q].round != r || c->item[q].n_draws == 0) continue;
-            row = NULL;
-            SOW_TRY(perturbation_json(&row, c, q, err));
-            json_array_append_new(rows, row);
-            row = NULL;
+        for (sow_index s = 0; s < c->n_sites; s++) {
+            sow_i_go(c, s);
+            if (c->here->controls[r].n_control > 0) json_array_append_new(rounds, round_json(c, r));
+            SOW_TRY(add_perturbations(rows, c, r, err));
         }
+    sow_i_go(c, 0);
     SOW_TRY(sow_i_contexts_json(&contexts, c, err));
     json_t *cells = json_pack("{s:o,s:O,s:O,s:s}", "space", space_json(c), "rounds", rounds, "perturbations", rows, "de_rule", de_rule);
     if (contexts) json_object_set(cells, "contexts", contexts);
     json_object_set_new(out, "cells", cells);
 done:
-    json_decref(row);
+    sow_i_go(c, 0);
     json_decref(rounds);
     json_decref(rows);
     json_decref(contexts);

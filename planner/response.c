@@ -109,14 +109,14 @@ done:
 sow_status sow_i_item_respond(sow_campaign *c, sow_index q, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_item *item = &c->item[q];
+    sow_i_item *item = &c->here->item[q];
     double *one = NULL, *sum = NULL;
     sow_index total = 0;
     SOW_NEW(one, c->d);
     SOW_NEW(sum, c->d);
     for (sow_index k = 0; k < item->n_draws; k++) {
         const sow_i_draw *draw = &item->draw[k];
-        const sow_i_round *r = &c->round[draw->round];
+        const sow_i_controls *r = &c->here->controls[draw->round];
         if (draw->n == 0 || r->n_control == 0) continue;
         SOW_TRY(sow_i_response(one, c, draw->cell, draw->n, r->control, r->n_control, err));
         for (sow_index j = 0; j < c->d; j++)

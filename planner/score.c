@@ -35,7 +35,7 @@ static void held_add(held_items *h, const sow_campaign *c, sow_index q, double c
 {
     if (!finite_row(truth, c->d)) return;
     h->perturbation[h->n] = q;
-    h->context[h->n] = c->target;
+    h->context[h->n] = c->here->target;
     h->own[h->n] = c->d > 1 && !c->cells ? sow_names_find(c->screen->features, sow_i_name(c, q)) : -1;
     h->cells[h->n] = cells;
     memcpy(&h->truth[h->n * c->d], truth, (size_t)c->d * sizeof *truth);
@@ -48,10 +48,10 @@ static sow_status held_from_screen(held_items *h, const sow_campaign *c, sow_err
     sow_status st = SOW_OK;
     double *truth = NULL;
     SOW_NEW(truth, c->n * c->d);
-    SOW_TRY(sow_i_truth(truth, c, &c->training.adjust, err));
+    SOW_TRY(sow_i_truth(truth, c, &c->here->training.adjust, err));
     for (sow_index q = 0; q < c->n; q++) {
-        sow_index row = sow_screen_find(c->screen, q, c->target);
-        if (c->held_out[q] && row >= 0) held_add(h, c, q, c->screen->cells[row], &truth[q * c->d]);
+        sow_index row = sow_screen_find(c->screen, q, c->here->target);
+        if (c->here->held_out[q] && row >= 0) held_add(h, c, q, c->screen->cells[row], &truth[q * c->d]);
     }
 done:
     free(truth);
@@ -68,11 +68,11 @@ static sow_status held_from_simulator(held_items *h, const sow_campaign *c, sow_
     sow_index n = 0;
     SOW_NEW(requests, c->n);
     for (sow_index q = 0; q < c->n; q++)
-        if (c->held_out[q]) requests[n++] = (sow_request){q, c->target, c->config->design.cells_per_perturbation, 0};
+        if (c->here->held_out[q]) requests[n++] = (sow_request){q, c->here->target, c->config->design.cells_per_perturbation, 0};
     SOW_TRY(sow_oracle_measure(&m, c->oracle, requests, n, c->n_rounds, err));
     for (sow_index i = 0; i < m.n; i++) {
         if (m.item[i].outcome == SOW_FAILED) continue;
-        sow_i_prepare(c, &c->training.adjust, m.item[i].values, m.item[i].covariate);
+        sow_i_prepare(c, &c->here->training.adjust, m.item[i].values, m.item[i].covariate);
         held_add(h, c, m.item[i].perturbation, m.item[i].cells, m.item[i].values);
     }
 done:
@@ -88,10 +88,10 @@ static sow_status held_from_records(held_items *h, const sow_campaign *c, sow_er
     double *y = NULL;
     SOW_NEW(y, c->d);
     for (sow_index q = 0; q < c->n; q++) {
-        if (!c->held_out[q] || !c->item[q].values) continue;
-        memcpy(y, c->item[q].values, (size_t)c->d * sizeof *y);
-        sow_i_prepare(c, &c->training.adjust, y, c->item[q].covariate);
-        held_add(h, c, q, c->item[q].cells, y);
+        if (!c->here->held_out[q] || !c->here->item[q].values) continue;
+        memcpy(y, c->here->item[q].values, (size_t)c->d * sizeof *y);
+        sow_i_prepare(c, &c->here->training.adjust, y, c->here->item[q].covariate);
+        held_add(h, c, q, c->here->item[q].cells, y);
     }
 done:
     free(y);
@@ -125,7 +125,7 @@ static void add_row(json_t *rows, sow_index round, sow_index measured, const cha
 /* The context's mean response over what was measured there: what a centred metric subtracts. */
 static void mean_response(double *out, const sow_campaign *c)
 {
-    const sow_i_training *t = &c->training;
+    const sow_i_training *t = &c->here->training;
     memset(out, 0, (size_t)c->d * sizeof *out);
     for (sow_index i = 0; i < t->n_target; i++)
         for (sow_index j = 0; j < c->d; j++)
@@ -154,7 +154,7 @@ static sow_status score_model(json_t *rows, const sow_campaign *c, const sow_mod
     }
     if (c->d == 1) SOW_TRY(sow_evaluate_scalar(metrics, &n, h->truth, mean, has_var ? var : NULL, has_var ? noise : NULL, h->n, &rng, err));
     else SOW_TRY(sow_evaluate_profile(metrics, &n, h->truth, mean, centre, h->own, h->n, c->d, &rng, err));
-    sow_index measured = c->training.n_target;
+    sow_index measured = sow_i_count_measured(c);
     for (sow_index i = 0; i < n; i++)
         add_row(rows, round, measured, name, sow_i_target_name(c), metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
 done:
@@ -168,7 +168,7 @@ done:
 static int has_combinations(const sow_campaign *c)
 {
     for (sow_index q = 0; q < c->n; q++)
-        if (c->held_out[q] && c->screen->detail[q].n_agents > 1) return 1;
+        if (c->here->held_out[q] && c->screen->detail[q].n_agents > 1) return 1;
     return 0;
 }
 
@@ -176,7 +176,7 @@ static int baseline_applies(const sow_campaign *c, const sow_model_class *m)
 {
     if (m == c->model_class || strcmp(m->name, "gp") == 0 || (m->caps & (SOW_CAP_NEEDS_CELLS | SOW_CAP_META))) return 0;
     if (!(m->caps & (c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE))) return 0;
-    if (strcmp(m->name, "two-way") == 0 || strcmp(m->name, "source-shift") == 0) return c->training.view.n > c->training.n_target;
+    if (strcmp(m->name, "two-way") == 0 || strcmp(m->name, "source-shift") == 0) return c->here->training.view.n > c->here->training.n_target;
     if (strcmp(m->name, "additive") == 0) return has_combinations(c);
     if (strcmp(m->name, "control") == 0) return c->cells != NULL; /* a scalar's zero and a profile's are no prediction anybody would make */
     if (strcmp(m->name, "train-mean") == 0) return 1;
@@ -205,11 +205,11 @@ static sow_status score_models(json_t *rows, sow_campaign *c, sow_index round, c
     SOW_TRY(held_build(&h, c, err));
     if (h.n < 2) goto done;
     if (c->cells) SOW_TRY(held_cells_build(&h, c, err));
-    SOW_TRY(score_model(rows, c, c->model, c->model_class->name, &h, round, env, err));
+    SOW_TRY(score_model(rows, c, c->here->model, c->model_class->name, &h, round, env, err));
     sow_model_options options = sow_i_model_options(c);
     for (sow_index i = 0; i < n; i++) {
         if (!baseline_applies(c, table[i])) continue;
-        SOW_TRY(sow_model_fit(&baseline, table[i], &c->training.view, &options, env, err));
+        SOW_TRY(sow_model_fit(&baseline, table[i], &c->here->training.view, &options, env, err));
         SOW_TRY(score_model(rows, c, baseline, table[i]->name, &h, round, env, err));
         sow_model_destroy(baseline);
         baseline = NULL;
@@ -222,15 +222,13 @@ done:
 
 static void add_campaign_rows(json_t *rows, const sow_campaign *c, sow_index round)
 {
-    sow_index in_pool = 0, found = 0, measured = c->training.n_target;
+    sow_index in_pool = 0, found = 0, measured = sow_i_count_measured(c);
     double cost = 0, weeks = 0;
     int hits = strcmp(c->config->objective.kind, "hits") == 0;
     int by_column = hits && c->config->objective.column != NULL;
-    for (sow_index q = 0; q < c->n; q++) {
-        if (!c->in_pool[q] || !c->item[q].values) continue;
-        in_pool++;
-        if (c->true_hit) found += c->true_hit[q];
-        else if (by_column) found += sow_i_is_hit_value(c, c->item[q].hit);
+    for (sow_index i = 0; i < c->n_sites * c->n; i++) {
+        in_pool += sow_i_site_of_pair(c, i)->in_pool[i % c->n] && sow_i_item_of_pair(c, i)->values;
+        found += hits && sow_i_is_found_hit(c, i);
     }
     for (sow_index r = 0; r <= round; r++) {
         sow_bill bill;
@@ -238,12 +236,34 @@ static void add_campaign_rows(json_t *rows, const sow_campaign *c, sow_index rou
         cost += bill.total;
         weeks += bill.weeks;
     }
-    if (hits && (c->true_hit || by_column)) add_row(rows, round, measured, "", "all", "hits_found", (double)found, NAN, NAN);
-    if (hits && c->true_hit) add_row(rows, round, measured, "", "all", "hits_recall", (double)found / (double)c->n_hits, NAN, NAN);
+    if (hits && (c->here->true_hit || by_column)) add_row(rows, round, measured, "", "all", "hits_found", (double)found, NAN, NAN);
+    if (hits && c->here->true_hit) add_row(rows, round, measured, "", "all", "hits_recall", (double)found / (double)c->n_hits, NAN, NAN);
     add_row(rows, round, measured, "", "all", "pool_size", (double)c->pool_size, NAN, NAN);
     add_row(rows, round, measured, "", "all", "chance", (double)in_pool / (double)c->pool_size, NAN, NAN);
     add_row(rows, round, measured, "", "all", "cost", cost, NAN, NAN);
     add_row(rows, round, measured, "", "all", "weeks", weeks, NAN, NAN);
+}
+
+/* Where there are several target contexts, the mean over those that were judged: what curves and comparisons are made of. No interval: that of each context stands in its own row. */
+static void add_means(json_t *rows, const sow_campaign *c, sow_index round)
+{
+    const size_t n = json_array_size(rows);
+    for (size_t i = 0; c->n_sites > 1 && i < n; i++) {
+        const json_t *row = json_array_get(rows, i);
+        double sum = 0;
+        sow_index count = 0;
+        int first = 1;
+        for (size_t k = 0; k < n; k++) {
+            const json_t *other = json_array_get(rows, k), *value = json_object_get(other, "value");
+            if (!json_equal(json_object_get(row, "model"), json_object_get(other, "model")) || !json_equal(json_object_get(row, "metric"), json_object_get(other, "metric"))) continue;
+            first = first && k >= i;
+            if (!json_is_number(value)) continue;
+            sum += json_number_value(value);
+            count++;
+        }
+        if (!first) continue;
+        add_row(rows, round, sow_i_count_measured(c), json_string_value(json_object_get(row, "model")), "all", json_string_value(json_object_get(row, "metric")), count ? sum / (double)count : (double)NAN, NAN, NAN);
+    }
 }
 
 /* What the other contexts are worth is among what was learned. */
@@ -259,18 +279,18 @@ done:
     return st;
 }
 
-static json_t *learned_lines(const sow_campaign *c)
+static void add_learned(json_t *lines, const sow_campaign *c)
 {
-    json_t *lines = json_array();
-    char *text = c->model ? sow_model_describe(c->model) : NULL;
+    char *text = c->here->model ? sow_model_describe(c->here->model) : NULL;
     for (char *line = text; line && *line;) {
         char *end = strchr(line, '\n');
         if (end) *end = '\0';
-        if (*line) json_array_append_new(lines, json_string(line));
+        char *said = *line && c->n_sites > 1 ? sow_format("%s: %s", sow_i_target_name(c), line) : NULL;
+        if (*line) json_array_append_new(lines, json_string(said ? said : line));
+        free(said);
         line = end ? end + 1 : NULL;
     }
     free(text);
-    return lines;
 }
 
 /* For the report's figure: four digits are more than it shows. */
@@ -281,15 +301,13 @@ static json_t *short_number(double x)
     return isfinite(x) ? json_real(strtod(text, NULL)) : json_null();
 }
 
-/* How the networks' training went: [{best, trained [..], held [..]}, ..], epochs from 1; NULL where there are none. */
-static sow_status training_json(json_t **out, const sow_campaign *c, sow_error *err)
+/* How the networks' training went, behind what is there: [{best, trained [..], held [..]}, ..], epochs from 1; NULL where there are none. */
+static sow_status add_training(json_t **out, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_history h = {0};
-    *out = NULL;
-    if (!c->model) return SOW_OK;
-    SOW_TRY(sow_model_history(c->model, &h, err));
-    if (h.members > 0) *out = json_array();
+    SOW_TRY(sow_model_history(c->here->model, &h, err));
+    if (h.members > 0 && !*out) *out = json_array();
     for (sow_index b = 0; b < h.members; b++) {
         json_t *trained = json_array(), *held = json_array();
         for (sow_index e = b * h.epochs; e < (b + 1) * h.epochs; e++) {
@@ -306,16 +324,20 @@ done:
 sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *rows = json_array(), *learned = NULL, *training = NULL;
+    json_t *rows = json_array(), *learned = json_array(), *training = NULL;
     SOW_TRY(sow_progress(env, "evaluating", 0, err));
-    if (sow_i_any_measured(c)) { /* else every result failed, and there is no model to judge */
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        if (!sow_i_any_measured(c)) continue; /* every result failed, and there is no model to judge */
         SOW_TRY(sow_i_fit(c, env, err));
         SOW_TRY(score_models(rows, c, round, env, err));
+        add_learned(learned, c);
+        SOW_TRY(add_training(&training, c, err));
     }
+    sow_i_go(c, 0);
+    add_means(rows, c, round);
     add_campaign_rows(rows, c, round);
-    learned = learned_lines(c);
     SOW_TRY(add_transfer_line(learned, c, err));
-    SOW_TRY(training_json(&training, c, err));
     json_t *payload = json_pack("{s:O,s:O}", "metrics", rows, "learned", learned);
     if (training) json_object_set(payload, "training", training);
     SOW_TRY(sow_i_commit(c, "evaluated", round, payload, err));
@@ -323,6 +345,7 @@ sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env 
     SOW_TRY(sow_i_write_metrics(c, err));
     SOW_TRY(sow_progress(env, "evaluating", 1, err));
 done:
+    sow_i_go(c, 0);
     json_decref(rows);
     json_decref(learned);
     json_decref(training);

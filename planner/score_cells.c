@@ -49,7 +49,7 @@ void sow_i_held_cells_destroy(sow_i_held_cells *h)
 
 static sow_index most_cells(const sow_campaign *c, sow_index groups)
 {
-    sow_index fit = MOST_BYTES / ((sow_index)sizeof(float) * c->d * (groups > 0 ? groups : 1));
+    sow_index fit = MOST_BYTES / ((sow_index)sizeof(float) * c->d * (groups > 0 ? groups : 1) * c->n_sites);
     return fit < LEAST_CELLS ? LEAST_CELLS : fit > MOST_CELLS ? MOST_CELLS : fit;
 }
 
@@ -98,16 +98,16 @@ static sow_status held_list(sow_index **out, sow_index *n, const sow_campaign *c
     const sow_index *list = NULL;
     *n = 0;
     if (c->has_truth) {
-        *n = sow_cells_of(&list, &c->cells->table, q, c->target);
+        *n = sow_cells_of(&list, &c->cells->table, q, c->here->target);
         SOW_NEW(*out, *n);
         if (*n) memcpy(*out, list, (size_t)*n * sizeof **out);
         goto done;
     }
-    for (sow_index k = 0; k < c->item[q].n_draws; k++)
-        *n += c->item[q].draw[k].n;
+    for (sow_index k = 0; k < c->here->item[q].n_draws; k++)
+        *n += c->here->item[q].draw[k].n;
     SOW_NEW(*out, *n);
-    for (sow_index k = 0, at = 0; k < c->item[q].n_draws; at += c->item[q].draw[k++].n)
-        memcpy(*out + at, c->item[q].draw[k].cell, (size_t)c->item[q].draw[k].n * sizeof **out);
+    for (sow_index k = 0, at = 0; k < c->here->item[q].n_draws; at += c->here->item[q].draw[k++].n)
+        memcpy(*out + at, c->here->item[q].draw[k].cell, (size_t)c->here->item[q].draw[k].n * sizeof **out);
 done:
     return st;
 }
@@ -116,8 +116,8 @@ static sow_status held_control(sow_index **out, sow_index *n, const sow_campaign
 {
     sow_status st = SOW_OK;
     const sow_index *list = NULL;
-    if (!c->has_truth) return sow_i_controls_so_far(out, n, c, err);
-    *n = c->cells->judge ? c->cells->n_judges : sow_cells_of(&list, &c->cells->table, SOW_CONTROL, c->target);
+    if (!c->has_truth) return sow_i_controls_so_far(out, n, c, 0, err);
+    *n = c->cells->judge ? c->cells->n_judges : sow_cells_of(&list, &c->cells->table, SOW_CONTROL, c->here->target);
     if (c->cells->judge) list = c->cells->judge;
     SOW_NEW(*out, *n);
     if (*n) memcpy(*out, list, (size_t)*n * sizeof **out);
@@ -194,19 +194,19 @@ done:
 sow_status sow_i_held_cells_ready(const sow_campaign *c, const sow_index *perturbation, sow_index n, const double *centre, sow_error *err)
 {
     sow_status st = SOW_OK;
-    if (!is_for(c->cells->held, perturbation, n)) {
-        sow_i_held_cells_destroy(c->cells->held);
-        c->cells->held = NULL;
-        SOW_TRY(held_cells_create(&c->cells->held, c, perturbation, n, err));
+    if (!is_for(c->here->held, perturbation, n)) {
+        sow_i_held_cells_destroy(c->here->held);
+        c->here->held = NULL;
+        SOW_TRY(held_cells_create(&c->here->held, c, perturbation, n, err));
     }
-    memcpy(c->cells->held->centre, centre, (size_t)c->d * sizeof *centre);
+    memcpy(c->here->held->centre, centre, (size_t)c->d * sizeof *centre);
 done:
     return st;
 }
 
 static void add_row(json_t *rows, const sow_campaign *c, sow_index round, const char *model, const char *metric, double value, double low, double high)
 {
-    json_array_append_new(rows, json_pack("{s:I,s:I,s:s,s:s,s:s,s:o,s:o,s:o}", "round", (json_int_t)round, "measured", (json_int_t)c->training.n_target,
+    json_array_append_new(rows, json_pack("{s:I,s:I,s:s,s:s,s:s,s:o,s:o,s:o}", "round", (json_int_t)round, "measured", (json_int_t)sow_i_count_measured(c),
                                           "model", model, "context", sow_i_target_name(c), "metric", metric, "value", sow_i_real_or_null(value), "low",
                                           sow_i_real_or_null(low), "high", sow_i_real_or_null(high)));
 }
@@ -240,7 +240,7 @@ static sow_status generate(float **made, const sow_campaign *c, sow_i_held_cells
     SOW_NEW(*made, h->n * m * h->d);
     for (sow_index i = 0; i < h->n; i++) {
         float *cells = *made + i * m * h->d;
-        SOW_TRY(sow_model_generate(model, h->perturbation[i], c->target, h->from, m, cells, c->env, err));
+        SOW_TRY(sow_model_generate(model, h->perturbation[i], c->here->target, h->from, m, cells, c->env, err));
         h->item[i].predicted = cells;
         h->item[i].m = m;
         h->item[i].source = h->source;
@@ -272,7 +272,7 @@ static void withdraw(sow_i_held_cells *h, float *made)
 sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_model *fitted, const double *shift, const char *model, sow_index round, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_held_cells *h = c->cells->held;
+    sow_i_held_cells *h = c->here->held;
     sow_metric metrics[SOW_METRICS_MAX];
     sow_index n = 0;
     float *made = NULL;
@@ -290,7 +290,7 @@ done:
 sow_status sow_i_score_cells_each(double *value, const sow_campaign *c, const sow_model *fitted, const double *shift, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_held_cells *h = c->cells->held;
+    sow_i_held_cells *h = c->here->held;
     float *made = NULL;
     SOW_TRY(present(&made, c, h, fitted, shift, err));
     SOW_TRY(sow_evaluate_cells_items(value, h->truth, h->item, h->n, c->env, err));

@@ -48,7 +48,7 @@ static sow_status find_pool(sow_i_seeds *e, sow_error *err)
     const sow_campaign *c = e->c;
     SOW_NEW(e->pool, c->n);
     for (sow_index q = 0; q < c->n; q++)
-        if (c->in_pool[q]) e->pool[e->n_pool++] = q;
+        if (c->here->in_pool[q]) e->pool[e->n_pool++] = q;
     if (e->wanted > e->n_pool)
         SOW_FAIL(err, SOW_E_CONFIG, "%s: --n asks for %lld seeds, and the pool of %s has %lld perturbations", c->config->path, (long long)e->wanted, sow_i_target_name(c), (long long)e->n_pool);
 done:
@@ -82,6 +82,7 @@ static sow_status load(sow_i_seeds *e, const sow_config *config, const sow_seeds
     if (o->n < 1) SOW_FAIL(err, SOW_E_CONFIG, "--n takes a number of at least 1, not %lld", (long long)o->n);
     if (o->draws < 1) SOW_FAIL(err, SOW_E_CONFIG, "--draws takes a number of at least 1, not %lld", (long long)o->draws);
     SOW_TRY(sow_campaign_open(&e->c, config, &as, e->env, err));
+    SOW_TRY(sow_i_needs_one_target(e->c, "a choice of seeds", err));
     SOW_TRY(find_references(e, err));
     SOW_TRY(find_pool(e, err));
     SOW_TRY(sow_i_choose_strategies(e, o->strategies, err));

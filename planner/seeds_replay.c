@@ -103,7 +103,7 @@ static sow_status find_candidates(player *p, sow_error *err)
     SOW_NEW(p->seed, p->x->n);
     for (sow_index i = 0; i < p->x->n; i++) { /* in the order of the catalogue, as candidates come */
         const sow_index q = r->perturbation[r->n_known + i];
-        if (!p->e->c->in_pool[q]) continue;
+        if (!p->e->c->here->in_pool[q]) continue;
         p->candidate[p->x->possible] = q;
         p->place[p->x->possible++] = i;
     }

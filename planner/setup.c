@@ -46,21 +46,76 @@ static sow_status build_world(sow_campaign *c, sow_prior *given, const sow_env *
     return sow_world_create(&c->screen, given, &world, err);
 }
 
-static sow_status find_target(sow_campaign *c, sow_error *err)
+static sow_status make_site(sow_i_site *site, sow_index context, sow_index n, sow_error *err)
 {
+    sow_status st = SOW_OK;
+    site->target = context;
+    SOW_NEW(site->eligible, n);
+    SOW_NEW(site->held_out, n);
+    SOW_NEW(site->in_pool, n);
+    SOW_NEW(site->why_not, n);
+done:
+    return st;
+}
+
+static sow_status find_targets(sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
-    c->target = -1;
-    for (sow_index i = 0; i < sow_names_count(s->contexts); i++) {
-        if (s->context_role[i] != SOW_ROLE_TARGET) continue;
-        if (c->target >= 0)
-            return SOW_ERROR(err, SOW_E_CONFIG,
-                             "%s: two target contexts, '%s' and '%s'; a campaign plans in one: keep one with `contexts: [NAME]` in the target source "
-                             "and give the others to a source with `role: reference`",
-                             c->config->path, sow_names_get(s->contexts, c->target), sow_names_get(s->contexts, i));
-        c->target = i;
-    }
-    if (c->target < 0) return SOW_ERROR(err, SOW_E_CONFIG, "%s: no source has `role: target`", c->config->path);
-    return SOW_OK;
+    const sow_index contexts = sow_names_count(s->contexts);
+    sow_index n = 0;
+    SOW_NEW(c->site, contexts);
+    for (sow_index i = 0; i < contexts; i++)
+        if (s->context_role[i] == SOW_ROLE_TARGET) c->site[n++].target = i;
+    if (n == 0) SOW_FAIL(err, SOW_E_CONFIG, "%s: no source has `role: target`", c->config->path);
+    if (n > SOW_I_SITES_MOST)
+        SOW_FAIL(err, SOW_E_CONFIG, "%s: %lld target contexts; a campaign measures in at most %d: choose some with `contexts: [NAME, ...]` in the target source", c->config->path, (long long)n, SOW_I_SITES_MOST);
+    c->n_sites = n; /* all of them, so that clearing is safe */
+    for (sow_index i = 0; i < n; i++)
+        SOW_TRY(make_site(&c->site[i], c->site[i].target, c->n, err));
+    sow_i_go(c, 0);
+    for (sow_index i = 0, site; i < c->config->n_prices; i++)
+        SOW_TRY(sow_i_find_site(&site, c, "costs.contexts", c->config->prices[i].context, err));
+done:
+    return st;
+}
+
+sow_index sow_i_site_of_context(const sow_campaign *c, sow_index context)
+{
+    for (sow_index i = 0; i < c->n_sites; i++)
+        if (c->site[i].target == context) return i;
+    return -1;
+}
+
+sow_status sow_i_find_site(sow_index *out, const sow_campaign *c, const char *key, const char *name, sow_error *err)
+{
+    sow_text all = {0};
+    *out = sow_i_site_of_context(c, sow_names_find(c->screen->contexts, name));
+    if (*out >= 0) return SOW_OK;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        sow_text_printf(&all, "%s%s", s ? ", " : "", sow_i_site_name(c, s));
+    const sow_status st = SOW_ERROR(err, SOW_E_CONFIG, "%s: %s: '%s' is no target context of the data; there %s: %s", c->config->path, key, name, c->n_sites == 1 ? "is" : "are", all.text ? all.text : "");
+    sow_text_clear(&all);
+    return st;
+}
+
+sow_status sow_i_needs_one_target(const sow_campaign *c, const char *what, sow_error *err)
+{
+    if (c->n_sites == 1) return SOW_OK;
+    return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s is of one target context, and there are %lld, '%s' and '%s' among them: keep one with `contexts: [NAME]` in the target source and give the others to a source "
+                     "with `role: reference`", c->config->path, what, (long long)c->n_sites, sow_names_get(c->screen->contexts, c->site[0].target), sow_names_get(c->screen->contexts, c->site[1].target));
+}
+
+/* Perturbations for which some site says yes: of one site, what it says. */
+static sow_status of_any_site(unsigned char **out, const sow_campaign *c, int in_pool, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(*out, c->n);
+    for (sow_index s = 0; s < c->n_sites; s++)
+        for (sow_index q = 0; q < c->n; q++)
+            (*out)[q] |= in_pool ? c->site[s].in_pool[q] : c->site[s].eligible[q];
+done:
+    return st;
 }
 
 /* The specs of model.prior, or all, each shuffled only if `may_shuffle`. `out` borrows their strings. */
@@ -114,15 +169,17 @@ static sow_status drop_without_prior(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
-    for (sow_index i = 0; i < c->n; i++) {
-        if (!c->eligible[i] || c->model_priors.has_any[i]) continue;
-        c->eligible[i] = 0;
-        c->why_not[i] = sow_strdup("no prior has a row for it");
-        if (!c->why_not[i]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    }
+    for (sow_index s = 0; s < c->n_sites; s++)
+        for (sow_index i = 0; i < c->n; i++) {
+            sow_i_site *site = &c->site[s];
+            if (!site->eligible[i] || c->model_priors.has_any[i]) continue;
+            site->eligible[i] = 0;
+            site->why_not[i] = sow_strdup("no prior has a row for it");
+            if (!site->why_not[i]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        }
     for (sow_index i = 0; i < k->constraints.n_include; i++) {
         sow_index q = sow_names_find(c->screen->perturbations, k->constraints.include[i]);
-        if (q >= 0 && !c->eligible[q])
+        if (q >= 0 && !c->model_priors.has_any[q])
             SOW_FAIL(err, SOW_E_CONFIG, "%s: constraints.include names '%s', but no prior has a row for it; take it out, or set constraints.require_prior: false",
                      k->path, sow_i_name(c, q));
     }
@@ -135,20 +192,25 @@ static sow_status load_priors(sow_campaign *c, const sow_prior *given, const sow
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
     int required = k->constraints.require_prior || (c->model_class->caps & SOW_CAP_NEEDS_PRIOR);
+    unsigned char *eligible = NULL, *in_pool = NULL;
     if (required && (k->n_priors > 0 || given)) {
         /* coverage decides who is in the pool, and the pool decides the scaling: read once for each */
-        SOW_TRY(read_priors(c, &c->model_priors, NULL, OF_MODEL_AS_THEY_ARE, 0, c->eligible, given, env, err));
+        SOW_TRY(of_any_site(&eligible, c, 0, err));
+        SOW_TRY(read_priors(c, &c->model_priors, NULL, OF_MODEL_AS_THEY_ARE, 0, eligible, given, env, err));
         SOW_TRY(check_experts(c, err));
         SOW_TRY(drop_without_prior(c, err));
         sow_prior_set_clear(&c->model_priors);
     }
     SOW_TRY(sow_i_pool_build(c, err));
+    SOW_TRY(of_any_site(&in_pool, c, 1, err));
     SOW_NEW(c->coverage, k->n_priors + 1);
-    SOW_TRY(read_priors(c, &c->model_priors, k->model.n_use == 0 ? c->coverage : NULL, OF_MODEL, k->model.prior_dims, c->in_pool, given, env, err));
-    if (k->model.n_use > 0) SOW_TRY(read_priors(c, &c->priors, c->coverage, ALL_PRIORS, 0, c->in_pool, given, env, err));
-    SOW_NEW(c->model_priors.fit_rows, c->n);
-    memcpy(c->model_priors.fit_rows, c->in_pool, (size_t)c->n);
+    SOW_TRY(read_priors(c, &c->model_priors, k->model.n_use == 0 ? c->coverage : NULL, OF_MODEL, k->model.prior_dims, in_pool, given, env, err));
+    if (k->model.n_use > 0) SOW_TRY(read_priors(c, &c->priors, c->coverage, ALL_PRIORS, 0, in_pool, given, env, err));
+    c->model_priors.fit_rows = in_pool;
+    in_pool = NULL;
 done:
+    free(eligible);
+    free(in_pool);
     return st;
 }
 
@@ -198,7 +260,7 @@ static int has_reference(const sow_campaign *c)
 /* A model that learns from other contexts first needs some. */
 static sow_status check_contexts(const sow_campaign *c, sow_error *err)
 {
-    if (!(c->model_class->caps & SOW_CAP_META) || has_reference(c)) return SOW_OK;
+    if (!(c->model_class->caps & SOW_CAP_META) || has_reference(c) || c->n_sites > 1) return SOW_OK;
     return SOW_ERROR(err, SOW_E_CONFIG, "%s: model '%s' carries responses over from other contexts, and there is none: add a source with `role: reference`, or use gp%s", c->config->path, c->model_class->name,
                      c->cells ? " or morph" : "");
 }
@@ -211,8 +273,13 @@ sow_status sow_i_check_list(const sow_campaign *c, const char *key, sow_error *e
     for (sow_index l = 0; l < c->config->acquisition.n_list; l++) {
         const char *name = c->config->acquisition.list[l];
         const sow_index q = sow_names_find(c->screen->perturbations, name);
-        if (q >= 0 && c->in_pool[q]) continue;
-        char *longer = sow_format("%s%s%s%s", absent ? absent : "", n++ ? ", " : "", name, q < 0 ? " (not in this screen)" : c->held_out[q] ? " (held out)" : "");
+        int can = 0, held = 0;
+        for (sow_index s = 0; q >= 0 && s < c->n_sites; s++) {
+            can |= c->site[s].in_pool[q];
+            held |= c->site[s].held_out[q];
+        }
+        if (can) continue;
+        char *longer = sow_format("%s%s%s%s", absent ? absent : "", n++ ? ", " : "", name, q < 0 ? " (not in this screen)" : held ? " (held out)" : "");
         free(absent);
         absent = longer;
         if (!absent) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
@@ -375,12 +442,8 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     c->d = sow_screen_n_features(c->screen);
     c->p = sow_screen_n_covariates(c->screen);
     c->n_rounds = 1 + k->rounds.n_batches;
-    SOW_TRY(find_target(c, err));
+    SOW_TRY(find_targets(c, err));
     SOW_TRY(find_rows_of_tables(c, err));
-    SOW_NEW(c->eligible, c->n);
-    SOW_NEW(c->held_out, c->n);
-    SOW_NEW(c->in_pool, c->n);
-    SOW_NEW(c->why_not, c->n);
     SOW_TRY(sow_i_pool_eligible(c, err));
     SOW_TRY(load_priors(c, given_prior(c), env, err));
     SOW_TRY(check_contexts(c, err));
@@ -398,6 +461,19 @@ done:
     return st;
 }
 
+static void clear_site(sow_i_site *site, sow_index n)
+{
+    for (sow_index i = 0; site->why_not && i < n; i++)
+        free(site->why_not[i]);
+    free(site->why_not);
+    free(site->eligible);
+    free(site->held_out);
+    free(site->in_pool);
+    free(site->true_hit);
+    if (site->has_response) sow_pca_clear(&site->response);
+    sow_i_held_cells_destroy(site->held);
+}
+
 void sow_i_setup_clear(sow_campaign *c)
 {
     sow_oracle_destroy(c->oracle);
@@ -408,15 +484,10 @@ void sow_i_setup_clear(sow_campaign *c)
     sow_prior_clear(&c->given);
     sow_prior_set_clear(&c->model_priors);
     sow_prior_set_clear(&c->priors);
-    if (c->has_response) sow_pca_clear(&c->response);
-    for (sow_index i = 0; c->why_not && i < c->n; i++)
-        free(c->why_not[i]);
-    free(c->why_not);
-    free(c->eligible);
-    free(c->held_out);
+    for (sow_index s = 0; c->site && s < c->n_sites; s++)
+        clear_site(&c->site[s], c->n);
+    free(c->site);
     sow_names_destroy(c->held_before);
-    free(c->in_pool);
-    free(c->true_hit);
     sow_dropped_clear(&c->dropped);
     sow_i_cells_clear(c);
     sow_screen_destroy(c->screen);

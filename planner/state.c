@@ -12,9 +12,20 @@ const char *sow_i_name(const sow_campaign *c, sow_index perturbation)
     return sow_names_get(c->screen->perturbations, perturbation);
 }
 
+char *sow_i_label(const sow_campaign *c, sow_index pair)
+{
+    const char *name = sow_i_name(c, pair % c->n);
+    return c->n_sites == 1 ? sow_strdup(name) : sow_format("%s in %s", name, sow_names_get(c->screen->contexts, sow_i_site_of_pair(c, pair)->target));
+}
+
+const char *sow_i_site_name(const sow_campaign *c, sow_index site)
+{
+    return sow_names_get(c->screen->contexts, c->site[site].target);
+}
+
 const char *sow_i_target_name(const sow_campaign *c)
 {
-    return sow_names_get(c->screen->contexts, c->target);
+    return sow_names_get(c->screen->contexts, c->here->target);
 }
 
 const char *sow_i_readout_word(const sow_campaign *c)
@@ -57,39 +68,55 @@ static void round_clear(sow_i_round *r)
     }
     free(r->pick);
     free(r->strategy);
-    free(r->control);
     json_decref(r->metrics);
     json_decref(r->learned);
     json_decref(r->training);
     *r = (sow_i_round){0};
 }
 
+static void site_clear(sow_i_site *site, sow_index n, sow_index n_rounds)
+{
+    for (sow_index i = 0; site->item && i < n; i++) {
+        free(site->item[i].values);
+        free(site->item[i].covariate);
+        for (sow_index k = 0; k < site->item[i].n_draws; k++)
+            free(site->item[i].draw[k].cell);
+        free(site->item[i].draw);
+    }
+    free(site->item);
+    site->item = NULL;
+    for (sow_index r = 0; site->controls && r < n_rounds; r++)
+        free(site->controls[r].control);
+    free(site->controls);
+    site->controls = NULL;
+}
+
 void sow_i_state_clear(sow_campaign *c)
 {
-    for (sow_index i = 0; c->item && i < c->n; i++) {
-        free(c->item[i].values);
-        free(c->item[i].covariate);
-        for (sow_index k = 0; k < c->item[i].n_draws; k++)
-            free(c->item[i].draw[k].cell);
-        free(c->item[i].draw);
-    }
-    free(c->item);
-    c->item = NULL;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        site_clear(&c->site[s], c->n, c->n_rounds);
     for (sow_index i = 0; c->round && i < c->n_rounds; i++)
         round_clear(&c->round[i]);
     free(c->round);
     c->round = NULL;
 }
 
-/* Perturbations are named in events, not numbered: a name stays true when files gain rows. */
-static sow_status named(sow_index *out, const sow_campaign *c, const json_t *row, sow_error *err)
+/* Perturbations are named in events, not numbered: a name stays true when files gain rows. A context is named where there are several to choose from (sow_i_say_site). */
+static sow_status named(sow_index *site, sow_index *out, const sow_campaign *c, const json_t *row, sow_error *err)
 {
-    const char *name = json_string_value(json_object_get(row, "perturbation"));
+    const char *name = json_string_value(json_object_get(row, "perturbation")), *context = json_string_value(json_object_get(row, "context"));
     *out = name ? sow_names_find(c->screen->perturbations, name) : -1;
     if (*out < 0)
         return SOW_ERROR(err, SOW_E_DATA, "%s/campaign.db: the campaign names perturbation '%s', which the data no longer have", c->dir,
                          name ? name : "(none)");
+    *site = context ? sow_i_site_of_context(c, sow_names_find(c->screen->contexts, context)) : 0;
+    if (*site < 0) return SOW_ERROR(err, SOW_E_DATA, "%s/campaign.db: the campaign measures in context '%s', which is no target context of the data", c->dir, context);
     return SOW_OK;
+}
+
+void sow_i_say_site(json_t *row, const sow_campaign *c, sow_index site)
+{
+    if (c->n_sites > 1) json_object_set_new(row, "context", json_string(sow_i_site_name(c, site)));
 }
 
 static double number_or_nan(const json_t *j)
@@ -111,7 +138,7 @@ static sow_status apply_planned(sow_campaign *c, sow_i_round *r, const json_t *p
     for (sow_index i = 0; i < n; i++) {
         const json_t *row = json_array_get(picks, (size_t)i);
         sow_i_pick *pick = &r->pick[i];
-        SOW_TRY(named(&pick->perturbation, c, row, err));
+        SOW_TRY(named(&pick->site, &pick->perturbation, c, row, err));
         const char *reason = json_string_value(json_object_get(row, "reason"));
         pick->reason = sow_strdup(reason ? reason : "");
         if (!pick->reason) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
@@ -119,7 +146,7 @@ static sow_status apply_planned(sow_campaign *c, sow_i_round *r, const json_t *p
         pick->planned_cells = (sow_index)json_integer_value(json_object_get(row, "planned_cells"));
         pick->cost = json_number_value(json_object_get(row, "cost"));
         pick->outcome = SOW_PENDING;
-        c->item[pick->perturbation].status = SOW_PLANNED;
+        c->site[pick->site].item[pick->perturbation].status = SOW_PLANNED;
     }
     r->planned = 1;
 done:
@@ -156,18 +183,18 @@ static void merge_replicate(const sow_campaign *c, sow_i_item *item, const doubl
     item->hit = fmin(item->hit, hit);
 }
 
-static sow_i_pick *find_pick(sow_i_round *r, sow_index perturbation)
+sow_i_pick *sow_i_find_pick(const sow_i_round *r, sow_index site, sow_index perturbation)
 {
     for (sow_index i = 0; i < r->n; i++)
-        if (r->pick[i].perturbation == perturbation) return &r->pick[i];
+        if (r->pick[i].site == site && r->pick[i].perturbation == perturbation) return &r->pick[i];
     return NULL;
 }
 
-/* A perturbation's cells: new ones join those of earlier rounds. */
+/* A perturbation's cells in the site in hand: new ones join those of earlier rounds. */
 static sow_status apply_cells(sow_campaign *c, sow_i_round *r, sow_index q, sow_i_pick *pick, sow_outcome outcome, const json_t *row, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_item *item = &c->item[q];
+    sow_i_item *item = &c->here->item[q];
     SOW_TRY(sow_i_apply_draw(c, r, q, row, err));
     if (item->round < 0) {
         item->round = r->round;
@@ -182,11 +209,12 @@ done:
 static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *row, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index q = -1;
+    sow_index site = -1, q = -1;
     double *values = NULL, *covariate = NULL;
-    SOW_TRY(named(&q, c, row, err));
-    sow_i_item *item = &c->item[q];
-    sow_i_pick *pick = find_pick(r, q);
+    SOW_TRY(named(&site, &q, c, row, err));
+    sow_i_go(c, site);
+    sow_i_item *item = &c->here->item[q];
+    sow_i_pick *pick = sow_i_find_pick(r, site, q);
     sow_outcome outcome = (sow_outcome)json_integer_value(json_object_get(row, "outcome"));
     const char *note = json_string_value(json_object_get(row, "reason"));
     int had = pick && (pick->outcome == SOW_MEASURED || pick->outcome == SOW_PARTIAL);
@@ -223,6 +251,7 @@ static sow_status apply_result(sow_campaign *c, sow_i_round *r, const json_t *ro
     }
     item->status = outcome == SOW_PARTIAL ? SOW_DONE_PARTIAL : SOW_DONE;
 done:
+    sow_i_go(c, 0);
     free(values);
     free(covariate);
     return st;
@@ -234,20 +263,33 @@ static int compare_index(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Controls of a round may come in several parts; they are known before the cells that are compared with them. */
-static sow_status apply_controls(sow_campaign *c, sow_i_round *r, const json_t *lists, sow_error *err)
+/* Of a list of cells, those of the site's context join its controls of the round. */
+static sow_status join_controls(sow_i_site *site, sow_index round, const sow_cells *t, const sow_index *cell, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index *more = NULL, *all = NULL, n = 0;
-    if (!c->cells || json_array_size(lists) == 0) return SOW_OK;
-    SOW_TRY(sow_i_cells_positions(&more, &n, c, lists, err));
+    sow_i_controls *r = &site->controls[round];
+    sow_index *all = NULL, count = r->n_control;
     SOW_NEW(all, r->n_control + n);
     if (r->n_control) memcpy(all, r->control, (size_t)r->n_control * sizeof *all);
-    if (n) memcpy(all + r->n_control, more, (size_t)n * sizeof *all);
+    for (sow_index i = 0; i < n; i++)
+        if (t->context[cell[i]] == site->target) all[count++] = cell[i];
     free(r->control);
     r->control = all;
-    r->n_control += n;
-    qsort(r->control, (size_t)r->n_control, sizeof *r->control, compare_index);
+    r->n_control = count;
+    qsort(r->control, (size_t)count, sizeof *r->control, compare_index);
+done:
+    return st;
+}
+
+/* Controls of a round may come in several parts; they are known before the cells that are compared with them. */
+static sow_status apply_controls(sow_campaign *c, const sow_i_round *r, const json_t *lists, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *more = NULL, n = 0;
+    if (!c->cells || json_array_size(lists) == 0) return SOW_OK;
+    SOW_TRY(sow_i_cells_positions(&more, &n, c, lists, err));
+    for (sow_index s = 0; s < c->n_sites; s++)
+        SOW_TRY(join_controls(&c->site[s], r->round, &c->cells->table, more, n, err));
 done:
     free(more);
     return st;
@@ -312,12 +354,22 @@ done:
     return st;
 }
 
+static sow_status site_begin(sow_i_site *site, sow_index n, sow_index n_rounds, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(site->item, n);
+    for (sow_index i = 0; i < n; i++)
+        site->item[i] = (sow_i_item){.round = -1, .cells = NAN, .weight = NAN, .hit = NAN};
+    SOW_NEW(site->controls, n_rounds);
+done:
+    return st;
+}
+
 sow_status sow_i_state_load(sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_NEW(c->item, c->n);
-    for (sow_index i = 0; i < c->n; i++)
-        c->item[i] = (sow_i_item){.round = -1, .cells = NAN, .weight = NAN, .hit = NAN};
+    for (sow_index s = 0; s < c->n_sites; s++)
+        SOW_TRY(site_begin(&c->site[s], c->n, c->n_rounds, err));
     SOW_NEW(c->round, c->n_rounds);
     for (sow_index i = 0; i < c->n_rounds; i++)
         c->round[i].round = i;

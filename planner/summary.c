@@ -15,7 +15,7 @@ static json_t *contexts_json(const sow_campaign *c)
         for (sow_index r = 0; r < s->n_rows; r++)
             n += s->context[r] == k;
         json_array_append_new(rows, json_pack("{s:s,s:s,s:I}", "context", sow_names_get(s->contexts, k), "role",
-                                              k == c->target ? "target" : "reference", "perturbations", (json_int_t)n));
+                                              sow_i_site_of_context(c, k) >= 0 ? "target" : "reference", "perturbations", (json_int_t)n));
     }
     return rows;
 }
@@ -23,7 +23,9 @@ static json_t *contexts_json(const sow_campaign *c)
 static json_t *cells_json(const sow_campaign *c)
 {
     const sow_cells *t = &c->cells->table;
-    sow_index controls = t->n ? sow_cells_of(NULL, t, SOW_CONTROL, c->target) : 0, values = 0;
+    sow_index controls = 0, values = 0;
+    for (sow_index s = 0; s < c->n_sites; s++)
+        controls += t->n ? sow_cells_of(NULL, t, SOW_CONTROL, c->site[s].target) : 0;
     for (sow_index m = 0; m < t->n_matrices; m++)
         values += t->matrix[m].start[t->matrix[m].n_cells];
     return json_pack("{s:I,s:I,s:I,s:I,s:I}", "cells", (json_int_t)t->n, "controls", (json_int_t)controls, "genes", (json_int_t)sow_names_count(t->genes),
@@ -36,7 +38,10 @@ static json_t *planned_bill_json(const sow_campaign *c)
     json_t *rows = json_array();
     for (sow_index r = 0; r < c->n_rounds; r++) {
         sow_bill bill;
-        sow_bill_round(&bill, &c->config->costs, &c->config->design, sow_i_batch_size(c, r), c->config->constraints.n_controls);
+        sow_index n[SOW_I_SITES_MOST] = {0};
+        for (sow_index s = 0; s < c->n_sites; s++) /* evenly over the target contexts, as nobody knows better before planning */
+            n[s] = sow_i_batch_size(c, r) / c->n_sites + (s < sow_i_batch_size(c, r) % c->n_sites);
+        sow_i_bill_of(c, n, &bill);
         total += bill.total;
         weeks += bill.weeks;
         json_array_append_new(rows, json_pack("{s:I,s:I,s:f,s:s,s:f,s:f}", "round", (json_int_t)r, "size", (json_int_t)sow_i_batch_size(c, r),
@@ -53,8 +58,10 @@ static void add_effort_of_cells(double *seconds, double *memory, const sow_campa
 {
     double genes = (double)sow_names_count(c->cells->table.genes), held = 0;
     if (c->config->features.n_highly_variable) genes = fmin(genes, (double)(c->config->features.n_highly_variable * sow_names_count(c->screen->contexts)));
-    for (sow_index r = 0; r < c->screen->n_rows; r++)
-        if (c->held_out[c->screen->perturbation[r]] && c->screen->context[r] == c->target && isfinite(c->screen->cells[r])) held += c->screen->cells[r];
+    for (sow_index r = 0; r < c->screen->n_rows; r++) {
+        const sow_index site = sow_i_site_of_context(c, c->screen->context[r]);
+        if (site >= 0 && c->site[site].held_out[c->screen->perturbation[r]] && isfinite(c->screen->cells[r])) held += c->screen->cells[r];
+    }
     *memory += 8 * 4 * genes * (double)(c->screen->n_rows + c->n) + 4 * genes * (held + 4096);
     for (sow_index m = 0; m < c->cells->table.n_matrices; m++)
         *seconds += 4e-8 * (double)c->n_rounds * (double)c->cells->table.matrix[m].start[c->cells->table.matrix[m].n_cells];
@@ -67,7 +74,7 @@ static double seconds_of_morph(const sow_campaign *c, double n)
     double genes = (double)sow_names_count(c->cells->table.genes), cells = 0, rows = 0;
     if (k->features.n_highly_variable) genes = fmin(genes, (double)k->features.n_highly_variable);
     for (sow_index r = 0; r < c->screen->n_rows; r++)
-        if (c->screen->context[r] == c->target && isfinite(c->screen->cells[r])) {
+        if (c->screen->context[r] == c->here->target && isfinite(c->screen->cells[r])) {
             cells += fmin(c->screen->cells[r], (double)k->design.cells_per_perturbation);
             rows++;
         }
@@ -90,7 +97,7 @@ static json_t *effort_json(const sow_campaign *c)
 {
     double seconds = 1, memory = 50e6, trained = 0, n = 0, references = 0;
     for (sow_index r = 0; r < c->screen->n_rows; r++)
-        references += c->screen->context[r] != c->target;
+        references += c->screen->context[r] != c->here->target;
     for (sow_index r = 0; r < c->n_rounds; r++) {
         n += (double)sow_i_batch_size(c, r);
         double m = fmin(n + references, 2500);
@@ -121,7 +128,7 @@ sow_status sow_campaign_check_json(char **out, const sow_campaign *c, sow_error 
     json_object_set_new(j, "dropped", sow_i_dropped_json(c));
     json_object_set_new(j, "bill", planned_bill_json(c));
     json_object_set_new(j, "effort", effort_json(c));
-    if (c->true_hit) json_object_set_new(j, "true_hits_in_pool", json_integer((json_int_t)c->n_hits));
+    if (c->here->true_hit) json_object_set_new(j, "true_hits_in_pool", json_integer((json_int_t)c->n_hits));
     *out = sow_i_json_text(j, 1);
     if (!*out) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
 done:
@@ -133,8 +140,8 @@ sow_status sow_campaign_status_json(char **out, const sow_campaign *c, sow_error
 {
     sow_status st = SOW_OK;
     sow_index count[5] = {0}, round = sow_i_current_round(c);
-    for (sow_index q = 0; q < c->n; q++)
-        if (c->in_pool[q]) count[c->item[q].status]++;
+    for (sow_index i = 0; i < c->n_sites * c->n; i++)
+        if (sow_i_site_of_pair(c, i)->in_pool[i % c->n]) count[sow_i_item_of_pair(c, i)->status]++;
     json_t *j = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I}", "name", c->config->name, "folder", c->dir, "state", sow_i_state_word(c), "rounds",
                           (json_int_t)c->n_rounds, "round", (json_int_t)round, "pool_size", (json_int_t)c->pool_size);
     *out = NULL;

@@ -41,45 +41,68 @@ static double share_threshold(double wanted, const double *measured, sow_index m
     return 0.5 * (low + high);
 }
 
-static sow_status column_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *measured, sow_error *err)
+/* The measured of all target contexts: oriented values, and which were hits by the column. */
+typedef struct {
+    sow_index n;
+    double *value;
+    unsigned char *hit;
+} measured_values;
+
+/* A top share counts the pool's: a positive control or an extra result is none of them. */
+static sow_status gather(measured_values *m, const sow_campaign *c, int by_column, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index *order = NULL, hits = 0, m = t->n_target;
+    SOW_NEW(m->value, c->n_sites * c->n);
+    SOW_NEW(m->hit, c->n_sites * c->n);
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        const sow_i_site *site = &c->site[s];
+        for (sow_index i = 0; i < site->training.n_target; i++) {
+            const sow_index q = site->training.perturbation[i];
+            if (!by_column && !site->in_pool[q]) continue;
+            m->hit[m->n] = (unsigned char)sow_i_is_hit_value(c, site->item[q].hit);
+            m->value[m->n++] = sow_i_orientation(c) * site->training.y[i];
+        }
+    }
+done:
+    return st;
+}
+
+static sow_status column_threshold(double *out, const measured_values *m, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index *order = NULL, hits = 0;
     *out = NAN;
-    SOW_NEW(order, m);
-    for (sow_index i = 0; i < m; i++)
-        hits += sow_i_is_hit_value(c, c->item[t->perturbation[i]].hit);
-    if (hits == 0 || hits == m) goto done;
-    SOW_TRY(sow_order_descending(order, measured, NULL, m, err));
+    SOW_NEW(order, m->n);
+    for (sow_index i = 0; i < m->n; i++)
+        hits += m->hit[i];
+    if (hits == 0 || hits == m->n) goto done;
+    SOW_TRY(sow_order_descending(order, m->value, NULL, m->n, err));
     /* cut after position i: hits below it and non-hits above it are errors */
-    sow_index errors = hits, best = m + 1;
-    for (sow_index i = 0; i + 1 < m; i++) {
-        errors += sow_i_is_hit_value(c, c->item[t->perturbation[order[i]]].hit) ? -1 : 1;
+    sow_index errors = hits, best = m->n + 1;
+    for (sow_index i = 0; i + 1 < m->n; i++) {
+        errors += m->hit[order[i]] ? -1 : 1;
         if (errors >= best) continue;
         best = errors;
-        *out = 0.5 * (measured[order[i]] + measured[order[i + 1]]);
+        *out = 0.5 * (m->value[order[i]] + m->value[order[i + 1]]);
     }
 done:
     free(order);
     return st;
 }
 
-sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const sow_i_training *t, const double *mean, const double *var, sow_index n,
-                           sow_error *err)
+sow_status sow_i_hit_threshold(double *out, const sow_campaign *c, const double *mean, const double *var, sow_index n, sow_error *err)
 {
     sow_status st = SOW_OK;
-    double *measured = NULL;
+    measured_values m = {0};
     *out = NAN;
     if (c->d != 1 || strcmp(c->config->objective.kind, "hits") != 0) return SOW_OK;
-    int by_column = c->config->objective.column != NULL;
-    sow_index m = 0;
-    SOW_NEW(measured, t->n_target);
-    for (sow_index i = 0; i < t->n_target; i++) /* h counts the pool's: a positive control or an extra result is none of them */
-        if (by_column || c->in_pool[t->perturbation[i]]) measured[m++] = sow_i_orientation(c) * t->y[i];
-    if (by_column) SOW_TRY(column_threshold(out, c, t, measured, err));
-    else if (mean && var && n + m > 0)
-        *out = share_threshold((double)sow_i_hit_count(c), measured, m, mean, var, n);
+    const int by_column = c->config->objective.column != NULL;
+    SOW_TRY(gather(&m, c, by_column, err));
+    if (by_column) SOW_TRY(column_threshold(out, &m, err));
+    else if (mean && var && n + m.n > 0)
+        *out = share_threshold((double)sow_i_hit_count(c), m.value, m.n, mean, var, n);
 done:
-    free(measured);
+    free(m.value);
+    free(m.hit);
     return st;
 }

@@ -17,7 +17,8 @@ enum {
 /* Response of a perturbation in a context as far as it is known, or NULL. */
 static const double *response_of(const sow_campaign *c, sow_index q, sow_index context)
 {
-    if (context == c->target) return c->held_out[q] ? NULL : c->item[q].values;
+    const sow_index site = sow_i_site_of_context(c, context);
+    if (site >= 0) return c->site[site].held_out[q] ? NULL : c->site[site].item[q].values;
     sow_index row = sow_screen_find(c->screen, q, context);
     return row < 0 || !isfinite(c->screen->values[row * c->d]) ? NULL : &c->screen->values[row * c->d];
 }
@@ -117,13 +118,13 @@ done:
     return st;
 }
 
-static sow_status halves_of_target(double *out, const sow_campaign *c, sow_index q, sow_error *err)
+static sow_status halves_of_target(double *out, const sow_campaign *c, sow_index site, sow_index q, sow_error *err)
 {
-    const sow_i_item *item = &c->item[q];
+    const sow_i_item *item = &c->site[site].item[q];
     *out = NAN;
-    if (item->n_draws == 0 || c->held_out[q]) return SOW_OK;
+    if (item->n_draws == 0 || c->site[site].held_out[q]) return SOW_OK;
     const sow_i_draw *draw = &item->draw[0];
-    const sow_i_round *r = &c->round[draw->round];
+    const sow_i_controls *r = &c->site[site].controls[draw->round];
     return halves(out, c, q, draw->cell, draw->n, r->control, r->n_control, err);
 }
 
@@ -131,10 +132,11 @@ static sow_status within_context(double *mean, sow_index *count, const sow_campa
 {
     sow_status st = SOW_OK;
     double sum = 0, r = NAN;
+    const sow_index site = sow_i_site_of_context(c, context);
     *count = 0;
     for (sow_index q = 0; q < c->n; q++) {
-        if (context == c->target) {
-            SOW_TRY(halves_of_target(&r, c, q, err));
+        if (site >= 0) {
+            SOW_TRY(halves_of_target(&r, c, site, q, err));
         } else {
             const sow_index *cell, *control;
             sow_index n = sow_cells_of(&cell, &c->cells->table, q, context), m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, context);
@@ -170,7 +172,7 @@ static sow_status add_pair(findings *f, const sow_campaign *c, sow_index a, sow_
     json_array_append_new(f->pairs, json_pack("{s:s,s:s,s:I,s:o,s:o,s:o,s:o}", "a", na, "b", nb, "shared", (json_int_t)p.n, "correlation",
                                               sow_i_real_or_null(i.value), "low", sow_i_real_or_null(p.n > 1 ? i.low : (double)NAN), "high",
                                               sow_i_real_or_null(p.n > 1 ? i.high : (double)NAN), "different", sow_i_real_or_null(p.different)));
-    if ((a == c->target || b == c->target) && p.n >= FEWEST_SHARED && isfinite(p.different)) {
+    if ((a == c->here->target || b == c->here->target) && p.n >= FEWEST_SHARED && isfinite(p.different)) {
         f->lowest = f->judged ? fmin(f->lowest, i.value) : i.value;
         f->highest = f->judged ? fmax(f->highest, i.value) : i.value;
         f->best_low = f->judged ? fmax(f->best_low, i.low - p.different) : i.low - p.different;
@@ -178,7 +180,7 @@ static sow_status add_pair(findings *f, const sow_campaign *c, sow_index a, sow_
         f->different += p.different;
         f->judged++;
     }
-    if (a == c->target || b == c->target) f->shared = p.n > f->shared ? p.n : f->shared;
+    if (a == c->here->target || b == c->here->target) f->shared = p.n > f->shared ? p.n : f->shared;
 done:
     free(p.same);
     return st;
@@ -239,7 +241,7 @@ sow_status sow_i_contexts_json(json_t **out, const sow_campaign *c, sow_error *e
         double mean = NAN;
         sow_index count = 0;
         SOW_TRY(within_context(&mean, &count, c, a, err));
-        if (a == c->target) f.inside = mean;
+        if (a == c->here->target) f.inside = mean;
         else if (isfinite(mean)) {
             f.others_low = fmin(f.others_low, mean);
             f.others_high = fmax(f.others_high, mean);

@@ -46,11 +46,12 @@ static sow_status rows_of_table(reference_rows *r, const sow_campaign *c, sow_er
     sow_i_training t = {0};
     SOW_TRY(sow_i_training_build(&t, c, c->n_rounds, err));
     SOW_TRY(make_rows(r, t.view.n - t.n_target, c->d, err));
-    for (sow_index i = t.n_target; i < t.view.n; i++, r->n++) {
+    for (sow_index i = t.n_target; i < t.view.n; i++) {
+        if (sow_i_site_of_context(c, t.context[i]) >= 0) continue;
         r->perturbation[r->n] = t.perturbation[i];
         r->context[r->n] = t.context[i];
         r->error[r->n] = NAN;
-        memcpy(&r->y[r->n * c->d], &t.y[i * c->d], (size_t)c->d * sizeof *r->y);
+        memcpy(&r->y[r->n++ * c->d], &t.y[i * c->d], (size_t)c->d * sizeof *r->y);
     }
 done:
     sow_i_training_clear(&t);
@@ -78,7 +79,7 @@ static sow_status rows_of_cells(reference_rows *r, const sow_campaign *c, sow_er
     SOW_NEW(work, 2 * c->d);
     for (sow_index i = 0; i < s->n_rows; i++) {
         const sow_index *cell = NULL, *control = NULL;
-        if (s->context[i] == c->target) continue;
+        if (sow_i_site_of_context(c, s->context[i]) >= 0) continue;
         const sow_index n = sow_cells_of(&cell, &c->cells->table, s->perturbation[i], s->context[i]), m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, s->context[i]);
         if (n == 0 || m == 0) continue;
         if (s->context[i] != last) SOW_TRY(sow_i_error_of_mean(&of_controls, work, c, control, m, err));
@@ -103,7 +104,7 @@ static sow_status rows_before_round_0(reference_rows *r, sow_campaign *c, sow_er
     sow_index *cell = NULL, n = 0;
     SOW_NEW(cell, x->table.n);
     for (sow_index i = 0; i < x->table.n; i++)
-        if (x->table.context[i] != c->target) cell[n++] = i;
+        if (sow_i_site_of_context(c, x->table.context[i]) < 0) cell[n++] = i;
     SOW_TRY(sow_preparation_fit(&x->space, NULL, &x->table, cell, n, &c->config->features, c->env, err));
     c->d = x->space.d;
     SOW_TRY(rows_of_cells(r, c, err));
@@ -130,19 +131,16 @@ sow_status sow_i_view_deltas(sow_i_choice *x, sow_campaign *c, sow_error *err)
     sow_status st = SOW_OK;
     reference_rows r = {0};
     const sow_index contexts = sow_names_count(c->screen->contexts);
-    sow_index *place = NULL;
+    sow_index *row = NULL;
     SOW_TRY(read_rows(&r, c, err));
-    SOW_NEW(place, c->n);
+    SOW_NEW(row, c->n * contexts); /* + 1; 0 = none */
     SOW_NEW(x->delta, x->n * contexts);
     SOW_NEW(x->delta_error, x->n * contexts);
-    for (sow_index q = 0; q < c->n; q++) place[q] = -1;
-    for (sow_index i = 0; i < x->n; i++) place[x->candidate[i]] = i;
-    for (sow_index i = 0; i < x->n * contexts; i++) x->delta_error[i] = NAN;
-    for (sow_index k = 0; k < r.n; k++) {
-        const sow_index i = place[r.perturbation[k]];
-        if (i < 0) continue;
-        x->delta[i * contexts + r.context[k]] = &r.y[k * r.d];
-        x->delta_error[i * contexts + r.context[k]] = r.error[k];
+    for (sow_index k = 0; k < r.n; k++) row[r.perturbation[k] * contexts + r.context[k]] = k + 1;
+    for (sow_index i = 0; i < x->n * contexts; i++) {
+        const sow_index at = row[x->candidate[i / contexts] % c->n * contexts + i % contexts];
+        x->delta[i] = at ? &r.y[(at - 1) * r.d] : NULL;
+        x->delta_error[i] = at ? r.error[at - 1] : (double)NAN;
     }
     x->delta_values = r.y;
     r.y = NULL;
@@ -152,7 +150,7 @@ sow_status sow_i_view_deltas(sow_i_choice *x, sow_campaign *c, sow_error *err)
     x->view.delta_error = x->delta_error;
 done:
     rows_clear(&r);
-    free(place);
+    free(row);
     return st;
 }
 
@@ -179,11 +177,12 @@ done:
     return st;
 }
 
-static void copy_scores(double *features, unsigned char *has, const double *score, const unsigned char *known, sow_index dim, const sow_index *item, sow_index n)
+static void copy_scores(double *features, unsigned char *has, const double *score, const unsigned char *known, sow_index dim, const sow_index *pair, sow_index n, sow_index catalogue)
 {
     for (sow_index i = 0; i < n; i++) {
-        has[i] = known[item[i]];
-        if (has[i]) memcpy(&features[i * dim], &score[item[i] * dim], (size_t)dim * sizeof *features);
+        const sow_index q = pair[i] % catalogue;
+        has[i] = known[q];
+        if (has[i]) memcpy(&features[i * dim], &score[q * dim], (size_t)dim * sizeof *features);
     }
 }
 
@@ -202,8 +201,8 @@ sow_status sow_i_view_rows_space(sow_i_choice *x, const sow_campaign *c, const s
         SOW_TRY(sow_pca_transform(&pca, mean, c->n, known, score, env, err));
     }
     SOW_TRY(sow_i_view_room(x, dim, err));
-    copy_scores(x->features, x->has, score ? score : mean, known, dim, x->candidate, x->n);
-    copy_scores(x->labelled_features, x->labelled_has, score ? score : mean, known, dim, x->labelled, x->view.n_labelled);
+    copy_scores(x->features, x->has, score ? score : mean, known, dim, x->candidate, x->n, c->n);
+    copy_scores(x->labelled_features, x->labelled_has, score ? score : mean, known, dim, x->labelled, x->view.n_labelled, c->n);
 done:
     sow_pca_clear(&pca);
     free(mean);
@@ -234,7 +233,7 @@ sow_status sow_i_view_list(sow_i_choice *x, const sow_campaign *c, sow_error *er
     for (sow_index l = k->acquisition.n_list; l-- > 0;) { /* the first of two places of one name counts */
         const sow_index q = sow_names_find(c->screen->perturbations, k->acquisition.list[l]);
         for (sow_index i = 0; q >= 0 && i < x->n; i++)
-            if (x->candidate[i] == q) x->listed[i] = l;
+            if (x->candidate[i] % c->n == q) x->listed[i] = l;
     }
     x->view.listed = x->listed;
 done:

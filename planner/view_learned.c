@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "planner/cells_internal.h"
 #include "planner/choice_internal.h"
+#include "planner/pairs.h"
 
 sow_status sow_i_view_room(sow_i_choice *x, sow_index dim, sow_error *err)
 {
@@ -19,14 +20,47 @@ done:
     return st;
 }
 
+/* Each target context has a model of its own, and coordinates of its own: side by side, in its place of the row. */
+static sow_status embed_pairs(double *features, unsigned char *has, const sow_campaign *c, const sow_index *pair, sow_index n, sow_index dim, sow_index first, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index own = sow_model_latent_dim(c->here->model);
+    sow_i_block b = {0};
+    double *latent = NULL;
+    unsigned char *known = NULL;
+    SOW_TRY(sow_i_block_of(&b, c, pair, n, c->here - c->site, err));
+    SOW_NEW(latent, b.n * own);
+    SOW_NEW(known, b.n);
+    SOW_TRY(sow_model_embed(c->here->model, b.perturbation, b.n, latent, known, err));
+    for (sow_index i = 0; i < b.n; i++) {
+        has[b.at[i]] = known[i];
+        memcpy(&features[b.at[i] * dim + first], &latent[i * own], (size_t)own * sizeof *features);
+    }
+done:
+    sow_i_block_clear(&b);
+    free(latent);
+    free(known);
+    return st;
+}
+
 sow_status sow_i_view_learned(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_TRY(sow_i_fit(c, env, err));
-    SOW_TRY(sow_i_view_room(x, sow_model_latent_dim(c->model), err));
-    SOW_TRY(sow_model_embed(c->model, x->candidate, x->n, x->features, x->has, err));
-    SOW_TRY(sow_model_embed(c->model, x->labelled, x->view.n_labelled, x->labelled_features, x->labelled_has, err));
+    sow_index dim = 0, first = 0;
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        SOW_TRY(sow_i_fit(c, env, err));
+        dim += sow_model_latent_dim(c->here->model);
+    }
+    SOW_TRY(sow_i_view_room(x, dim, err));
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        SOW_TRY(embed_pairs(x->features, x->has, c, x->candidate, x->n, dim, first, err));
+        SOW_TRY(embed_pairs(x->labelled_features, x->labelled_has, c, x->labelled, x->view.n_labelled, dim, first, err));
+        first += sow_model_latent_dim(c->here->model);
+    }
 done:
+    sow_i_go(c, 0);
     return st;
 }
 
@@ -37,18 +71,13 @@ static sow_status predict_all(double *y, const sow_i_choice *x, sow_campaign *c,
 {
     sow_status st = SOW_OK;
     const sow_index n = x->n + x->view.n_labelled;
-    sow_index *item = NULL, *context = NULL;
-    SOW_NEW(item, n);
-    SOW_NEW(context, n);
-    memcpy(item, x->candidate, (size_t)x->n * sizeof *item);
-    if (x->view.n_labelled) memcpy(item + x->n, x->labelled, (size_t)x->view.n_labelled * sizeof *item);
-    for (sow_index i = 0; i < n; i++)
-        context[i] = c->target;
-    sow_query query = {.n = n, .perturbation = item, .context = context};
-    SOW_TRY(sow_model_predict(c->model, &query, y, NULL, NULL, env, err));
+    sow_index *pair = NULL;
+    SOW_NEW(pair, n);
+    memcpy(pair, x->candidate, (size_t)x->n * sizeof *pair);
+    if (x->view.n_labelled) memcpy(pair + x->n, x->labelled, (size_t)x->view.n_labelled * sizeof *pair);
+    SOW_TRY(sow_i_predict_pairs(y, NULL, NULL, c, pair, n, env, err));
 done:
-    free(item);
-    free(context);
+    free(pair);
     return st;
 }
 
@@ -86,7 +115,6 @@ sow_status sow_i_view_kernel(sow_i_choice *x, sow_campaign *c, const sow_env *en
     double *y = NULL, *scores = NULL, *prior = NULL;
     unsigned char *has = NULL;
     sow_pca pca = {0};
-    SOW_TRY(sow_i_fit(c, env, err));
     SOW_NEW(y, n * c->d);
     SOW_NEW(prior, n * a);
     SOW_NEW(has, n);
@@ -95,7 +123,7 @@ sow_status sow_i_view_kernel(sow_i_choice *x, sow_campaign *c, const sow_env *en
     SOW_NEW(scores, n * pca.n_components);
     SOW_TRY(sow_pca_transform(&pca, y, n, NULL, scores, env, err));
     for (sow_index i = 0; i < n; i++) {
-        const sow_index q = i < x->n ? x->candidate[i] : x->labelled[i - x->n];
+        const sow_index q = (i < x->n ? x->candidate[i] : x->labelled[i - x->n]) % c->n;
         has[i] = a == 0 || p->has_any[q];
         if (a) memcpy(&prior[i * a], &p->fused[q * a], (size_t)a * sizeof *prior);
     }
@@ -114,26 +142,30 @@ done:
 
 /* ---- losses ---- */
 
-static sow_index labelled_at(const sow_i_choice *x, sow_index q)
+static sow_index labelled_at(const sow_i_choice *x, sow_index pair)
 {
     for (sow_index i = 0; i < x->view.n_labelled; i++)
-        if (x->labelled[i] == q) return i;
+        if (x->labelled[i] == pair) return i;
     return -1;
 }
 
-sow_status sow_i_view_losses(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+/* Losses of the site in hand, behind those that are there. */
+static sow_status add_losses(sow_i_choice *x, sow_campaign *c, sow_index *capacity, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_losses l = {0};
+    sow_index n = x->view.n_losses;
     SOW_TRY(sow_i_fit(c, env, err));
-    SOW_TRY(sow_model_losses(c->model, &l, env, err));
-    SOW_NEW(x->loss, l.n);
-    SOW_NEW(x->loss_cells, l.n);
-    SOW_NEW(x->loss_held, l.n);
-    SOW_NEW(x->loss_of, l.n);
-    sow_index n = 0;
+    SOW_TRY(sow_model_losses(c->here->model, &l, env, err));
+    for (int k = 0; k < 4; k++) {
+        sow_index room = *capacity;
+        void *array[] = {&x->loss, &x->loss_cells, &x->loss_held, &x->loss_of};
+        const size_t size[] = {sizeof *x->loss, sizeof *x->loss_cells, sizeof *x->loss_held, sizeof *x->loss_of};
+        SOW_TRY(sow_grow(array[k], &room, n + l.n + 1, size[k], err));
+        if (k == 3) *capacity = room;
+    }
     for (sow_index i = 0; i < l.n; i++) {
-        const sow_index at = labelled_at(x, l.perturbation[i]);
+        const sow_index at = labelled_at(x, sow_i_pair(c, c->here - c->site, l.perturbation[i]));
         if (at < 0 || !isfinite(l.loss[i])) continue;
         x->loss_of[n] = at;
         x->loss[n] = l.loss[i];
@@ -141,53 +173,101 @@ sow_status sow_i_view_losses(sow_i_choice *x, sow_campaign *c, const sow_env *en
         x->loss_held[n++] = l.held[i];
     }
     x->view.n_losses = n;
+done:
+    sow_losses_clear(&l);
+    return st;
+}
+
+sow_status sow_i_view_losses(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index capacity = 0;
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        SOW_TRY(add_losses(x, c, &capacity, env, err));
+    }
     x->view.loss_of = x->loss_of;
     x->view.loss = x->loss;
     x->view.loss_cells = x->loss_cells;
     x->view.loss_held = x->loss_held;
 done:
-    sow_losses_clear(&l);
+    sow_i_go(c, 0);
+    return st;
+}
+
+static sow_status drift_of_site(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_i_block b = {0};
+    double *drift = NULL;
+    SOW_TRY(sow_i_fit(c, env, err));
+    SOW_TRY(sow_i_block_of(&b, c, x->candidate, x->n, c->here - c->site, err));
+    SOW_NEW(drift, b.n);
+    SOW_TRY(sow_model_drift(c->here->model, b.perturbation, b.n, drift, err));
+    for (sow_index i = 0; i < b.n; i++)
+        x->drift[b.at[i]] = drift[i];
+done:
+    sow_i_block_clear(&b);
+    free(drift);
     return st;
 }
 
 sow_status sow_i_view_drift(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_TRY(sow_i_fit(c, env, err));
     SOW_NEW(x->drift, x->n);
-    SOW_TRY(sow_model_drift(c->model, x->candidate, x->n, x->drift, err));
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        SOW_TRY(drift_of_site(x, c, env, err));
+    }
     x->view.drift = x->drift;
 done:
+    sow_i_go(c, 0);
     return st;
 }
 
 /* Of each candidate's cells in the finished screen: what nobody at a bench could know. Of one that the model does not know (a gene without a prior row) there is no prediction, and no loss. */
-sow_status sow_i_view_true_loss(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+static sow_status true_loss_of_site(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     enum { MOST_CELLS = 512 };
     float *truth = NULL;
     double *latent = NULL;
     unsigned char *known = NULL;
+    sow_i_block b = {0};
     SOW_TRY(sow_i_fit(c, env, err));
-    SOW_NEW(x->true_loss, x->n);
+    SOW_TRY(sow_i_block_of(&b, c, x->candidate, x->n, c->here - c->site, err));
     SOW_NEW(truth, MOST_CELLS * c->d);
-    SOW_NEW(latent, x->n * sow_model_latent_dim(c->model));
-    SOW_NEW(known, x->n);
-    SOW_TRY(sow_model_embed(c->model, x->candidate, x->n, latent, known, err));
-    for (sow_index i = 0; i < x->n; i++) {
+    SOW_NEW(latent, b.n * sow_model_latent_dim(c->here->model));
+    SOW_NEW(known, b.n);
+    SOW_TRY(sow_model_embed(c->here->model, b.perturbation, b.n, latent, known, err));
+    for (sow_index i = 0; i < b.n; i++) {
         const sow_index *cell = NULL;
-        sow_index n = sow_cells_of(&cell, &c->cells->table, x->candidate[i], c->target);
+        sow_index n = sow_cells_of(&cell, &c->cells->table, b.perturbation[i], c->here->target);
         n = n > MOST_CELLS ? MOST_CELLS : n;
-        x->true_loss[i] = NAN;
+        x->true_loss[b.at[i]] = NAN;
         if (n < 2 || !known[i]) continue;
         SOW_TRY(sow_prepared_rows(truth, &c->cells->space, &c->cells->table, cell, n, env, err));
-        SOW_TRY(sow_model_loss_on(c->model, x->candidate[i], truth, n, &x->true_loss[i], env, err));
+        SOW_TRY(sow_model_loss_on(c->here->model, b.perturbation[i], truth, n, &x->true_loss[b.at[i]], env, err));
     }
-    x->view.true_loss = x->true_loss;
 done:
+    sow_i_block_clear(&b);
     free(truth);
     free(latent);
     free(known);
+    return st;
+}
+
+sow_status sow_i_view_true_loss(sow_i_choice *x, sow_campaign *c, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_NEW(x->true_loss, x->n);
+    for (sow_index s = 0; s < c->n_sites; s++) {
+        sow_i_go(c, s);
+        SOW_TRY(true_loss_of_site(x, c, env, err));
+    }
+    x->view.true_loss = x->true_loss;
+done:
+    sow_i_go(c, 0);
     return st;
 }

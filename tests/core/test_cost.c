@@ -36,7 +36,7 @@ Test(cost, ten_thousand_cells_cost_what_they_should)
     cr_assert_eq(bill.total, 934.80);
 }
 
-static const sow_costs all_prices = {"USD", 2000, 12.5, 15, 0.086, 0.374, 4};
+static const sow_costs all_prices = {"USD", 2000, 0, 12.5, 15, 0.086, 0.374, 4};
 static const sow_design screen_design = {4, 300, 0.08, 0.3, 20000};
 
 Test(cost, every_row_stands_in_order_and_the_total_is_their_sum)
@@ -108,4 +108,28 @@ Test(cost, one_more_perturbation_adds_its_price)
     cr_assert(fabs((more.total - few.total) / 1000 - one) <= 0.006);
     /* 12.5 + 4*15 + 300/.92*(.086 + .02*.374) = 72.5 + 30.4826 */
     cr_assert_eq(one, 102.98);
+}
+
+Test(cost, contexts_have_their_own_controls_and_prices)
+{
+    sow_bill bill, one;
+    const sow_bill_part parts[] = {{"K562", 10, NAN, NAN}, {"iPSC", 4, 4000, 0.2}, {"HEK293T", 0, 900, NAN}, {"RPE1", 6, NAN, NAN}};
+    sow_costs prices = all_prices;
+    prices.per_context = 500;
+    sow_bill_contexts(&bill, &prices, &screen_design, parts, 4, 2);
+    cr_assert_eq(cost_of(&bill, "round"), 2000);
+    cr_assert_eq(cost_of(&bill, "contexts"), 1000); /* K562, RPE1 */
+    cr_assert_eq(cost_of(&bill, "context, iPSC"), 4000);
+    cr_assert_eq(quantity_of(&bill, "perturbations"), 26); /* 2 positive controls in each of three */
+    cr_assert_eq(quantity_of(&bill, "guides"), 104);
+    cr_assert_eq(quantity_of(&bill, "cells"), 3914 + 2609);      /* 12 x 300 / .92 and 8 x 300 / .92, each in whole cells */
+    cr_assert_eq(quantity_of(&bill, "cells, iPSC"), 1957);       /* 6 x 300 / .92 */
+    cr_assert_eq(cost_of(&bill, "cells, iPSC"), 391.4);
+    double sum = 0;
+    for (sow_index i = 0; i < bill.n; i++) sum += bill.row[i].cost;
+    cr_assert(fabs(sum - bill.total) < 1e-9);
+    /* of one context, without prices of its own: the bill of a round */
+    sow_bill_round(&one, &all_prices, &screen_design, 10, 2);
+    sow_bill_contexts(&bill, &all_prices, &screen_design, parts, 1, 2);
+    cr_assert_eq(memcmp(&one, &bill, sizeof one), 0);
 }

@@ -42,28 +42,28 @@ Test(cells, are_handed_out_once_and_no_more_than_planned)
     int measured = 0;
     for (sow_index q = 0; q < c->n; q++) {
         sow_index got = 0;
-        for (sow_index k = 0; k < c->item[q].n_draws; k++)
-            for (sow_index i = 0; i < c->item[q].draw[k].n; i++, got++) {
-                sow_index cell = c->item[q].draw[k].cell[i];
+        for (sow_index k = 0; k < c->here->item[q].n_draws; k++)
+            for (sow_index i = 0; i < c->here->item[q].draw[k].n; i++, got++) {
+                sow_index cell = c->here->item[q].draw[k].cell[i];
                 cr_expect(!seen[cell], "cell %d twice", (int)cell);
                 seen[cell] = 1;
                 cr_expect_eq(c->cells->table.perturbation[cell], q);
-                cr_expect_eq(c->cells->table.context[cell], c->target);
+                cr_expect_eq(c->cells->table.context[cell], c->here->target);
             }
         measured += got > 0;
         cr_expect_leq(got, 30);
         int few = strcmp(sow_i_name(c, q), "P02") == 0;
-        if (got > 0) cr_expect_eq(c->item[q].status, few ? SOW_DONE_PARTIAL : SOW_DONE, "%s", sow_i_name(c, q));
+        if (got > 0) cr_expect_eq(c->here->item[q].status, few ? SOW_DONE_PARTIAL : SOW_DONE, "%s", sow_i_name(c, q));
         if (got > 0) cr_expect_eq(got, few ? 18 : 30);
-        if (c->held_out[q]) cr_expect_eq(got, 0);
+        if (c->here->held_out[q]) cr_expect_eq(got, 0);
     }
     cr_expect_eq(measured, 9);
     for (sow_index r = 0; r < 3; r++) {
-        cr_expect_geq(c->round[r].n_control, 16);
-        for (sow_index i = 0; i < c->round[r].n_control; i++) {
-            cr_expect(!seen[c->round[r].control[i]]);
-            seen[c->round[r].control[i]] = 1;
-            cr_expect_eq(c->cells->table.perturbation[c->round[r].control[i]], SOW_CONTROL);
+        cr_expect_geq(c->here->controls[r].n_control, 16);
+        for (sow_index i = 0; i < c->here->controls[r].n_control; i++) {
+            cr_expect(!seen[c->here->controls[r].control[i]]);
+            seen[c->here->controls[r].control[i]] = 1;
+            cr_expect_eq(c->cells->table.perturbation[c->here->controls[r].control[i]], SOW_CONTROL);
         }
     }
     free(seen);
@@ -90,9 +90,9 @@ Test(cells, are_compared_with_the_controls_of_their_own_round_and_batch)
     const sow_cells *t = &c->cells->table;
     cr_assert_eq(c->d, C_GENES);
     for (sow_index q = 0; q < c->n; q++) {
-        if (c->item[q].n_draws == 0) continue;
-        const sow_i_draw *draw = &c->item[q].draw[0];
-        const sow_i_round *r = &c->round[draw->round];
+        if (c->here->item[q].n_draws == 0) continue;
+        const sow_i_draw *draw = &c->here->item[q].draw[0];
+        const sow_i_controls *r = &c->here->controls[draw->round];
         for (int g = 0; g < C_GENES; g++) {
             double sum = 0;
             for (int b = 0; b < 2; b++) {
@@ -113,7 +113,7 @@ Test(cells, are_compared_with_the_controls_of_their_own_round_and_batch)
                 cr_assert(m > 0);
                 sum += cells - n * controls / m;
             }
-            cr_expect(fabs(c->item[q].values[g] - sum / (double)draw->n) <= 1e-6, "%s gene %d: %g not %g", sow_i_name(c, q), g, c->item[q].values[g],
+            cr_expect(fabs(c->here->item[q].values[g] - sum / (double)draw->n) <= 1e-6, "%s gene %d: %g not %g", sow_i_name(c, q), g, c->here->item[q].values[g],
                       sum / (double)draw->n);
         }
     }
@@ -219,11 +219,11 @@ Test(cells, have_new_controls_in_rounds_that_were_added)
     sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "r");
     MUST(sow_campaign_run(c, NULL, &err));
     unsigned char *seen = calloc((size_t)c->cells->table.n, 1);
-    cr_expect_gt(c->round[3].n_control, 1);
+    cr_expect_gt(c->here->controls[3].n_control, 1);
     for (sow_index r = 0; r < 4; r++)
-        for (sow_index i = 0; i < c->round[r].n_control; i++) {
-            cr_expect(!seen[c->round[r].control[i]], "control %d twice", (int)c->round[r].control[i]);
-            seen[c->round[r].control[i]] = 1;
+        for (sow_index i = 0; i < c->here->controls[r].n_control; i++) {
+            cr_expect(!seen[c->here->controls[r].control[i]], "control %d twice", (int)c->here->controls[r].control[i]);
+            seen[c->here->controls[r].control[i]] = 1;
         }
     free(seen);
     close_campaign(c);
@@ -320,8 +320,8 @@ Test(cells, of_too_few_are_not_in_the_pool_and_say_so)
     sow_config *config = config_of(yaml, &recipe);
     sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_CHECK, NULL);
     sow_index q = sow_names_find(c->screen->perturbations, "P02");
-    cr_assert(q >= 0 && !c->eligible[q]);
-    cr_expect_str_eq(c->why_not[q], "18 cells, fewer than features.min_cells_per_perturbation (20)");
+    cr_assert(q >= 0 && !c->here->eligible[q]);
+    cr_expect_str_eq(c->here->why_not[q], "18 cells, fewer than features.min_cells_per_perturbation (20)");
     close_campaign(c);
     sow_config_destroy(config);
     free(yaml);
@@ -375,15 +375,15 @@ Test(cells, of_a_lab_are_kept_in_the_campaign_and_read_again)
     cr_expect_eq(summary.unplanned, 10 - planned);
     cr_expect_eq(summary.failed, 4 - planned);
     cr_expect(c->cells->frozen && c->round[0].evaluated);
-    cr_expect_eq(c->round[0].n_control, 40);
+    cr_expect_eq(c->here->controls[0].n_control, 40);
     remove(scratch_path("bench.h5ad"));
     MUST(sow_campaign_plan(c, NULL, &err));
     close_campaign(c);
     c = open_campaign(config, SOW_CAMPAIGN_WRITE, "lab");
     cr_expect(c->cells->frozen && c->round[1].planned);
     sow_index q = sow_names_find(c->screen->perturbations, "P04");
-    cr_assert_not_null(c->item[q].values);
-    cr_expect(c->item[q].values[sow_names_find(c->screen->features, "g18")] > 0.3);
+    cr_assert_not_null(c->here->item[q].values);
+    cr_expect(c->here->item[q].values[sow_names_find(c->screen->features, "g18")] > 0.3);
     close_campaign(c);
     sow_config_destroy(config);
 }

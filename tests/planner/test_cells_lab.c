@@ -32,8 +32,8 @@ static sow_index cells_of(const sow_campaign *c, const char *name)
 {
     sow_index q = sow_names_find(c->screen->perturbations, name), n = 0;
     cr_assert(q >= 0);
-    for (sow_index k = 0; k < c->item[q].n_draws; k++)
-        n += c->item[q].draw[k].n;
+    for (sow_index k = 0; k < c->here->item[q].n_draws; k++)
+        n += c->here->item[q].draw[k].n;
     return n;
 }
 
@@ -46,12 +46,12 @@ Test(cells_lab, count_the_genes_of_their_own_file_whatever_others_lack)
     sow_campaign *c = at_the_bench(&config, "min_cells_per_perturbation: 4, min_genes_per_cell: 21", &reference);
     write_cells("bench.h5ad", &bench);
     MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
-    sow_index before = cells_of(c, "P04"), controls = c->round[0].n_control;
+    sow_index before = cells_of(c, "P04"), controls = c->here->controls[0].n_control;
     cr_expect(before > 4);
     close_campaign(c);
     c = open_campaign(config, SOW_CAMPAIGN_WRITE, "lab");
     cr_expect_eq(cells_of(c, "P04"), before);
-    cr_expect_eq(c->round[0].n_control, controls);
+    cr_expect_eq(c->here->controls[0].n_control, controls);
     close_campaign(c);
     sow_config_destroy(config);
 }
@@ -67,17 +67,17 @@ Test(cells_lab, too_few_of_a_perturbation_leave_it_in_the_pool)
     write_cells("bench.h5ad", &bench); /* 18 cells of P02 */
     MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
     sow_index q = sow_names_find(c->screen->perturbations, "P02");
-    cr_expect_eq(c->item[q].status, SOW_LOST);
+    cr_expect_eq(c->here->item[q].status, SOW_LOST);
     cr_expect_eq(cells_of(c, "P02"), 0);
     cr_expect_eq(c->pool_size, pool);
-    cr_expect(c->in_pool[q], "%s", c->why_not[q]);
-    cr_expect_eq(sow_cells_of(NULL, &c->cells->table, q, c->target), 0);
+    cr_expect(c->here->in_pool[q], "%s", c->here->why_not[q]);
+    cr_expect_eq(sow_cells_of(NULL, &c->cells->table, q, c->here->target), 0);
     bench = (cell_recipe){.seed = 9, .contexts = 1, .first = 2, .last = 4, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
     MUST(sow_campaign_plan(c, NULL, &err));
     write_cells("again.h5ad", &bench); /* 18 more: by itself too few again */
     MUST(sow_campaign_record(c, scratch_path("again.h5ad"), 0, &summary, NULL, &err));
     cr_expect_eq(cells_of(c, "P02"), 0);
-    cr_expect_eq(sow_cells_of(NULL, &c->cells->table, q, c->target), 0);
+    cr_expect_eq(sow_cells_of(NULL, &c->cells->table, q, c->here->target), 0);
     close_campaign(c);
     sow_config_destroy(config);
 }
@@ -105,7 +105,7 @@ Test(cells_lab, of_another_context_are_not_taken_for_the_target)
     write_cells("bench.h5ad", &bench);
     MUST(sow_campaign_record(c, scratch_path("bench.h5ad"), 1, &summary, NULL, &err));
     cr_expect_eq(cells_of(c, "P04"), 32);
-    cr_expect_eq(c->round[0].n_control, 40);
+    cr_expect_eq(c->here->controls[0].n_control, 40);
     close_campaign(c);
     sow_config_destroy(config);
 }
@@ -168,7 +168,7 @@ Test(cells_lab, that_were_measured_do_not_fail_by_a_later_file)
     /* as a file with too few of its cells is written down */
     MUST(sow_i_commit(c, "measured", 0, json_pack("{s:s,s:[{s:s,s:i}]}", "source", "record", "results", "perturbation", sow_i_name(c, q), "outcome", (int)SOW_FAILED), &err));
     cr_expect_eq(c->round[0].pick[0].outcome, outcome);
-    cr_expect(c->item[q].values && c->item[q].status != SOW_LOST);
+    cr_expect(c->here->item[q].values && c->here->item[q].status != SOW_LOST);
     close_campaign(c);
     sow_config_destroy(config);
 }

@@ -38,19 +38,19 @@ Test(contexts_simulated, are_measured_in_full_but_for_the_target)
 {
     sow_config *config = NULL;
     sow_campaign *c = played(&config, contexts_yaml, "r", NULL);
-    cr_assert_str_eq(sow_names_get(c->screen->contexts, c->target), "C1");
+    cr_assert_str_eq(sow_names_get(c->screen->contexts, c->here->target), "C1");
     MUST(sow_i_training_ready(c, NULL, &err));
-    const sow_i_training *t = &c->training;
+    const sow_i_training *t = &c->here->training;
     cr_assert(t->n_target == 18 && t->view.n == 18 + 3 * 40 && t->view.n_contexts == 4);
     for (sow_index q = 0; q < c->n; q++)
-        for (sow_index k = 0; k < c->item[q].n_draws; k++)
-            for (sow_index i = 0; i < c->item[q].draw[k].n; i++) {
-                const sow_index cell = c->item[q].draw[k].cell[i];
-                cr_assert(!c->held_out[q] && c->cells->table.context[cell] == c->target && c->cells->table.perturbation[cell] == q);
+        for (sow_index k = 0; k < c->here->item[q].n_draws; k++)
+            for (sow_index i = 0; i < c->here->item[q].draw[k].n; i++) {
+                const sow_index cell = c->here->item[q].draw[k].cell[i];
+                cr_assert(!c->here->held_out[q] && c->cells->table.context[cell] == c->here->target && c->cells->table.perturbation[cell] == q);
             }
     for (sow_index r = 0; r < 3; r++)
-        for (sow_index i = 0; i < c->round[r].n_control; i++)
-            cr_assert(c->cells->table.context[c->round[r].control[i]] == c->target && c->cells->table.perturbation[c->round[r].control[i]] == SOW_CONTROL);
+        for (sow_index i = 0; i < c->here->controls[r].n_control; i++)
+            cr_assert(c->cells->table.context[c->here->controls[r].control[i]] == c->here->target && c->cells->table.perturbation[c->here->controls[r].control[i]] == SOW_CONTROL);
     put_away(c, config);
 }
 
@@ -77,13 +77,13 @@ Test(contexts_simulated, are_each_compared_with_their_own_controls)
     int rows = 0;
     cr_assert_eq(c->d, 50);
     MUST(sow_i_training_ready(c, NULL, &err));
-    for (sow_index i = c->training.n_target; i < c->training.view.n; i++, rows++) {
-        const sow_index k = c->training.view.context[i];
-        cr_assert_neq(k, c->target);
-        mean_of(mean, c, c->training.view.perturbation[i], k);
+    for (sow_index i = c->here->training.n_target; i < c->here->training.view.n; i++, rows++) {
+        const sow_index k = c->here->training.view.context[i];
+        cr_assert_neq(k, c->here->target);
+        mean_of(mean, c, c->here->training.view.perturbation[i], k);
         mean_of(control, c, SOW_CONTROL, k);
         for (int g = 0; g < 50; g++)
-            cr_assert(fabs(c->training.view.y[i * 50 + g] - (mean[g] - control[g])) < 1e-5, "row %d, gene %d", rows, g); /* the space holds floats */
+            cr_assert(fabs(c->here->training.view.y[i * 50 + g] - (mean[g] - control[g])) < 1e-5, "row %d, gene %d", rows, g); /* the space holds floats */
     }
     cr_assert_eq(rows, 120);
     put_away(c, config);
@@ -117,7 +117,7 @@ Test(contexts_simulated, may_have_measured_a_part)
     sow_campaign *c = played(&config, part, "r", NULL);
     sow_index elsewhere = 0, here = 0;
     for (sow_index r = 0; r < c->screen->n_rows; r++)
-        *(c->screen->context[r] == c->target ? &here : &elsewhere) += 1;
+        *(c->screen->context[r] == c->here->target ? &here : &elsewhere) += 1;
     cr_assert(here == 40 && elsewhere > 40 && elsewhere < 80, "%lld rows", (long long)elsewhere);
     put_away(c, config);
     free(part);

@@ -194,8 +194,8 @@ Test(map, keeps_what_was_observed_and_nothing_that_is_held_out)
             const int r = k * P + i, observed = (int)sow_h5ad_obs(a, "observed")->number[r], is_target = k == 0;
             cr_expect_str_eq(sow_h5ad_obs(a, "context")->text[r], sow_names_get(c->screen->contexts, k));
             cr_expect_str_eq(sow_h5ad_obs(a, "perturbation")->text[r], sow_i_name(c, i));
-            cr_expect_eq(observed, is_target ? c->item[i].values && !c->held_out[i] : measured(i, k));
-            cr_expect_str_eq(sow_h5ad_obs(a, "status")->text[r], observed ? "measured" : !is_target ? "not measured" : c->held_out[i] ? "held out" : "candidate");
+            cr_expect_eq(observed, is_target ? c->here->item[i].values && !c->here->held_out[i] : measured(i, k));
+            cr_expect_str_eq(sow_h5ad_obs(a, "status")->text[r], observed ? "measured" : !is_target ? "not measured" : c->here->held_out[i] ? "held out" : "candidate");
             cr_expect_eq(sow_h5ad_obs(a, "measured_cells")->number[r], observed ? 30 + i : 0);
             for (int g = 0; g < G && observed; g++) cr_assert_eq(a->x[r * G + g], (double)(float)change(i, k, g));
             for (int g = 0; g < G && !observed; g++) cr_assert(fabs(a->x[r * G + g] - change(i, k, g)) > 1e-9, "%d of %d was not to be known", i, k);
@@ -209,7 +209,7 @@ Test(map, keeps_what_was_observed_and_nothing_that_is_held_out)
 /* The same items in the campaign's own order, and only another target. */
 static void fit_alone(double *mean, sow_campaign *c, sow_index k)
 {
-    sow_training t = c->training.view;
+    sow_training t = c->here->training.view;
     sow_model *model = NULL;
     sow_index which[P], where[P];
     t.target = k;
@@ -238,7 +238,7 @@ static void compare_alone(const char *yaml)
             for (int g = 0; g < G && !sow_h5ad_obs(a, "observed")->number[k * P + i]; g++)
                 cr_assert_float_eq(a->x[(k * P + i) * G + g], mean[i * G + g], 1e-5 * (1 + fabs(mean[i * G + g])), "context %d, perturbation %d, gene %d", k, i, g);
         MUST(sow_i_map_training_make(&t, c, k, &err));
-        cr_expect_eq(t.view.n, c->training.view.n);
+        cr_expect_eq(t.view.n, c->here->training.view.n);
         cr_expect(t.context[0] == k && t.context[t.view.n - 1] == (k == 2 ? 1 : 2));
         sow_i_map_training_clear(&t);
     }
@@ -296,7 +296,7 @@ Test(map, before_anything_is_measured_in_the_target_the_references_serve_or_it_i
     cr_expect_eq(a->n_obs, C * P);
     for (sow_index r = 0; r < P; r++) cr_expect_eq(sow_h5ad_obs(a, "observed")->number[r], 0);
     sow_h5ad_destroy(a);
-    cr_expect_not(c->training_ready);
+    cr_expect_not(c->here->training_ready);
     MUST(sow_campaign_run(c, NULL, &err)); /* nothing of it stays */
     put_away(c, config);
     scratch_remove();

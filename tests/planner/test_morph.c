@@ -183,7 +183,7 @@ Test(morph, shows_a_strategy_latents_losses_and_drift_in_the_order_of_the_labell
     x.candidate = calloc((size_t)c->n, sizeof *x.candidate);
     x.name = calloc((size_t)c->n, sizeof *x.name);
     for (sow_index q = 0; q < c->n; q++)
-        if (c->in_pool[q] && c->item[q].status == SOW_FREE) {
+        if (c->here->in_pool[q] && c->here->item[q].status == SOW_FREE) {
             x.candidate[x.n] = q;
             x.name[x.n++] = sow_i_name(c, q);
         }
@@ -202,7 +202,7 @@ Test(morph, shows_a_strategy_latents_losses_and_drift_in_the_order_of_the_labell
         cr_expect(seen[i], "no loss of %s", x.view.labelled_name[i]);
         double latent[5];
         unsigned char has;
-        MUST(sow_model_embed(c->model, &x.labelled[i], 1, latent, &has, &err));
+        MUST(sow_model_embed(c->here->model, &x.labelled[i], 1, latent, &has, &err));
         for (int j = 0; j < 5; j++)
             cr_expect_eq(latent[j], x.view.labelled_features[i * 5 + j]);
     }

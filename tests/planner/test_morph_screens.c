@@ -43,7 +43,7 @@ Test(morph_screens, an_oracle_of_losses_takes_perturbations_that_the_model_does_
     sow_config *config = read_config(yaml);
     sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "moe");
     int unknown = 0, drawn = 0;
-    for (sow_index q = 11; q < C_PERTURBATIONS; q++) unknown += c->in_pool[q];
+    for (sow_index q = 11; q < C_PERTURBATIONS; q++) unknown += c->here->in_pool[q];
     cr_assert_gt(unknown, 0);
     MUST(sow_campaign_run(c, NULL, &err));
     for (sow_index r = 1; r < c->n_rounds; r++)
@@ -126,7 +126,7 @@ Test(morph_screens, a_rule_that_comes_later_does_not_stop_a_campaign)
     MUST(sow_campaign_plan(c, NULL, &err));
     MUST(sow_campaign_measure(c, NULL, &err));
     for (sow_index q = 0; q < c->n && !stricter; q++)
-        if (c->in_pool[q] && c->item[q].status == SOW_FREE) {
+        if (c->here->in_pool[q] && c->here->item[q].status == SOW_FREE) {
             char rule[120];
             snprintf(rule, sizeof rule, "constraints: {exclude: [{names: [%s], reason: toxic}]}\nevaluation:", sow_i_name(c, q));
             stricter = replaced(yaml, "evaluation:", rule);

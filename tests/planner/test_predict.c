@@ -36,9 +36,9 @@ static sow_h5ad *predicted(sow_campaign *c, sow_index cells)
 /* Mean change of perturbation q as the model says it. */
 static void ask_model(double *mean, double *var, sow_campaign *c, sow_index q)
 {
-    const sow_query query = {1, &q, &c->target, NULL};
+    const sow_query query = {1, &q, &c->here->target, NULL};
     MUST(sow_i_fit(c, NULL, &err));
-    MUST(sow_model_predict(c->model, &query, mean, var, NULL, NULL, &err));
+    MUST(sow_model_predict(c->here->model, &query, mean, var, NULL, NULL, &err));
 }
 
 static void check_obs(const sow_h5ad *a, const sow_campaign *c, sow_index each)
@@ -49,9 +49,9 @@ static void check_obs(const sow_h5ad *a, const sow_campaign *c, sow_index each)
         const char *status = sow_h5ad_obs(a, "status")->text[i];
         cr_expect_str_eq(sow_h5ad_obs(a, "perturbation")->text[i], sow_i_name(c, q));
         cr_expect_str_eq(sow_h5ad_obs(a, "context")->text[i], "here");
-        cr_expect_str_eq(status, c->item[q].values ? "measured" : c->held_out[q] ? "held out" : c->in_pool[q] ? "candidate" : "left out");
-        cr_expect_eq(sow_h5ad_obs(a, "measured_cells")->number[i], c->item[q].values ? c->item[q].cells : 0);
-        measured += c->item[q].values != NULL;
+        cr_expect_str_eq(status, c->here->item[q].values ? "measured" : c->here->held_out[q] ? "held out" : c->here->in_pool[q] ? "candidate" : "left out");
+        cr_expect_eq(sow_h5ad_obs(a, "measured_cells")->number[i], c->here->item[q].values ? c->here->item[q].cells : 0);
+        measured += c->here->item[q].values != NULL;
     }
     cr_expect_eq(measured, 9 * each);
 }
@@ -117,7 +117,7 @@ Test(predict, a_model_that_makes_cells_makes_them_and_is_not_trained_again)
     for (sow_index k = 0; k < a->n_obs * a->n_vars; k++) cr_assert(isfinite(a->x[k]));
     char *kept = sow_format("%s/rounds/02/model.h5", c->dir);
     cr_assert(sow_file_exists(kept));
-    const sow_index named = c->training.n_target;
+    const sow_index named = c->here->training.n_target;
     close_campaign(c);
     cr_assert_eq(named, 9);
     cr_assert_eq(unlink(kept), 0); /* without it the same model is trained, and a reader leaves nothing */
