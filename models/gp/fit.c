@@ -10,7 +10,8 @@
 
 enum {
     FEWEST_ELSEWHERE = 20, /* perturbations a reference must have to say anything */
-    FEWEST_WARPED = 30     /* values that show a shape */
+    FEWEST_WARPED = 30,    /* values that show a shape */
+    FEWEST_NARROW = 6      /* values of which a spread of a third of the reference's is no chance: so narrow or narrower are 26 % of pairs, 1 % of sixes (chi squared) */
 };
 
 /* With a reference, in units of its variance: the arm that believes it and the arm that does not. White noise is held, because batches chosen by
@@ -110,7 +111,7 @@ static sow_status standardise(sow_gp *g, sow_sample *s, const sow_training *t, d
     g->centre = sow_mean(s->z, s->n);
     sd = sqrt(sow_variance(s->z, s->n));
     g->scale = sd > 0 ? sd : 1.0;
-    if (reference_scale > 0 && !(sd > 3 * reference_scale) && !(3 * sd < reference_scale)) g->scale = reference_scale;
+    if (reference_scale > 0 && !(sd > 3 * reference_scale) && !(s->n >= FEWEST_NARROW && 3 * sd < reference_scale)) g->scale = reference_scale;
     for (sow_index i = 0; i < s->n; i++) s->z[i] = (s->z[i] - g->centre) / g->scale;
 done:
     return st;

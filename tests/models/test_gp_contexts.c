@@ -49,6 +49,27 @@ Test(gp, a_reference_improves_what_few_measurements_can_tell)
     fixture_clear(&f);
 }
 
+/* Two values that happen to lie close together say nothing of how far values of a context spread; ten do. */
+Test(gp, takes_the_spread_of_a_few_values_from_the_reference)
+{
+    for (int count = 2; count <= 10; count += 8) {
+        fixture f = fixture_make(120, count, 120, 1, (uint64_t)count);
+        sow_rng rng = sow_rng_make(31, SOW_RNG_TEST, 0, 0);
+        for (sow_index r = count; r < f.n; r++) {
+            f.context[r] = 1;
+            f.y[r] = f.truth[f.perturbation[r]] + 0.2 * sow_rng_normal(&rng);
+        }
+        for (sow_index r = 0; r < count; r++) f.y[r] = 0.5 + 0.02 * (double)r;
+        const double scale = sqrt(sow_variance(&f.y[count], f.n - count));
+        sow_model *m = fit_gp(fixture_training(&f), "coregionalised");
+        const sow_gp *g = (const sow_gp *)m;
+        if (count == 2) cr_expect(g->scale > 0.5 * scale, "%g of %g", g->scale, scale);
+        else cr_expect(g->scale < 0.2 * scale, "%g of %g", g->scale, scale);
+        sow_model_destroy(m);
+        fixture_clear(&f);
+    }
+}
+
 /* Given the reference's values, the two parts of the target's prior must be those of one joint process. */
 Test(gp, conditioning_on_the_reference_first_is_the_joint_process)
 {
