@@ -119,7 +119,7 @@ typedef struct {
         double failure_rate;      /* generative [0] */
         sow_index perturbations, modules, prior_dims; /* generative */
         sow_index genes, programs, controls;          /* generative, readout cells */
-        sow_index contexts;                           /* and, where there are several: */
+        sow_index contexts, targets;                  /* and, where there are several: */
         double context_scale, context_flip, context_lose, context_shift, context_baseline, context_coverage;
         double cells, informativeness, noise_per_cell;
     } oracle;

@@ -219,7 +219,7 @@ static void check_objective(sow_i_reader *r, sow_config *c, const sow_i_node *ro
 static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_node *root, const char *path, const char *strategy)
 {
     if (!strategy) return;
-    int references = is_generative(c) && c->oracle.contexts > 1;
+    int references = is_generative(c) && c->oracle.contexts > c->oracle.targets;
     for (sow_index i = 0; i < c->n_sources; i++)
         references += c->sources[i].role == SOW_ROLE_REFERENCE;
     if (sow_i_spelling_position(sow_i_hit_strategies, strategy) >= 0) {
@@ -234,7 +234,7 @@ static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_nod
         sow_i_problem_at_path(r, root, path, "strategy 'reference' needs a source with role reference");
 }
 
-#define OF_CONTEXTS "context_scale", "context_flip", "context_lose", "context_shift", "context_baseline", "context_coverage"
+#define OF_CONTEXTS "targets", "context_scale", "context_flip", "context_lose", "context_shift", "context_baseline", "context_coverage"
 
 /* In what several simulated contexts differ. */
 static void check_contexts(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
@@ -243,8 +243,10 @@ static void check_contexts(sow_i_reader *r, const sow_config *c, const sow_i_nod
     for (size_t i = 0; i < sizeof keys / sizeof *keys && c->oracle.contexts == 1; i++) {
         char path[60];
         snprintf(path, sizeof path, "oracle.%s", keys[i]);
-        if (given(root, "oracle", keys[i])) sow_i_problem_at_path(r, root, path, "%s says in what several contexts differ, and there is one; set oracle.contexts, or remove it", path);
+        if (given(root, "oracle", keys[i])) sow_i_problem_at_path(r, root, path, "%s is of several contexts, and there is one; set oracle.contexts, or remove it", path);
     }
+    if (c->oracle.contexts > 1 && c->oracle.targets > c->oracle.contexts)
+        sow_i_problem_at_path(r, root, "oracle.targets", "oracle.targets (%lld) must not exceed oracle.contexts (%lld)", (long long)c->oracle.targets, (long long)c->oracle.contexts);
     if (c->oracle.contexts > 1 && c->oracle.context_flip + c->oracle.context_lose > 1)
         sow_i_problem_at_path(r, root, given(root, "oracle", "context_flip") ? "oracle.context_flip" : "oracle.context_lose",
                               "a program cannot be flipped with probability %g and lost with probability %g: together at most 1", c->oracle.context_flip, c->oracle.context_lose);

@@ -255,6 +255,7 @@ sow_status sow_i_cells_make(sow_campaign *c, sow_prior *given, const sow_env *en
     world.prior_informativeness = k->oracle.informativeness;
     world.prior_dims = k->oracle.prior_dims;
     world.n_contexts = k->oracle.contexts;
+    world.n_targets = k->oracle.targets;
     world.context_scale = k->oracle.context_scale;
     world.context_flip = k->oracle.context_flip;
     world.context_lose = k->oracle.context_lose;

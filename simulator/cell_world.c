@@ -33,6 +33,7 @@ static sow_status check_options(const sow_cell_world_options *o, sow_error *err)
     SOW_TRY(check_count("n_controls", o->n_controls, 2, 10000000, err));
     SOW_TRY(check_count("prior_dims", o->prior_dims, 1, 4096, err));
     SOW_TRY(check_count("n_contexts", o->n_contexts, 1, 1000, err));
+    SOW_TRY(check_count("n_targets", o->n_targets, 1, o->n_contexts, err));
     SOW_TRY(check_number("context_scale", o->context_scale, 3, err));
     SOW_TRY(check_number("context_flip", o->context_flip, 1, err));
     SOW_TRY(check_number("context_lose", o->context_lose, 1, err));
@@ -70,8 +71,8 @@ done:
     return st;
 }
 
-/* The first is the one to plan in. */
-static sow_status name_contexts(sow_screen *s, sow_index n, sow_error *err)
+/* The first are those to plan in. */
+static sow_status name_contexts(sow_screen *s, sow_index n, sow_index n_targets, sow_error *err)
 {
     sow_status st = SOW_OK;
     char name[32];
@@ -79,7 +80,7 @@ static sow_status name_contexts(sow_screen *s, sow_index n, sow_error *err)
     for (sow_index k = 0; k < n; k++) {
         snprintf(name, sizeof name, "C%d", (int)(k + 1));
         SOW_TRY(sow_names_add(s->contexts, n == 1 ? "simulated" : name, NULL, err));
-        s->context_role[k] = k == 0 ? SOW_ROLE_TARGET : SOW_ROLE_REFERENCE;
+        s->context_role[k] = k < n_targets ? SOW_ROLE_TARGET : SOW_ROLE_REFERENCE;
     }
 done:
     return st;
@@ -93,7 +94,7 @@ static sow_status screen_of(sow_screen **out, const sow_i_cell_world *w, const s
     const sow_index n = w->o->n_perturbations, genes = w->o->n_genes, contexts = w->o->n_contexts;
     SOW_TRY(sow_screen_create(&s, SOW_READOUT_CELLS, err));
     SOW_TRY(name_perturbations(s, n, err));
-    SOW_TRY(name_contexts(s, contexts, err));
+    SOW_TRY(name_contexts(s, contexts, w->o->n_targets, err));
     SOW_NEW(unknown, genes);
     for (sow_index g = 0; g < genes; g++) {
         SOW_TRY(sow_names_add(s->features, sow_names_get(cells->genes, g), NULL, err));

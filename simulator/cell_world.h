@@ -34,9 +34,10 @@ typedef struct {
     double context_lose;       /* 0..1 [0.2]: and that it does nothing; both together at most 1 */
     double context_shift;      /* 0..100 [1]: length of the change common to all perturbed cells of a context, in lengths of the median perturbation */
     double context_baseline;   /* 0..3 [0.5]: log-sd of a gene's share of UMIs between contexts */
-    double context_coverage;   /* above 0, to 1 [1]: probability that a reference context has measured a perturbation; the target has all */
+    double context_coverage;   /* above 0, to 1 [1]: probability that a reference context has measured a perturbation; the targets have all */
+    sow_index n_targets;       /* 1..n_contexts [1]: the first so many are targets */
 } sow_cell_world_options;
-#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1}
+#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1}
 
 /** What nobody but a test or an oracle may look at. Caller clears. */
 typedef struct {
@@ -47,7 +48,7 @@ typedef struct {
 void sow_cell_truth_clear(sow_cell_truth *t);
 
 /** The table (context after context, in each controls first, then P0001.. in name order; one matrix of counts, one technical batch), a screen with a row per perturbation and context that
- *  measured it (values NaN; cells and weight its number of cells) and the prior "simulated", unscaled. One context is named "simulated"; several C1, C2, ..., C1 being the target and the
+ *  measured it (values NaN; cells and weight its number of cells) and the prior "simulated", unscaled. One context is named "simulated"; several C1, C2, ..., the first n_targets targets and the
  *  others references. Caller clears and destroys. `prior` and `truth` may be NULL; options NULL are the defaults.
  *  Streams by (seed, context, perturbation, cell): neither the number of perturbations made nor that of contexts (from two on) changes a cell or a prior row that is there anyway (the digits
  *  in names are four to 9,999 perturbations, five to 99,999), and informativeness changes nothing but the prior. The same bits for any number of threads.

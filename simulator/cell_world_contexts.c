@@ -83,7 +83,7 @@ void sow_i_contexts_measure(sow_i_cell_world *w, sow_index i)
 {
     for (sow_index k = 0; k < w->o->n_contexts; k++) {
         sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_WORLD, SOW_I_WORLD_MEASURED, sow_i_world_pair(k, i));
-        const int measured = sow_rng_uniform(&rng) < w->o->context_coverage || k == 0;
+        const int measured = sow_rng_uniform(&rng) < w->o->context_coverage || k < w->o->n_targets;
         w->cells[k * w->o->n_perturbations + i] = measured ? sow_i_draw_cells(w->o, &rng) : 0;
     }
 }

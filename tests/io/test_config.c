@@ -340,7 +340,7 @@ Test(config_problem, simulated_contexts_are_of_cells_and_differ_where_there_are_
     char yaml[300], words[200];
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         snprintf(yaml, sizeof yaml, SIMULATED(", %s: 0.5"), keys[i]);
-        snprintf(words, sizeof words, "c.yaml:4:%d: oracle.%s says in what several contexts differ, and there is one; set oracle.contexts, or remove it", (int)(30 + strlen(keys[i])), keys[i]);
+        snprintf(words, sizeof words, "c.yaml:4:%d: oracle.%s is of several contexts, and there is one; set oracle.contexts, or remove it", (int)(30 + strlen(keys[i])), keys[i]);
         expect_problem(yaml, words);
         snprintf(yaml, sizeof yaml, SIMULATED(", contexts: 2, %s: -0.5"), keys[i]);
         snprintf(words, sizeof words, "oracle.%s must be a number", keys[i]);

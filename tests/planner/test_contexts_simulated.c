@@ -54,6 +54,50 @@ Test(contexts_simulated, are_measured_in_full_but_for_the_target)
     put_away(c, config);
 }
 
+/* With two targets: cells of a context are handed out for its picks, against its own controls; the cells behind an item of the training are those, also in the other target's training. */
+Test(contexts_simulated, may_be_measured_in_together)
+{
+    sow_config *config = NULL;
+    char *two = replaced(contexts_yaml, "contexts: 4", "contexts: 4, targets: 2"), *seen = replaced(two, "kind: gp, iterations: 8, components: 4", "kind: hypermap, components: 4");
+    char *yaml = replaced(seen, "strategy: max-variance", "strategy: kmeans");
+    sow_campaign *c = played(&config, yaml, "r", NULL);
+    cr_assert_eq(c->n_sites, 2);
+    sow_index measured[2] = {0};
+    for (sow_index s = 0; s < 2; s++) {
+        const sow_i_site *site = &c->site[s];
+        for (sow_index q = 0; q < c->n; q++) {
+            measured[s] += site->item[q].values != NULL;
+            for (sow_index k = 0; k < site->item[q].n_draws; k++)
+                for (sow_index i = 0; i < site->item[q].draw[k].n; i++) {
+                    const sow_index cell = site->item[q].draw[k].cell[i];
+                    cr_assert(!site->held_out[q] && c->cells->table.context[cell] == site->target && c->cells->table.perturbation[cell] == q);
+                }
+        }
+        for (sow_index r = 0; r < c->n_rounds; r++) {
+            cr_expect(r > 0 || site->controls[r].n_control > 0);
+            for (sow_index i = 0; i < site->controls[r].n_control; i++) cr_assert_eq(c->cells->table.context[site->controls[r].control[i]], site->target);
+        }
+    }
+    cr_assert(measured[0] > 1 && measured[1] > 1);
+    cr_assert_eq(measured[0] + measured[1], 18);
+    for (sow_index s = 0; s < 2; s++) {
+        sow_i_go(c, s);
+        MUST(sow_i_training_ready(c, NULL, &err));
+        const sow_i_training *t = &c->here->training;
+        cr_assert_eq(t->n_target, measured[s]);
+        cr_assert_eq(t->view.n, 18 + 2 * 40);
+        for (sow_index i = 0; i < t->view.n; i++) {
+            const sow_index site = sow_i_site_of_context(c, t->context[i]), n = t->cell_start[i + 1] - t->cell_start[i];
+            cr_assert_eq(n, site < 0 ? sow_cells_of(NULL, &c->cells->table, t->perturbation[i], t->context[i]) : (sow_index)c->site[site].item[t->perturbation[i]].cells);
+        }
+    }
+    sow_i_go(c, 0);
+    put_away(c, config);
+    free(two);
+    free(seen);
+    free(yaml);
+}
+
 /* Mean of log1p of normalised counts over a group, gene by gene. */
 static void mean_of(double *mean, const sow_campaign *c, sow_index perturbation, sow_index context)
 {

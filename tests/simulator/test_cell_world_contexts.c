@@ -64,6 +64,12 @@ Test(cell_world_contexts, are_a_target_and_references_with_controls_of_their_own
 {
     sow_cell_world_options o = contexts(4);
     o.context_coverage = 0.7;
+    o.n_targets = 2;
+    made two = make(o, 2);
+    cr_assert(two.screen->context_role[1] == SOW_ROLE_TARGET && two.screen->context_role[2] == SOW_ROLE_REFERENCE);
+    for (sow_index p = 0; p < N; p++) cr_assert(sow_cells_of(NULL, &two.cells, p, 1) > 0);
+    clear(&two);
+    o.n_targets = 1;
     made m = make(o, 2);
     const sow_names *names = m.screen->contexts;
     sow_index all = 0, rows = 0;
@@ -504,13 +510,15 @@ Test(cell_world_contexts, refuse_options_out_of_range)
     REFUSED(context_coverage, 0);
     REFUSED(context_coverage, 1.1);
     REFUSED(context_coverage, NAN);
+    REFUSED(n_targets, 0);
+    REFUSED(n_targets, 1 + (1 << 20));
 #undef REFUSED
 }
 
 static sow_status create_and_clear(sow_error *err)
 {
     made m = {0};
-    const sow_cell_world_options o = {1, 5, 6, 2, 2, 260, 2, 0.5, 3, 2, 0.5, 0.15, 0.2, 1, 0.5, 0.5};
+    const sow_cell_world_options o = {1, 5, 6, 2, 2, 260, 2, 0.5, 3, 2, 0.5, 0.15, 0.2, 1, 0.5, 0.5, 1};
     const sow_status st = sow_cell_world_create(&m.cells, &m.screen, &m.prior, &m.truth, &o, NULL, err);
     if (st != SOW_OK) cr_assert(!m.screen && m.cells.n == 0 && !m.prior.x && !m.truth.change);
     clear(&m);
