@@ -179,8 +179,8 @@ double sow_i_orientation(const sow_campaign *c);
 /** Value of a scalar for modelling: adjusted by `a` and, for `direction: both`, folded. y [d] in place. */
 void sow_i_prepare(const sow_campaign *c, const sow_adjust *a, double *y, const double *covariate);
 enum { SOW_I_MIN_BLIND_ROWS = 20 }; /* fewer, and no slope of a covariate is fitted in the target context */
-/** Slopes of a context's covariates, fitted on all its rows of the screen. Caller clears. */
-SOW_MUST_CHECK sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err);
+/** Slopes of a context's covariates, fitted on its rows of the screen, all of them or (without [n] not NULL) those of perturbations q with without[q] == 0. Caller clears. */
+SOW_MUST_CHECK sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, const unsigned char *without, sow_error *err);
 /** Adjusted truth of every target row of the screen at `a`'s centre with slopes fitted on all rows: truth [n, d], NaN where none. */
 SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *centre, sow_error *err);
 

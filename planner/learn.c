@@ -189,7 +189,7 @@ done:
     return st;
 }
 
-sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err)
+sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, const unsigned char *without, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
@@ -198,7 +198,7 @@ sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_inde
     SOW_NEW(y, s->n_rows * c->d);
     SOW_NEW(cov, s->n_rows * c->p);
     for (sow_index r = 0; r < s->n_rows; r++) {
-        if (s->context[r] != context) continue;
+        if (s->context[r] != context || (without && without[s->perturbation[r]])) continue;
         memcpy(&y[n * c->d], &s->values[r * c->d], (size_t)c->d * sizeof *y);
         if (c->p) memcpy(&cov[n * c->p], &s->covariate[r * c->p], (size_t)c->p * sizeof *cov);
         n++;
@@ -242,7 +242,7 @@ static sow_status add_reference_rows(sow_i_training *t, const sow_campaign *c, s
     for (sow_index k = 0; k < sow_names_count(s->contexts); k++) {
         if (k == c->target) continue;
         sow_adjust a = {0};
-        SOW_TRY(sow_i_context_adjust(&a, c, k, err));
+        SOW_TRY(sow_i_context_adjust(&a, c, k, NULL, err));
         for (sow_index r = 0; r < s->n_rows; r++) {
             if (s->context[r] != k) continue;
             sow_index i = t->view.n++;
@@ -376,7 +376,7 @@ sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *c
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
     sow_adjust a = {0};
-    SOW_TRY(sow_i_context_adjust(&a, c, c->target, err));
+    SOW_TRY(sow_i_context_adjust(&a, c, c->target, NULL, err));
     if (centre && centre->n_covariates == a.n_covariates && centre->centre)
         memcpy(a.centre, centre->centre, (size_t)a.n_covariates * sizeof *a.centre);
     for (sow_index q = 0; q < c->n; q++) {
