@@ -170,6 +170,12 @@ SOW_MUST_CHECK sow_status sow_i_training_cells(sow_i_training *t, const sow_camp
 /** The campaign's model of the state after `round` on `training`: read from rounds/NN/model.h5 when that was made from the same state, else trained, and kept there where the model
  *  can be. A training that was interrupted goes on from rounds/NN/model.part.h5. With `model.start: warm` the models of the rounds before are brought back first. */
 SOW_MUST_CHECK sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_training *training, sow_index round, const sow_env *env, sow_error *err);
+/* model_origin.c */
+/** What a model is made of, by name, as items "from/..." of its file: genes, priors, settings, data, perturbations and rows by context. */
+SOW_MUST_CHECK sow_status sow_i_origin_put(sow_archive *a, const sow_campaign *c, const sow_training *t, const json_t *settings, sow_error *err);
+/** What a kept model was made of that is other now, in words; caller frees. *foreign 0: no more than perturbations and what was measured, which change as a campaign goes on. */
+SOW_MUST_CHECK sow_status sow_i_origin_differs(char **out, int *foreign, const sow_archive *then, const sow_archive *now, sow_error *err);
+/* learn.c */
 /** Last round with a measurement to learn from; -1 = none. */
 sow_index sow_i_last_measured(const sow_campaign *c);
 sow_model_options sow_i_model_options(const sow_campaign *c);

@@ -68,6 +68,8 @@ static sow_status begin(sow_i_hypermap_model **out, const sow_training *t, const
     m->target = t->target;
     m->stack.weight = -1;
     for (sow_index i = 0; i < t->n; i++) m->n_seeds += t->context[i] == t->target;
+    m->n_known = t->n - m->n_seeds;
+    m->prior_dim = t->priors ? t->priors->fused_dim : 0;
     if (m->s.o.network) SOW_TRY(begin_networks(m, env, err));
     else m->print = print_of_programs(m);
     if (m->space.n_references == 1)

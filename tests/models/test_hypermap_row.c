@@ -113,7 +113,21 @@ Test(hypermap_row, learns_nothing_from_the_new_context_before_it_adapts)
         w.y[w.n * WORLD_D - 1] += 0.5; /* a reference's value */
         sow_model *other = NULL;
         cr_assert_eq(sow_model_load(&other, hypermap(), &a, &w.t, &o, NULL, &err), SOW_E_DATA);
-        SAYS("other contexts, genes, priors or settings");
+        SAYS("this model is not of the campaign; it was learned from other responses of the other contexts, or other priors");
+        w.y[w.n * WORLD_D - 1] -= 0.5;
+        o.seed++;
+        if (network) {
+            o.hypermap.inner_steps++;
+            o.hypermap.meta_rate = 0.25;
+            cr_assert_eq(sow_model_load(&other, hypermap(), &a, &w.t, &o, NULL, &err), SOW_E_DATA);
+            SAYS("inner_steps ");
+            SAYS("(here 0.25)");
+            SAYS("seed ");
+        }
+        w.t.n--; /* that reference's row */
+        cr_assert_eq(sow_model_load(&other, hypermap(), &a, &w.t, &o, NULL, &err), SOW_E_DATA);
+        SAYS("responses in them ");
+        w.t.n++;
         sow_archive_clear(&a);
         sow_model_destroy(first);
         sow_model_destroy(second);
