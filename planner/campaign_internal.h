@@ -170,6 +170,9 @@ SOW_MUST_CHECK sow_status sow_i_training_cells(sow_i_training *t, const sow_camp
 /** The campaign's model of the state after `round` on `training`: read from rounds/NN/model.h5 when that was made from the same state, else trained, and kept there where the model
  *  can be. A training that was interrupted goes on from rounds/NN/model.part.h5. With `model.start: warm` the models of the rounds before are brought back first. */
 SOW_MUST_CHECK sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_training *training, sow_index round, const sow_env *env, sow_error *err);
+/* check_contexts.c */
+/** Other contexts for a model that learns from them: some, with something measured, and (networks that are told perturbations one-hot) every perturbation of the campaign. SOW_E_CONFIG, SOW_E_DATA. */
+SOW_MUST_CHECK sow_status sow_i_check_contexts(const sow_campaign *c, sow_error *err);
 /* model_origin.c */
 /** What a model is made of, by name, as items "from/..." of its file: genes, priors, settings, data, perturbations and rows by context. */
 SOW_MUST_CHECK sow_status sow_i_origin_put(sow_archive *a, const sow_campaign *c, const sow_training *t, const json_t *settings, sow_error *err);

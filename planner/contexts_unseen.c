@@ -42,6 +42,23 @@ static sow_status check_count(const sow_i_context_evaluation *e, const sow_i_lef
     return SOW_OK;
 }
 
+/* A prior that is what a context measured tells what is asked: of the context when it is new, of a perturbation when it is unseen. */
+sow_status sow_i_check_context_priors(const sow_i_context_evaluation *e, sow_error *err)
+{
+    const sow_config *k = e->c->config;
+    for (sow_index i = 0; i < e->c->model_priors.n_priors; i++)
+        for (sow_index j = 0; j < k->n_priors; j++) {
+            const sow_prior_spec *p = &k->priors[j];
+            if (!p->context || strcmp(p->name, e->c->model_priors.priors[i].name) != 0) continue;
+            if (e->asked_unseen)
+                return SOW_ERROR(err, SOW_E_CONFIG, "%s: --unseen: prior '%s' is what context %s measured, and so of what is taken for measured nowhere: choose other priors by model.prior", k->path, p->name, p->context);
+            for (sow_index at = 0; at < e->n_contexts; at++)
+                if (strcmp(p->context, sow_names_get(e->c->screen->contexts, e->context[at].context)) == 0)
+                    return SOW_ERROR(err, SOW_E_CONFIG, "%s: prior '%s' is what context %s measured, which is to be new: choose other priors by model.prior, or other contexts by --contexts", k->path, p->name, p->context);
+        }
+    return SOW_OK;
+}
+
 /* Drawn before the seeds, for every context and draw. */
 sow_status sow_i_unseen_choose(sow_i_context_evaluation *e, sow_error *err)
 {

@@ -160,6 +160,7 @@ static sow_status load(sow_i_context_evaluation *e, const sow_config *config, co
     SOW_TRY(sow_i_choose_models(&e->models, o->models, err));
     SOW_TRY(choose_contexts(e, o->contexts, err));
     SOW_TRY(without_priors(e, err));
+    SOW_TRY(sow_i_check_context_priors(e, err));
     SOW_TRY(sow_i_unseen_choose(e, err));
     sow_i_unseen_fall_backs(e);
     e->measures = sow_i_context_measures_of(e->c);
@@ -347,6 +348,12 @@ static sow_status say(char **json, const sow_i_context_evaluation *e, const char
     return *json ? SOW_OK : SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
 }
 
+/* Models know no file. */
+static void name_file(sow_status st, const char *path, sow_error *err)
+{
+    if (err && st != SOW_E_CANCELLED && st != SOW_E_NOMEM && strncmp(err->message, path, strlen(path)) != 0) sow_error_prefix(err, "%s", path);
+}
+
 sow_status sow_evaluate_contexts(char **json, const sow_config *config, const sow_context_options *options, const sow_env *env, sow_error *err)
 {
     static const sow_context_options defaults = SOW_CONTEXT_OPTIONS_INIT;
@@ -356,7 +363,9 @@ sow_status sow_evaluate_contexts(char **json, const sow_config *config, const so
     char *dir = NULL, *headline = NULL, *numbers = NULL;
     if (json) *json = NULL;
     SOW_TRY(load(&e, config, o, err));
-    SOW_TRY(score_all(&e, err));
+    st = score_all(&e, err);
+    if (st != SOW_OK) name_file(st, config->path, err);
+    SOW_TRY(st);
     dir = o->dir ? sow_strdup(o->dir) : sow_i_evaluation_dir(config);
     headline = sow_i_context_headline(&e);
     numbers = sow_i_context_numbers(&e);

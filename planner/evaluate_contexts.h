@@ -47,6 +47,8 @@ static inline sow_index sow_i_context_place(const sow_i_context_evaluation *e, s
 /* contexts_unseen.c */
 /** --unseen; NULL = not said. SOW_E_CONFIG. */
 SOW_MUST_CHECK sow_status sow_i_unseen_read(sow_i_context_evaluation *e, const char *text, sow_error *err);
+/** SOW_E_CONFIG where a prior of the models is what a context to be left out measured, or (unseen) what any context did. */
+SOW_MUST_CHECK sow_status sow_i_check_context_priors(const sow_i_context_evaluation *e, sow_error *err);
 /** Draw them for every context and draw, once the contexts are chosen. SOW_E_CONFIG: too many or too few for a context. */
 SOW_MUST_CHECK sow_status sow_i_unseen_choose(sow_i_context_evaluation *e, sow_error *err);
 /** Mask [c->n] of one draw of the context at place `at`; NULL where none are. */

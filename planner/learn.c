@@ -367,7 +367,7 @@ sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_TRY(sow_i_training_ready(c, env, err));
     SOW_TRY(sow_i_model_after(&c->model, c, &c->training.view, sow_i_last_measured(c), env, err));
 done:
-    if (st != SOW_OK) sow_error_prefix(err, "fitting model '%s'", c->model_class->name);
+    if (st != SOW_OK) sow_error_prefix(err, "%s: fitting model '%s'", c->config->path, c->model_class->name);
     return st;
 }
 

@@ -113,6 +113,7 @@ typedef struct {
     sow_model model;
     sow_i_hypermap_settings s;
     sow_i_hypermap_space space;
+    const sow_names *catalogue;  /* borrowed; NULL = no names */
     sow_index target, n_seeds;   /* rows of the target */
     sow_index n_known, prior_dim; /* rows of the other contexts; dimensions of the priors together */
     sow_programs programs;

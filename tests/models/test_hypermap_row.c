@@ -261,7 +261,7 @@ Test(hypermap_row, refuses_what_it_cannot_do)
     sow_index unseen = WORLD_ITEMS - 1, here = 0, elsewhere = 1;
     sow_query q = {.n = 1, .perturbation = &unseen, .context = &here};
     cr_assert_eq(sow_model_predict(m, &q, mean, NULL, NULL, NULL, &err), SOW_E_DATA);
-    SAYS("one-hot tells nothing");
+    SAYS("perturbation 60: no other context has measured it");
     unseen = 0;
     q.context = &elsewhere;
     cr_assert_eq(sow_model_predict(m, &q, mean, NULL, NULL, NULL, &err), SOW_E_UNSUPPORTED);
