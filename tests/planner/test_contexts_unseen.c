@@ -260,7 +260,9 @@ Test(contexts_unseen, do_not_depend_on_seeds_models_or_threads_and_are_all_that_
     cr_assert(strlen(a) > 100);
     cr_assert_str_eq(a, b); /* a training of its own, whatever was judged before it */
     for (const char *line = strchr(x, '\n') + 1; *line; line = strchr(line, '\n') + 1) cr_assert_eq(strncmp(strchr(line, '\n') - 4, ",4,4", 4), 0, "other than the four unseen are scored: %.60s", line);
-    cr_assert(strstr(file_of("more", "contexts.html"), "and asked about perturbations that no context has measured (4 in every context and draw)"));
+    char *page = file_of("more", "contexts.html");
+    cr_assert(strstr(page, "and asked about perturbations that no context has measured (4 in every context and draw)"));
+    free(a), free(b), free(x), free(y), free(page);
     sow_threads_destroy(threads);
 }
 
@@ -275,11 +277,12 @@ Test(contexts_unseen, by_two_way_get_what_train_mean_says_and_a_share_is_of_each
         cr_assert_eq(strncmp(x, y, strcspn(x, "\n")), 0, "%.80s", line);
         of_b = strchr(of_b, '\n') + 1;
     }
-    free(text);
+    free(text), free(a), free(b);
     text = file_of("e", "contexts_unseen.csv");
     char *of_a = lines_with(text, "a,1,"), *of_c = lines_with(text, "c,1,");
     cr_assert_eq(strlen(of_a), 4 * strlen("a,1,P00\n")); /* .3 * 12 and .3 * 10 */
     cr_assert_eq(strlen(of_c), 3 * strlen("c,1,P00\n"));
+    free(text), free(of_a), free(of_c);
 }
 
 Test(contexts_unseen, names_of_an_earlier_evaluation_do_not_stay)
