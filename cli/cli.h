@@ -21,7 +21,7 @@ typedef struct {
     const char *perturbation, *control, *context; /* preprocess */
     const char *split, *models;                   /* evaluate */
     sow_index folds, draws;                       /* evaluate, seeds; 0 = not said */
-    const char *seeds, *contexts;                 /* evaluate */
+    const char *seeds, *contexts, *unseen;        /* evaluate */
     int leave_context;                            /* evaluate */
     const char *strategy;                         /* seeds */
     sow_index n;                                  /* seeds; 0 = not said */

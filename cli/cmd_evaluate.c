@@ -9,13 +9,15 @@ static void say_files(const json_t *said, int contexts)
 {
     const char *dir = cli_json_text(said, "dir"), *stem = contexts ? "contexts" : "evaluate";
     if (contexts) printf("%s\n%s\n", cli_json_text(said, "headline"), cli_json_text(said, "numbers"));
-    printf("%s/%s.csv\n%s/%s_summary.csv\n%s/%s.html\n", dir, stem, dir, stem, dir, stem);
+    printf("%s/%s.csv\n%s/%s_summary.csv\n", dir, stem, dir, stem);
+    if (json_object_get(said, "unseen")) printf("%s/contexts_unseen.csv\n", dir);
+    printf("%s/%s.html\n", dir, stem);
 }
 
 /* What belongs to one way of holding out says nothing in the other. */
 static int misplaced(const cli_args *args)
 {
-    const char *option = !args->leave_context ? (args->seeds ? "seeds" : args->draws ? "draws" : args->contexts ? "contexts" : NULL) : args->split ? "split" : args->folds ? "folds" : NULL;
+    const char *option = !args->leave_context ? (args->seeds ? "seeds" : args->draws ? "draws" : args->contexts ? "contexts" : args->unseen ? "unseen" : NULL) : args->split ? "split" : args->folds ? "folds" : NULL;
     if (!option) return 0;
     fprintf(stderr, args->leave_context ? "sower: --%s holds perturbations out, --leave-one-context-out contexts: give one of the two\n" : "sower: --%s goes with --leave-one-context-out\n", option);
     return EXIT_WRONG_INPUT;
@@ -27,6 +29,7 @@ static sow_status by_contexts(char **json, const sow_config *config, const cli_a
     if (args->seeds) options.seeds = args->seeds;
     if (args->draws) options.draws = args->draws;
     options.contexts = args->contexts;
+    options.unseen = args->unseen;
     options.models = args->models;
     options.dir = args->out;
     options.cache = cli_cache_folder(args);

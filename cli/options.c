@@ -41,8 +41,8 @@ static const cli_command run_row = {
                "it plans one round and stops with exit 3. Exit 3 too when there was nothing left to do."};
 static const cli_command evaluate_row = {
     .name = "evaluate", .usage = "sower evaluate [CAMPAIGN.yaml] [--split folds|outliers|folds,outliers] [--folds N] [--models NAME,...]\n"
-                                 "       sower evaluate [CAMPAIGN.yaml] --leave-one-context-out [--seeds N,...] [--draws N] [--contexts NAME,...] [--models NAME,...]",
-    .summary = "judge models on a finished screen", .options = "split,folds,leave-one-context-out,seeds,draws,contexts,models," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_evaluate,
+                                 "       sower evaluate [CAMPAIGN.yaml] --leave-one-context-out [--seeds N,...] [--draws N] [--unseen N|P%] [--contexts NAME,...] [--models NAME,...]",
+    .summary = "judge models on a finished screen", .options = "split,folds,leave-one-context-out,seeds,draws,unseen,contexts,models," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_evaluate,
     .details = "Holds out every perturbation once (folds), or those unlike the controls and all that resembles them (outliers), fits the campaign's model and every\n"
                "baseline that applies on the rest, and compares predictions with what was measured. Writes evaluate.csv\n"
                "(split,fold,perturbation,model,metric,value,cells), evaluate_summary.csv (split,model,metric,mean,sd,low,high,n: sd over folds, 95 % interval over\n"
@@ -50,9 +50,11 @@ static const cli_command evaluate_row = {
                "under way is not touched. Nothing is written when it is interrupted (exit 130). --json prints the summary.\n\n"
                "With --leave-one-context-out every context (target and references alike) is new in turn: the others are known, --seeds perturbations of it, drawn at\n"
                "random, are measured, and everything else that it measured is predicted; seeds are not scored. Writes contexts.csv\n"
-               "(context,draw,seeds,used,model,metric,mean,n: used where seeds were cut, n perturbations), contexts_summary.csv\n"
-               "(seeds,context,model,metric,mean,low,high,n: 95 % interval over draws within contexts, n draws) and contexts.html, and prints what it comes to:\n"
-               "the campaign's model against the best baseline, and when that is as good."};
+               "(context,draw,seeds,used,model,metric,mean,n,unseen: used where seeds were cut, n perturbations), contexts_summary.csv\n"
+               "(seeds,context,model,metric,mean,low,high,n,unseen: 95 % interval over draws within contexts, n draws) and contexts.html, and prints what it comes to:\n"
+               "the campaign's model against the best baseline, and when that is as good.\n"
+               "With --unseen so many of the new context's perturbations, drawn anew in every draw, are taken for measured in no context at all: what the others measured of\n"
+               "them is not learned from, and only they are scored (contexts_unseen.csv: context,draw,perturbation). A model tells them apart by their priors alone."};
 static const cli_command seeds_row = {
     .name = "seeds", .usage = "sower seeds [CAMPAIGN.yaml] [--n N] [--strategy NAME,...] [--draws N]", .summary = "choose what to measure first in a new context",
     .options = "n,strategy,draws," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_seeds,
@@ -110,6 +112,7 @@ static const option options[] = {
     {"leave-one-context-out", NULL, "hold out contexts in place of perturbations"},
     {"seeds", "N,...", "perturbations of the new context that are measured, e.g. 20 or 5,10,20 [20]"},
     {"draws", "N", "random choices of seeds in every context [5; of sower seeds 3]"},
+    {"unseen", "N|P%", "perturbations, or a share of them, that no context has measured: all that is scored [none]"},
     {"n", "N", "seeds to choose [20]"},
     {"strategy", "NAMES", "strategies to compare, or the one to choose by, e.g. kmeans [all that can choose before anything is measured]"},
     {"contexts", "NAMES", "contexts to leave out in turn, e.g. nk,b [all]"},
@@ -273,6 +276,7 @@ static int apply(cli_args *args, const option *o, const char *value)
     else if (strcmp(o->name, "models") == 0) args->models = value;
     else if (strcmp(o->name, "strategy") == 0) args->strategy = value;
     else if (strcmp(o->name, "seeds") == 0) args->seeds = value;
+    else if (strcmp(o->name, "unseen") == 0) args->unseen = value;
     else if (strcmp(o->name, "contexts") == 0) args->contexts = value;
     else if (strcmp(o->name, "leave-one-context-out") == 0) args->leave_context = 1;
     else if (strcmp(o->name, "all") == 0) args->all = 1;

@@ -156,3 +156,60 @@ const char *sow_names_nearest(const sow_names *names, const char *name)
 {
     return names ? sow_nearest_of((const char *const *)names->text, names->count, name) : NULL;
 }
+
+/* ---- two lists ---- */
+
+enum { NAMED_MOST = 5 };
+
+static sow_status set_of(sow_names **out, char *const *name, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_names_create(out, err));
+    for (sow_index i = 0; i < n; i++) SOW_TRY(sow_names_add(*out, name[i], NULL, err));
+done:
+    return st;
+}
+
+/* Names of a that b lacks: how many, and "A, B, C, ..." of the first; caller frees. */
+static sow_status lacking(char **list, sow_index *n, const sow_names *a, const sow_names *b, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    *n = 0;
+    for (sow_index i = 0; i < sow_names_count(a); i++) {
+        const char *name = sow_names_get(a, i);
+        if (sow_names_find(b, name) >= 0 || (*n)++ > NAMED_MOST) continue;
+        char *longer = *n > NAMED_MOST ? sow_format("%s, ...", *list) : sow_format("%s%s%.60s", *list ? *list : "", *list ? ", " : "", name);
+        free(*list);
+        *list = longer;
+        if (!longer) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    }
+done:
+    return st;
+}
+
+sow_status sow_names_difference(char **out, const char *what, char *const *then, sow_index n_then, char *const *now, sow_index n_now, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_names *a = NULL, *b = NULL;
+    char *gone = NULL, *new_ = NULL;
+    sow_index n_gone = 0, n_new = 0, same = n_then == n_now;
+    *out = NULL;
+    SOW_TRY(set_of(&a, then, n_then, err));
+    SOW_TRY(set_of(&b, now, n_now, err));
+    SOW_TRY(lacking(&gone, &n_gone, a, b, err));
+    SOW_TRY(lacking(&new_, &n_new, b, a, err));
+    for (sow_index i = 0; same && i < n_now; i++) same = strcmp(then[i], now[i]) == 0;
+    if (same) goto done;
+    if (n_gone && n_new)
+        *out = sow_format("%lld %s%s that %s not here (%s), and without %lld that %s (%s)", (long long)n_gone, what, n_gone == 1 ? "" : "s", n_gone == 1 ? "is" : "are", gone, (long long)n_new, n_new == 1 ? "is" : "are", new_);
+    else if (n_gone) *out = sow_format("%lld %s%s that %s not here (%s)", (long long)n_gone, what, n_gone == 1 ? "" : "s", n_gone == 1 ? "is" : "are", gone);
+    else if (n_new) *out = sow_format("without %lld %s%s that %s here (%s)", (long long)n_new, what, n_new == 1 ? "" : "s", n_new == 1 ? "is" : "are", new_);
+    else *out = sow_format("the same %ss in another order", what);
+    if (!*out) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+done:
+    free(gone);
+    free(new_);
+    sow_names_destroy(a);
+    sow_names_destroy(b);
+    return st;
+}

@@ -23,6 +23,10 @@ const char *sow_names_nearest(const sow_names *names, const char *name);
 /** The same over a plain array. */
 const char *sow_nearest_of(const char *const *names, sow_index n, const char *name);
 
+/** What has gone from a list and what is new in another, in words and with the first few of each: "3 genes that are not here (A, B, C), and without 1 that is (D)", `what` being "gene"; "the same genes in another
+ *  order". *out NULL: the lists are the same. Caller frees. Cost: linear. */
+SOW_MUST_CHECK sow_status sow_names_difference(char **out, const char *what, char *const *then, sow_index n_then, char *const *now, sow_index n_now, sow_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -237,7 +237,7 @@ static sow_status say_no_controls(const builder *b, sow_index context, sow_index
     const sow_source *spec = &b->sources[b->source_of[matrix]];
     const char *near = sow_names_nearest(b->labels, spec->control);
     char *all = sow_i_quoted_names(b->labels, 10);
-    SOW_FAIL(err, SOW_E_DATA, "%s: no cell of the context '%s' is a control '%s'%s%s%s; perturbations are %s", spec->file,
+    SOW_FAIL(err, SOW_E_DATA, "%s: no cell of the context '%s' is a control '%s'%s%s%s; perturbations are %s: name the controls (perturbation.control), or list the other contexts (contexts:)", spec->file,
              sow_names_get(b->catalogue.contexts, context), spec->control, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
              all ? all : "(out of memory)");
 done:

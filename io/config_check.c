@@ -302,6 +302,9 @@ static void check_prior(sow_i_reader *r, const sow_config *c, const sow_i_node *
             sow_i_problem_at_path(r, root, name, "two priors are named '%s'; names must differ", p->name);
         }
     if (!p->file == !p->context) sow_i_problem_at_path(r, root, at, "%s needs either a file or a context", at);
+    if (p->context && c->readout.kind == SOW_READOUT_CELLS)
+        sow_i_problem_at_path(r, root, at, "%s.context: with `readout: {kind: cells}` what a context measured is no prior, since responses of cells have no genes of their own before round 0; models learn from reference contexts without it, strategies see them with `acquisition.representation: reference`: take this prior out, or give it a file",
+                              at);
     size_t n = p->file ? strlen(p->file) : 0;
     int npy = n > 4 && strcmp(p->file + n - 4, ".npy") == 0;
     if (npy && !p->names)

@@ -141,7 +141,7 @@ static const sow_i_key keys[] = {
     {"priors[].names", SOW_KEY_FILE, IN(sow_prior_spec, names), .example = "genes.txt",
      .sentence = ".npy: a file with the name of each row, one a line."},
     {"priors[].context", SOW_KEY_TEXT, IN(sow_prior_spec, context), .example = "K562",
-     .sentence = "Instead of a file: the measured responses of this reference context are the prior."},
+     .sentence = "Instead of a file: the measured responses of this reference context are the prior; not with single cells."},
     {"priors[].min_set_size", SOW_KEY_INT, IN(sow_prior_spec, min_set_size), FROM(1), .unit = "members", .standard = "2",
      .sentence = "Gene sets with fewer members among the perturbations are left out."},
     {"priors[].max_set_size", SOW_KEY_INT, IN(sow_prior_spec, max_set_size), FROM(0), .unit = "members", .standard = "0",

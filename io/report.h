@@ -62,7 +62,8 @@ SOW_MUST_CHECK sow_status sow_report_write_evaluation(const char *path, const ch
 /** The page of `sower evaluate --leave-one-context-out`, from another document:
  *   name, generated_by, readout, model, models, left_out, provenance as above
  *   headline (a sentence), numbers (behind it), headline_seeds, draws, without_prior, seeds [n, ...], leading [metric, ...]
- *   contexts [{context, perturbations, shared, features, used [n, ...]}]   those that were new in turn
+ *   unseen ("20" or "20%": so many perturbations that no context has measured are all that is scored; absent = none), fall_backs [{model, why}]: models that know nothing of these
+ *   contexts [{context, perturbations, shared, unseen, features, used [n, ...]}]   those that were new in turn
  *   summary [{seeds, context ("all" or a name), model, metric, mean, low, high, n}]   intervals over draws of seeds
  *   paired [{seeds, metric, model, other, mean, best, difference, low, high, ahead, verdict}]   the model against the best baseline
  *  SOW_E_DATA when the text is no JSON object or lacks name or summary. */

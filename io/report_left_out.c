@@ -70,11 +70,12 @@ static void header(sow_i_report *r)
     sow_text_append(&r->body, "</p>\n</header>\n");
 }
 
-static void left_out_models(sow_i_report *r)
+/* "Not evaluated: a (why); b (why)." of a list of the document. */
+static void models_with_why(sow_i_report *r, const char *key, const char *before)
 {
-    const json_t *left = sow_i_array(r->doc, "left_out");
+    const json_t *left = sow_i_array(r->doc, key);
     if (!left) return;
-    sow_text_append(&r->body, "<p>Not evaluated: ");
+    sow_text_printf(&r->body, "<p>%s: ", before);
     for (size_t i = 0; i < json_array_size(left); i++) {
         if (i) sow_text_append(&r->body, "; ");
         sow_text_append(&r->body, "<b>");
@@ -89,6 +90,7 @@ static void left_out_models(sow_i_report *r)
 static void done_section(page *p)
 {
     sow_text *t = &p->r->body;
+    const char *unseen = sow_i_string(p->r->doc, "unseen");
     double draws, without;
     (void)sow_i_number(p->r->doc, "draws", &draws);
     (void)sow_i_number(p->r->doc, "without_prior", &without);
@@ -99,10 +101,17 @@ static void done_section(page *p)
     sow_i_html(t, sow_i_string(p->r->doc, "numbers"));
     sow_text_append(t, ". In brackets 95% intervals.</p>\n<p>");
     sow_i_html_count(t, (double)json_array_size(json_object_get(p->r->doc, "contexts")), "context was", "contexts were");
-    sow_text_append(t, " left out in turn: all that the others measured is known, a few perturbations of the new context, its seeds, are measured, and everything else that it measured is predicted and compared "
-                       "with the measurement. <b>Seeds are not scored.</b> They are drawn at random, ");
+    sow_text_append(t, " left out in turn: all that the others measured is known, a few perturbations of the new context, its seeds, are measured, and ");
+    sow_text_append(t, unseen ? "perturbations that no context has measured are predicted and compared with the measurement in the new one. <b>Nothing else is scored.</b> Seeds are drawn at random, "
+                              : "everything else that it measured is predicted and compared with the measurement. <b>Seeds are not scored.</b> They are drawn at random, ");
     sow_i_html_count(t, draws, "time", "times");
     sow_text_append(t, ", and are the same for every model; fewer are the first of more. train-mean here is the mean of the seeds, source-shift the perturbation’s mean over the other contexts.</p>\n");
+    if (unseen) {
+        sow_text_append(t, "<p>Unseen are ");
+        sow_i_html(t, unseen);
+        sow_text_append(t, " of the new context’s perturbations, drawn anew in every draw, before the seeds and the same for every model (<code>contexts_unseen.csv</code> names them). What other contexts measured of them is taken "
+                           "away, and neither it nor their priors enter the scaling of priors or the space of responses: of such a perturbation only its prior is known.</p>\n");
+    }
     if (sow_i_is_cells(p->r->doc))
         sow_text_append(t, "<p>Genes of the response and their scaling are fitted without any perturbed cell of the new context. Its controls are cut in two: seeds’ responses are taken against one half, and what is "
                            "predicted is compared with changes against the other.</p>\n");
@@ -112,7 +121,8 @@ static void done_section(page *p)
         sow_text_append(t, " no prior, which one of the models needs, and are not predicted.</p>\n");
     }
     sow_text_append(t, "<p>Intervals (95%) are over the draws of seeds within these contexts: they say how sure a mean is whatever the seeds, and not how a further context would be.</p>\n");
-    left_out_models(p->r);
+    models_with_why(p->r, "left_out", "Not evaluated");
+    models_with_why(p->r, "fall_backs", "Asked for by name, though they know nothing of a perturbation that was measured nowhere");
     sow_i_section_close(t);
 }
 
@@ -263,7 +273,8 @@ static void contexts_table(page *p)
     const json_t *contexts = sow_i_array(p->r->doc, "contexts");
     sow_text *t = &p->r->body;
     sow_i_section_open(t, "contexts", "The contexts");
-    sow_i_table_open(t, "The contexts", "Context|#Perturbations|#Measured elsewhere too|#Features|Seeds", "few");
+    const int unseen = sow_i_string(p->r->doc, "unseen") != NULL;
+    sow_i_table_open(t, "The contexts", unseen ? "Context|#Perturbations|#Measured elsewhere too|#Unseen in a draw|#Features in the first draw|Seeds" : "Context|#Perturbations|#Measured elsewhere too|#Features|Seeds", "few");
     sow_text_append(t, "<tbody>\n");
     for (size_t i = 0; i < json_array_size(contexts); i++) {
         const json_t *row = json_array_get(contexts, i), *used = sow_i_array(row, "used");
@@ -271,6 +282,7 @@ static void contexts_table(page *p)
         sow_i_cell(t, row, "context");
         sow_i_cell_number(t, row, "perturbations");
         sow_i_cell_number(t, row, "shared");
+        if (unseen) sow_i_cell_number(t, row, "unseen");
         sow_i_cell_number(t, row, "features");
         sow_text_append(t, "<td>");
         for (size_t k = 0; k < json_array_size(used); k++) {

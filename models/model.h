@@ -30,7 +30,7 @@ typedef struct {
     sow_index n_control;
 } sow_training_cells;
 
-/** What is measured. All arrays borrowed: y, cells and the positions until fit returns; priors and response as long as the model lives. */
+/** What is measured. All arrays borrowed: y, cells and the positions until fit returns; priors, response and catalogue as long as the model lives. */
 typedef struct {
     sow_index n;                   /* items */
     sow_index n_features;          /* d: 1 for a scalar */

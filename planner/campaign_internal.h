@@ -218,6 +218,15 @@ SOW_MUST_CHECK sow_status sow_i_training_cells(sow_i_training *t, const sow_camp
 /** The campaign's model of the state after `round` on `training`: read from rounds/NN/model.h5 when that was made from the same state, else trained, and kept there where the model
  *  can be. A training that was interrupted goes on from rounds/NN/model.part.h5. With `model.start: warm` the models of the rounds before are brought back first. */
 SOW_MUST_CHECK sow_status sow_i_model_after(sow_model **out, const sow_campaign *c, const sow_training *training, sow_index round, const sow_env *env, sow_error *err);
+/* check_contexts.c */
+/** Other contexts for a model that learns from them: some, with something measured, and (networks that are told perturbations one-hot) every perturbation of the campaign. SOW_E_CONFIG, SOW_E_DATA. */
+SOW_MUST_CHECK sow_status sow_i_check_contexts(const sow_campaign *c, sow_error *err);
+/* model_origin.c */
+/** What a model is made of, by name, as items "from/..." of its file: genes, priors, settings, data, perturbations and rows by context. */
+SOW_MUST_CHECK sow_status sow_i_origin_put(sow_archive *a, const sow_campaign *c, const sow_training *t, const json_t *settings, sow_error *err);
+/** What a kept model was made of that is other now, in words; caller frees. *foreign 0: no more than perturbations and what was measured, which change as a campaign goes on. */
+SOW_MUST_CHECK sow_status sow_i_origin_differs(char **out, int *foreign, const sow_archive *then, const sow_archive *now, sow_error *err);
+/* learn.c */
 /** Where the target context's model after `round` is kept; caller frees; NULL = out of memory. */
 char *sow_i_model_path(const sow_campaign *c, sow_index round);
 /** Last round with a measurement to learn from, in any target context; -1 = none. */
@@ -229,8 +238,8 @@ double sow_i_orientation(const sow_campaign *c);
 /** Value of a scalar for modelling: adjusted by `a` and, for `direction: both`, folded. y [d] in place. */
 void sow_i_prepare(const sow_campaign *c, const sow_adjust *a, double *y, const double *covariate);
 enum { SOW_I_MIN_BLIND_ROWS = 20 }; /* fewer, and no slope of a covariate is fitted in the target context */
-/** Slopes of a context's covariates, fitted on all its rows of the screen. Caller clears. */
-SOW_MUST_CHECK sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err);
+/** Slopes of a context's covariates, fitted on its rows of the screen, all of them or (without [n] not NULL) those of perturbations q with without[q] == 0. Caller clears. */
+SOW_MUST_CHECK sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, const unsigned char *without, sow_error *err);
 /** Adjusted truth of every target row of the screen at `a`'s centre with slopes fitted on all rows: truth [n, d], NaN where none. */
 SOW_MUST_CHECK sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *centre, sow_error *err);
 

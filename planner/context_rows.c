@@ -8,7 +8,7 @@
 #include "core/memory.h"
 
 /* Streams of seeds lie beside those of folds (core/rng.h: splits of an evaluation), whose rounds are small numbers. */
-enum { SEED_STREAMS = 1 << 20 };
+enum { SEED_STREAMS = 1 << 20, UNSEEN_STREAMS = 1 << 24 };
 
 void sow_i_context_rows_clear(sow_i_context_rows *r)
 {
@@ -51,6 +51,15 @@ static sow_index list_rows(sow_index *place, const sow_campaign *c, sow_index k,
     return n;
 }
 
+sow_index sow_i_new_count(const sow_campaign *c, sow_index context, const unsigned char *without)
+{
+    const sow_screen *s = c->screen;
+    sow_index n = 0;
+    for (sow_index i = 0; i < s->n_rows; i++)
+        n += s->context[i] == context && !(without && without[s->perturbation[i]]) && has_row(c, i);
+    return n;
+}
+
 sow_index sow_i_shared_count(const sow_campaign *c, sow_index context, const unsigned char *use)
 {
     const sow_screen *s = c->screen;
@@ -67,16 +76,18 @@ sow_index sow_i_shared_count(const sow_campaign *c, sow_index context, const uns
     return n;
 }
 
-/* The rows' places in the screen, the known contexts' first; room for everything that is filled later. */
+/* The rows' places in the screen, the known contexts' first; room for everything that is filled later. What is unseen has no row in a known context: nothing below can reach it there. */
 static sow_status find_rows(sow_i_context_rows *r, sow_index *place, const unsigned char *known, const unsigned char *without, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_campaign *c = r->c;
     for (sow_index k = 0; k < sow_names_count(c->screen->contexts); k++)
-        if (known[k]) r->n += list_rows(place + r->n, c, k, NULL);
+        if (known[k]) r->n += list_rows(place + r->n, c, k, r->unseen);
     r->n_known = r->n;
     if (r->target >= 0) r->n += list_rows(place + r->n, c, r->target, without);
     if (r->n == 0) SOW_FAIL(err, SOW_E_DATA, "%s: no context has a row to compare", c->config->path);
+    if (r->unseen && r->n_known == 0)
+        SOW_FAIL(err, SOW_E_DATA, "%s: new context %s: the other contexts measured nothing but perturbations that are unseen; lower --unseen", c->config->path, sow_names_get(c->screen->contexts, r->target));
     SOW_NEW(r->perturbation, r->n);
     SOW_NEW(r->context, r->n);
     SOW_NEW(r->cells, r->n);
@@ -113,7 +124,7 @@ static sow_status fill_table(sow_i_context_rows *r, const sow_index *place, sow_
     const sow_screen *s = c->screen;
     sow_adjust a = {0};
     const int is_new = from >= r->n_known;
-    SOW_TRY(sow_i_context_adjust(&a, c, r->context[from], err));
+    SOW_TRY(sow_i_context_adjust(&a, c, r->context[from], is_new ? NULL : r->unseen, err));
     for (sow_index i = from; i < to; i++) {
         double *adjusted = is_new ? &r->truth[(i - r->n_known) * r->d] : &r->y[i * r->d];
         const double *covariate = c->p ? &s->covariate[place[i] * c->p] : NULL;
@@ -142,6 +153,11 @@ done:
 
 /* ---- cells ---- */
 
+static int is_unseen(const sow_i_context_rows *r, sow_index perturbation)
+{
+    return r->unseen && perturbation != SOW_CONTROL && r->unseen[perturbation];
+}
+
 static sow_status fit_space(sow_i_context_rows *r, const unsigned char *known, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -149,7 +165,7 @@ static sow_status fit_space(sow_i_context_rows *r, const unsigned char *known, s
     sow_index *cell = NULL, n = 0;
     SOW_NEW(cell, t->n);
     for (sow_index i = 0; i < t->n; i++)
-        if (known[t->context[i]] || (t->context[i] == r->target && t->perturbation[i] == SOW_CONTROL)) cell[n++] = i;
+        if ((known[t->context[i]] && !is_unseen(r, t->perturbation[i])) || (t->context[i] == r->target && t->perturbation[i] == SOW_CONTROL)) cell[n++] = i;
     SOW_TRY(sow_i_space_of(r->c, cell, n, err));
 done:
     free(cell);
@@ -198,12 +214,27 @@ done:
     return st;
 }
 
-sow_status sow_i_context_rows_make(sow_i_context_rows *r, sow_campaign *c, const unsigned char *known, sow_index target, const unsigned char *without, sow_error *err)
+/* Scalings and projections of priors on the pool's rows, less those of what is unseen; read again only where that is not what they were fitted on. */
+static sow_status fit_priors(sow_campaign *c, const unsigned char *unseen, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    unsigned char *rows = NULL;
+    SOW_NEW(rows, c->n);
+    for (sow_index q = 0; q < c->n; q++)
+        rows[q] = c->here->in_pool[q] && !(unseen && unseen[q]);
+    if (!c->model_priors.fit_rows || memcmp(rows, c->model_priors.fit_rows, (size_t)c->n) != 0) SOW_TRY(sow_i_refit_priors(c, rows, c->env, err));
+done:
+    free(rows);
+    return st;
+}
+
+sow_status sow_i_context_rows_make(sow_i_context_rows *r, sow_campaign *c, const unsigned char *known, sow_index target, const unsigned char *without, const unsigned char *unseen, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index *place = NULL;
-    *r = (sow_i_context_rows){.c = c, .target = target};
+    *r = (sow_i_context_rows){.c = c, .target = target, .unseen = unseen};
     SOW_NEW(place, c->screen->n_rows);
+    SOW_TRY(fit_priors(c, unseen, err));
     SOW_TRY(find_rows(r, place, known, without, err));
     SOW_TRY(c->cells ? rows_of_cells(r, known, err) : rows_of_table(r, place, err));
     for (sow_index i = 0; i < sow_i_n_new(r) * r->d; i++) r->centre[i % r->d] += r->truth[i] / (double)sow_i_n_new(r);
@@ -213,12 +244,39 @@ done:
     return st;
 }
 
-void sow_i_seed_order(sow_index *order, const sow_i_context_rows *r, sow_index draw)
+sow_index sow_i_seed_order(sow_index *order, const sow_i_context_rows *r, sow_index draw)
 {
+    sow_index n = 0;
     sow_rng rng = sow_rng_make(r->c->config->seed, SOW_RNG_FOLDS, (uint32_t)(SEED_STREAMS + draw), (uint32_t)r->target);
     for (sow_index i = 0; i < sow_i_n_new(r); i++)
         order[i] = i;
     sow_rng_permute(&rng, order, sow_i_n_new(r));
+    for (sow_index i = 0; i < sow_i_n_new(r); i++)
+        if (!is_unseen(r, r->perturbation[r->n_known + order[i]])) order[n++] = order[i];
+    return n;
+}
+
+/* ---- who is unseen ---- */
+
+sow_index sow_i_unseen_pool(sow_index *list, const sow_campaign *c, sow_index context, const unsigned char *without)
+{
+    const sow_screen *s = c->screen;
+    const int priors = c->model_priors.fused_dim > 0;
+    sow_index n = 0;
+    for (sow_index i = 0; i < s->n_rows; i++) {
+        const sow_index q = s->perturbation[i];
+        if (s->context[i] == context && !(without && without[q]) && (!priors || c->model_priors.has_any[q]) && has_row(c, i)) list[n++] = q;
+    }
+    return n;
+}
+
+void sow_i_unseen_draw(unsigned char *unseen, sow_index *pool, sow_index n_pool, sow_index n, const sow_campaign *c, sow_index context, sow_index draw)
+{
+    sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_FOLDS, (uint32_t)(UNSEEN_STREAMS + draw), (uint32_t)context);
+    sow_rng_permute(&rng, pool, n_pool);
+    memset(unseen, 0, (size_t)c->n);
+    for (sow_index i = 0; i < n; i++)
+        unseen[pool[i]] = 1;
 }
 
 /* ---- what a model is given ---- */

@@ -14,6 +14,7 @@
 typedef struct {
     sow_campaign *c;                   /* borrowed; of cells, c->d, the response space and the screen's features are those of these rows until the next are made */
     sow_index target;                  /* the new context; -1 = none is */
+    const unsigned char *unseen;       /* [c->n] perturbations that are taken for measured in no context: no row of a known context is of one, and no seed; borrowed, NULL = none are */
     sow_index n, d;
     sow_index n_known;                 /* rows of other contexts come first, then the target's */
     sow_index *perturbation, *context; /* [n] within a context in the order of the catalogue */
@@ -28,8 +29,11 @@ typedef struct {
 } sow_i_context_rows;
 
 /** Rows of the contexts k with known[k] != 0 ([contexts]), and of `target` (-1 = none), which must not be known. Perturbations q with without[q] != 0 ([c->n], may be NULL) are no rows of the target.
+ *  Perturbations q with unseen[q] != 0 (likewise; borrowed as long as the rows live) are rows of the target only, to be judged by: of other contexts they are no rows, and neither their values or cells there nor their
+ *  priors enter the response space, slopes of covariates or the scaling of priors, which is fitted anew where it was on others (c->model_priors: models that borrow it must be gone).
  *  SOW_E_DATA: no row at all, cells: fewer than 4 controls of the target, no gene left. Caller clears. */
-SOW_MUST_CHECK sow_status sow_i_context_rows_make(sow_i_context_rows *r, sow_campaign *c, const unsigned char *known, sow_index target, const unsigned char *without, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_context_rows_make(sow_i_context_rows *r, sow_campaign *c, const unsigned char *known, sow_index target, const unsigned char *without, const unsigned char *unseen,
+                                                  sow_error *err);
 void sow_i_context_rows_clear(sow_i_context_rows *r);
 static inline sow_index sow_i_n_new(const sow_i_context_rows *r)
 {
@@ -74,8 +78,15 @@ SOW_MUST_CHECK sow_status sow_i_context_score(double *value, sow_model **kept, c
 /** Totals over the rows with take[i] != 0 ([n_new], NULL = all) that have a value: mean and count [totals]. */
 SOW_MUST_CHECK sow_status sow_i_context_totals(double *mean, sow_index *count, const sow_i_context_measures *k, const double *value, sow_index n, const unsigned char *take, sow_error *err);
 
-/** A permutation of the target's rows, a stream of its own by (context, draw): the first n are n seeds. order [n_new]. */
-void sow_i_seed_order(sow_index *order, const sow_i_context_rows *r, sow_index draw);
+/** A permutation of the target's rows that are not unseen, a stream of its own by (context, draw): the first n are n seeds. order [n_new]; returns how many. */
+sow_index sow_i_seed_order(sow_index *order, const sow_i_context_rows *r, sow_index draw);
+
+/** Rows that the context has as the new one. */
+sow_index sow_i_new_count(const sow_campaign *c, sow_index context, const unsigned char *without);
+/** Perturbations of the context that may be made unseen: measured there, not without[q], and with a prior where the campaign has any. list [rows of the screen], catalogue order; returns how many. */
+sow_index sow_i_unseen_pool(sow_index *list, const sow_campaign *c, sow_index context, const unsigned char *without);
+/** n of the pool [n_pool] are unseen [c->n], a stream of its own by (context, draw), so that they do not depend on seeds or models. Permutes the pool. */
+void sow_i_unseen_draw(unsigned char *unseen, sow_index *pool, sow_index n_pool, sow_index n, const sow_campaign *c, sow_index context, sow_index draw);
 
 /** How many perturbations of a context some other of the contexts with use[k] != 0 measured too. */
 sow_index sow_i_shared_count(const sow_campaign *c, sow_index context, const unsigned char *use);

@@ -41,7 +41,7 @@ static json_t *contexts_json(const sow_i_context_evaluation *e)
 {
     json_t *rows = json_array();
     for (sow_index x = 0; x < e->n_contexts; x++)
-        json_array_append_new(rows, json_pack("{s:s,s:I,s:I,s:I,s:o}", "context", context_name(e, x), "perturbations", (json_int_t)e->context[x].n, "shared", (json_int_t)e->context[x].shared,
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "context", context_name(e, x), "unseen", (json_int_t)e->context[x].n_unseen, "perturbations", (json_int_t)e->context[x].n, "shared", (json_int_t)e->context[x].shared,
                                               "features", (json_int_t)e->context[x].features, "used", counts_json(e->context[x].used, e->n_counts)));
     return rows;
 }
@@ -78,6 +78,17 @@ static json_t *left_out_json(const sow_i_context_evaluation *e)
     return rows;
 }
 
+/* Models that were asked for by name and know nothing of what is unseen. */
+static json_t *fall_backs_json(const sow_i_context_evaluation *e)
+{
+    json_t *rows = json_array();
+    for (sow_index m = 0; e->asked_unseen && m < e->models.n_models; m++) {
+        const char *what = sow_i_falls_back(e->models.model[m]);
+        if (what) json_array_append_new(rows, json_pack("{s:s,s:s}", "model", e->models.model[m]->name, "why", what));
+    }
+    return rows;
+}
+
 static json_t *leading_json(const sow_i_context_evaluation *e)
 {
     json_t *rows = json_array();
@@ -106,6 +117,8 @@ sow_status sow_i_contexts_document(char **out, const sow_i_context_evaluation *e
                           counts_json(e->count, e->n_counts), "leading", leading_json(e), "contexts", contexts_json(e), "models", models_json(e), "left_out", left_out_json(e), "summary",
                           sow_i_context_summary_json(e), "paired", duels_json(e), "provenance", provenance_json(e));
     if (j) json_object_set_new(j, "numbers", json_string(numbers));
+    if (j && e->asked_unseen) json_object_set_new(j, "unseen", json_string(e->asked_unseen));
+    if (j) json_object_set_new(j, "fall_backs", fall_backs_json(e));
     if (j) json_object_set_new(j, "model", json_string(e->c->model_class->name));
     *out = j ? sow_i_json_text(j, 0) : NULL;
     json_decref(j);

@@ -193,6 +193,7 @@ char *sow_i_context_headline(const sow_i_context_evaluation *e)
     sow_text t = {0};
     const sow_index n = find_duels(d, e);
     sow_text_printf(&t, "With %s%lld seed%s measured in a context not seen before, ", is_cut(e, count) ? "at most " : "", (long long)e->count[count], e->count[count] == 1 ? "" : "s");
+    if (e->asked_unseen) sow_text_printf(&t, "and asked about perturbations that no context has measured (%s%s in every context and draw), ", e->asked_unseen, e->unseen_share > 0 ? " of those measured" : "");
     say_verdict(&t, e, d, n);
     sow_text_append(&t, ".");
     return take_text(&t);
@@ -232,7 +233,7 @@ static void put_draw(sow_text *t, const sow_i_context_evaluation *e, sow_index c
             sow_text_csv(t, context_name(e, context));
             sow_text_printf(t, ",%lld,%lld,%lld,%s,%s", (long long)draw + 1, (long long)e->count[count], (long long)e->context[context].used[count], e->models.model[m]->name, e->measures.name[k]);
             put_number(t, e->mean[place + k]);
-            sow_text_printf(t, ",%lld\n", (long long)e->n[place + k]);
+            sow_text_printf(t, ",%lld,%lld\n", (long long)e->n[place + k], (long long)e->context[context].n_unseen);
         }
     }
 }
@@ -248,8 +249,32 @@ static void put_means(sow_text *t, const sow_i_context_evaluation *e, sow_index 
             put_number(t, v.mean);
             put_number(t, v.low);
             put_number(t, v.high);
-            sow_text_printf(t, ",%lld\n", (long long)v.n);
+            sow_text_printf(t, ",%lld,%s\n", (long long)v.n, e->asked_unseen ? e->asked_unseen : "0");
         }
+}
+
+/* Who was unseen in each draw, by name. */
+static void put_unseen(sow_text *t, const sow_i_context_evaluation *e)
+{
+    sow_text_append(t, "context,draw,perturbation\n");
+    for (sow_index x = 0; e->unseen && x < e->n_contexts; x++)
+        for (sow_index draw = 0; draw < e->n_draws; draw++)
+            for (sow_index q = 0; q < e->c->n; q++) {
+                if (!sow_i_unseen_of(e, x, draw)[q]) continue;
+                sow_text_csv(t, context_name(e, x));
+                sow_text_printf(t, ",%lld,", (long long)draw + 1);
+                sow_text_csv(t, sow_i_name(e->c, q));
+                sow_text_append(t, "\n");
+            }
+}
+
+static sow_status remove_file(const char *dir, const char *name, sow_error *err)
+{
+    char *path = sow_path_join(dir, name);
+    if (!path) return SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
+    (void)remove(path);
+    free(path);
+    return SOW_OK;
 }
 
 static sow_status save(const sow_text *t, const char *dir, const char *name, sow_error *err)
@@ -263,9 +288,9 @@ static sow_status save(const sow_text *t, const char *dir, const char *name, sow
 sow_status sow_i_write_context_tables(const sow_i_context_evaluation *e, const char *dir, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_text each = {0}, totals = {0};
-    sow_text_append(&each, "context,draw,seeds,used,model,metric,mean,n\n");
-    sow_text_append(&totals, "seeds,context,model,metric,mean,low,high,n\n");
+    sow_text each = {0}, totals = {0}, unseen = {0};
+    sow_text_append(&each, "context,draw,seeds,used,model,metric,mean,n,unseen\n");
+    sow_text_append(&totals, "seeds,context,model,metric,mean,low,high,n,unseen\n");
     for (sow_index x = 0; x < e->n_contexts; x++)
         for (sow_index draw = 0; draw < e->n_draws; draw++)
             for (sow_index k = 0; k < e->n_counts; k++)
@@ -273,9 +298,13 @@ sow_status sow_i_write_context_tables(const sow_i_context_evaluation *e, const c
     for (sow_index k = 0; k < e->n_counts; k++)
         for (sow_index x = -1; x < e->n_contexts; x++)
             put_means(&totals, e, k, x);
+    put_unseen(&unseen, e);
     SOW_TRY(save(&each, dir, "contexts.csv", err));
     SOW_TRY(save(&totals, dir, "contexts_summary.csv", err));
+    if (e->unseen) SOW_TRY(save(&unseen, dir, "contexts_unseen.csv", err));
+    else SOW_TRY(remove_file(dir, "contexts_unseen.csv", err)); /* of an earlier evaluation */
 done:
+    sow_text_clear(&unseen);
     sow_text_clear(&each);
     sow_text_clear(&totals);
     return st;

@@ -34,14 +34,17 @@ typedef struct {
     sow_index draws;      /* random choices of them, >= 1 */
     const char *contexts; /* names with commas between: those to be left out in turn; NULL = every context */
     const char *models, *dir, *cache; /* as above */
+    const char *unseen;   /* perturbations of the new context that are taken for measured in no context, and are all that is scored: a number as "20" or a share as "20%"; NULL = everything but the seeds is scored */
 } sow_context_options;
-#define SOW_CONTEXT_OPTIONS_INIT {"20", 5, NULL, NULL, NULL, NULL}
+#define SOW_CONTEXT_OPTIONS_INIT {"20", 5, NULL, NULL, NULL, NULL, NULL}
 
 /** Every context of the screen in turn is new: the others are known, n seed perturbations of it are measured, and models predict everything else that it measured; seeds are not scored. Seeds are drawn at
- *  random, the same for every model, and fewer are the first of more. Writes contexts.csv (context, draw, seeds, used, model, metric, mean, n), contexts_summary.csv (seeds, context, model, metric, mean,
- *  low, high, n: 95 % intervals over draws within contexts) and contexts.html into the folder, in the way of sow_evaluate_campaign. `*json` (may be NULL; caller frees): folder, headline and summary.
- *  SOW_E_CONFIG: fewer than two contexts, an unknown one, a number of seeds that is none, a model that does not apply; SOW_E_DATA: a context without (enough) controls. Cost: a fit of every model for
- *  every context, draw and number of seeds. */
+ *  random, the same for every model, and fewer are the first of more. With `unseen` so many perturbations, drawn anew in every context and draw before the seeds, are taken out of every context, out of the
+ *  response space and out of the scaling of priors, and these alone are scored; contexts_unseen.csv (context, draw, perturbation) names them. Writes contexts.csv (context, draw, seeds, used, model, metric, mean, n, unseen), contexts_summary.csv (seeds, context, model, metric, mean,
+ *  low, high, n, unseen: 95 % intervals over draws within contexts) and contexts.html into the folder, in the way of sow_evaluate_campaign. `*json` (may be NULL; caller frees): folder, headline and summary.
+ *  SOW_E_CONFIG: fewer than two contexts, an unknown one, a number of seeds that is none, a model that does not apply (to an unseen perturbation: gp and hypermap without priors), more unseen than a context can
+ *  spare; SOW_E_DATA: a context without (enough) controls. Cost: a fit of every model for
+ *  every context, draw and number of seeds; with `unseen` what a model learns from other contexts is learned anew in every draw. */
 SOW_MUST_CHECK sow_status sow_evaluate_contexts(char **json, const sow_config *config, const sow_context_options *options, const sow_env *env, sow_error *err);
 
 #ifdef __cplusplus

@@ -16,6 +16,7 @@ static void evaluation_clear(sow_i_context_evaluation *e)
     free(e->context);
     free(e->known);
     free(e->without);
+    free(e->unseen);
     free(e->work);
     free(e->mean);
     free(e->n);
@@ -151,12 +152,17 @@ static sow_status load(sow_i_context_evaluation *e, const sow_config *config, co
     e->n_draws = o->draws;
     if (o->draws < 1) SOW_FAIL(err, SOW_E_CONFIG, "--draws takes a number of at least 1, not %lld", (long long)o->draws);
     SOW_TRY(read_counts(e, o->seeds, err));
+    SOW_TRY(sow_i_unseen_read(e, o->unseen, err));
     SOW_TRY(sow_campaign_open(&e->c, config, &as, e->env, err));
     e->models.c = e->c;
     e->models.env = e->env;
+    e->models.unseen = e->asked_unseen != NULL;
     SOW_TRY(sow_i_choose_models(&e->models, o->models, err));
     SOW_TRY(choose_contexts(e, o->contexts, err));
     SOW_TRY(without_priors(e, err));
+    SOW_TRY(sow_i_check_context_priors(e, err));
+    SOW_TRY(sow_i_unseen_choose(e, err));
+    sow_i_unseen_fall_backs(e);
     e->measures = sow_i_context_measures_of(e->c);
 done:
     return st;
@@ -191,16 +197,20 @@ static sow_status score_models(sow_i_context_evaluation *e, const sow_i_context_
 {
     sow_status st = SOW_OK;
     double *value = NULL;
+    unsigned char *take = NULL;
     SOW_NEW(value, sow_i_n_new(r) * e->measures.n_columns);
+    SOW_NEW(take, sow_i_n_new(r));
+    sow_i_unseen_rows(take, r);
     for (sow_index m = 0; m < e->models.n_models; m++) {
         const sow_model_class *class_ = e->models.model[m];
         const int keep = (class_->caps & SOW_CAP_META) && w->training == t;
         SOW_TRY(sow_progress(e->env, "evaluating", e->done++ / e->total, err));
         SOW_TRY(sow_i_context_score(value, keep ? &w->model[m] : NULL, r, t, class_, keep ? NULL : w->model[m], e->env, err));
-        SOW_TRY(sow_i_context_totals(&e->mean[place + m * e->measures.n], &e->n[place + m * e->measures.n], &e->measures, value, sow_i_n_new(r), NULL, err));
+        SOW_TRY(sow_i_context_totals(&e->mean[place + m * e->measures.n], &e->n[place + m * e->measures.n], &e->measures, value, sow_i_n_new(r), take, err));
     }
 done:
     free(value);
+    free(take);
     return st;
 }
 
@@ -229,7 +239,7 @@ static void copy_count(sow_i_context_evaluation *e, sow_index to, sow_index from
     e->done += (double)e->models.n_models;
 }
 
-static sow_status score_draws(sow_i_context_evaluation *e, sow_index at, const sow_i_context_rows *r, sow_error *err)
+static sow_status score_draws(sow_i_context_evaluation *e, sow_index at, const sow_i_context_rows *r, sow_index first, sow_index last, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_left_context *x = &e->context[at];
@@ -237,8 +247,8 @@ static sow_status score_draws(sow_i_context_evaluation *e, sow_index at, const s
     sow_index *order = NULL;
     SOW_NEW(order, sow_i_n_new(r));
     SOW_NEW(w.model, e->models.n_models);
-    for (sow_index draw = 0; draw < e->n_draws; draw++) {
-        sow_i_seed_order(order, r, draw);
+    for (sow_index draw = first; draw < last; draw++) {
+        (void)sow_i_seed_order(order, r, draw);
         for (sow_index k = 0; k < e->n_counts; k++) {
             const sow_index place = sow_i_context_place(e, at, draw, k, 0);
             if (k > 0 && x->used[k] == x->used[k - 1]) copy_count(e, place, sow_i_context_place(e, at, draw, k - 1, 0));
@@ -253,33 +263,48 @@ done:
 
 static void cut_counts(const sow_i_context_evaluation *e, sow_i_left_context *x)
 {
-    const sow_index most = x->n - LEAST_SCORED, asked = e->count[e->n_counts - 1];
+    const sow_index most = x->n - (x->n_unseen ? x->n_unseen : LEAST_SCORED), asked = e->count[e->n_counts - 1];
     for (sow_index k = 0; k < e->n_counts; k++)
         x->used[k] = e->count[k] < most ? e->count[k] : most;
-    if (asked > most)
+    if (asked > most && x->n_unseen)
+        sow_log(e->env, SOW_LOG_WARN, "context %s measured %lld perturbations, %lld of them unseen: %lld seeds in place of %lld", sow_names_get(e->c->screen->contexts, x->context), (long long)x->n,
+                (long long)x->n_unseen, (long long)most, (long long)asked);
+    else if (asked > most)
         sow_log(e->env, SOW_LOG_WARN, "context %s measured %lld perturbations: %lld seeds in place of %lld, so that %d are left to predict", sow_names_get(e->c->screen->contexts, x->context),
                 (long long)x->n, (long long)most, (long long)asked, LEAST_SCORED);
 }
 
-static sow_status score_context(sow_i_context_evaluation *e, sow_index at, sow_error *err)
+/* Draws first .. last - 1 of the context, which share their rows. */
+static sow_status score_rows(sow_i_context_evaluation *e, sow_index at, sow_index first, sow_index last, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_i_left_context *x = &e->context[at];
     sow_i_context_rows r = {0};
     e->known[x->context] = 0;
-    st = sow_i_context_rows_make(&r, e->c, e->known, x->context, e->without, err);
+    st = sow_i_context_rows_make(&r, e->c, e->known, x->context, e->without, sow_i_unseen_of(e, at, first), err);
     e->known[x->context] = 1;
     SOW_TRY(st);
     x->n = sow_i_n_new(&r);
-    x->features = r.d;
+    if (first == 0) x->features = r.d;
     if (x->n <= LEAST_SCORED)
         SOW_FAIL(err, SOW_E_DATA, "%s: context %s has %lld perturbations that every model can predict; at least %d are needed", e->c->config->path, sow_names_get(e->c->screen->contexts, x->context),
                  (long long)x->n, LEAST_SCORED + 1);
-    cut_counts(e, x);
+    if (first == 0) cut_counts(e, x);
     SOW_TRY(sow_i_rank_genes(&r, e->env, err));
-    SOW_TRY(score_draws(e, at, &r, err));
+    SOW_TRY(score_draws(e, at, &r, first, last, err));
 done:
     sow_i_context_rows_clear(&r);
+    return st;
+}
+
+/* What is unseen differs from draw to draw, and with it the known rows, the response space, priors, and what is learned from the other contexts. */
+static sow_status score_context(sow_i_context_evaluation *e, sow_index at, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index together = e->unseen ? 1 : e->n_draws;
+    for (sow_index draw = 0; draw < e->n_draws; draw += together)
+        SOW_TRY(score_rows(e, at, draw, draw + together, err));
+done:
     return st;
 }
 
@@ -317,10 +342,16 @@ done:
 
 static sow_status say(char **json, const sow_i_context_evaluation *e, const char *headline, const char *numbers, const char *dir, sow_error *err)
 {
-    json_t *j = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o}", "dir", dir, "headline", headline, "numbers", numbers, "contexts", (json_int_t)e->n_contexts, "draws", (json_int_t)e->n_draws, "summary", sow_i_context_summary_json(e));
+    json_t *j = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:s*}", "dir", dir, "headline", headline, "numbers", numbers, "contexts", (json_int_t)e->n_contexts, "draws", (json_int_t)e->n_draws, "summary", sow_i_context_summary_json(e), "unseen", e->asked_unseen);
     *json = j ? sow_i_json_text(j, 1) : NULL;
     json_decref(j);
     return *json ? SOW_OK : SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
+}
+
+/* Models know no file. */
+static void name_file(sow_status st, const char *path, sow_error *err)
+{
+    if (err && st != SOW_E_CANCELLED && st != SOW_E_NOMEM && strncmp(err->message, path, strlen(path)) != 0) sow_error_prefix(err, "%s", path);
 }
 
 sow_status sow_evaluate_contexts(char **json, const sow_config *config, const sow_context_options *options, const sow_env *env, sow_error *err)
@@ -332,7 +363,9 @@ sow_status sow_evaluate_contexts(char **json, const sow_config *config, const so
     char *dir = NULL, *headline = NULL, *numbers = NULL;
     if (json) *json = NULL;
     SOW_TRY(load(&e, config, o, err));
-    SOW_TRY(score_all(&e, err));
+    st = score_all(&e, err);
+    if (st != SOW_OK) name_file(st, config->path, err);
+    SOW_TRY(st);
     dir = o->dir ? sow_strdup(o->dir) : sow_i_evaluation_dir(config);
     headline = sow_i_context_headline(&e);
     numbers = sow_i_context_numbers(&e);

@@ -1,4 +1,5 @@
-/* Inside an evaluation that leaves contexts out: evaluate_contexts.c goes over contexts, draws and numbers of seeds; contexts_tables.c sums up and writes; contexts_report.c makes the document of the page. */
+/* Inside an evaluation that leaves contexts out: evaluate_contexts.c goes over contexts, draws and numbers of seeds; contexts_tables.c sums up and writes; contexts_report.c makes the document of the page;
+ * contexts_unseen.c chooses perturbations that are taken for measured nowhere. */
 #ifndef SOWER_PLANNER_EVALUATE_CONTEXTS_H
 #define SOWER_PLANNER_EVALUATE_CONTEXTS_H
 
@@ -11,7 +12,8 @@ enum { SOW_I_COUNTS_MOST = 32 };
 typedef struct {
     sow_index context;
     sow_index n, shared;                /* perturbations that it measured; of these, measured elsewhere too */
-    sow_index features;                 /* of the response space */
+    sow_index n_unseen;                 /* of n, unseen in every draw; 0 = all but the seeds are scored */
+    sow_index features;                 /* of the response space (unseen: of the first draw) */
     sow_index used[SOW_I_COUNTS_MOST]; /* seeds, cut where there are too few */
 } sow_i_left_context;
 
@@ -27,6 +29,10 @@ typedef struct {
     unsigned char *known;    /* [contexts of the screen] */
     unsigned char *without;  /* [perturbations] not predicted because a model cannot; NULL = all are */
     sow_index no_prior;
+    const char *asked_unseen; /* --unseen as it was said, borrowed; NULL = not said */
+    double unseen_share;      /* > 0: a share of those that may be, else unseen_count */
+    sow_index unseen_count;
+    unsigned char *unseen;    /* [n_contexts, n_draws, c->n] NULL = none are */
     double *work;            /* [n_contexts, n_draws] room for sums */
     double *mean;            /* [n_contexts, n_draws, n_counts, n_models, measures.n] NaN undefined */
     sow_index *n;            /* the same: perturbations behind it */
@@ -37,6 +43,20 @@ static inline sow_index sow_i_context_place(const sow_i_context_evaluation *e, s
 {
     return (((context * e->n_draws + draw) * e->n_counts + count) * e->models.n_models + model) * e->measures.n;
 }
+
+/* contexts_unseen.c */
+/** --unseen; NULL = not said. SOW_E_CONFIG. */
+SOW_MUST_CHECK sow_status sow_i_unseen_read(sow_i_context_evaluation *e, const char *text, sow_error *err);
+/** SOW_E_CONFIG where a prior of the models is what a context to be left out measured, or (unseen) what any context did. */
+SOW_MUST_CHECK sow_status sow_i_check_context_priors(const sow_i_context_evaluation *e, sow_error *err);
+/** Draw them for every context and draw, once the contexts are chosen. SOW_E_CONFIG: too many or too few for a context. */
+SOW_MUST_CHECK sow_status sow_i_unseen_choose(sow_i_context_evaluation *e, sow_error *err);
+/** Mask [c->n] of one draw of the context at place `at`; NULL where none are. */
+unsigned char *sow_i_unseen_of(const sow_i_context_evaluation *e, sow_index at, sow_index draw);
+/** Which of the new context's rows are scored: take [n_new]. */
+void sow_i_unseen_rows(unsigned char *take, const sow_i_context_rows *r);
+/** A line for every model that was named and can only fall back on something. */
+void sow_i_unseen_fall_backs(const sow_i_context_evaluation *e);
 
 /* contexts_tables.c */
 typedef struct {

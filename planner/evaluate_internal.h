@@ -53,6 +53,7 @@ typedef struct {
     const sow_model_class **model;
     sow_index n_left_out;
     sow_i_left_out *left_out; /* baselines that do not apply, and why */
+    int unseen;          /* models are asked about perturbations that were measured in no context */
     sow_index no_prior;  /* perturbations that do not take part because a model cannot predict them */
     sow_index not_eligible; /* ... because the campaign could not choose them: excluded, too few cells */
     sow_index no_value;  /* ... because they were measured in part or not at all */
@@ -69,6 +70,8 @@ char *sow_i_evaluation_dir(const sow_config *config);
 
 /* evaluate_models.c */
 SOW_MUST_CHECK sow_status sow_i_choose_models(sow_i_evaluation *e, const char *names, sow_error *err);
+/** What a model that tells perturbations by what they did elsewhere says of one that was measured nowhere; NULL = it does not go by that. */
+const char *sow_i_falls_back(const sow_model_class *m);
 /** One of the plain models that are judged beside every other. */
 int sow_i_is_baseline(const sow_campaign *c, const sow_model_class *m);
 

@@ -24,15 +24,24 @@ static int has_combinations(const sow_campaign *c)
     return 0;
 }
 
-/* NULL when the model can be judged on this screen. */
-static const char *why_not(const sow_campaign *c, const sow_model_class *m)
+const char *sow_i_falls_back(const sow_model_class *m)
 {
+    if (is_named(m, "two-way")) return "it predicts the mean of the seeds, as train-mean does";
+    if (is_named(m, "source-shift")) return "it predicts no change";
+    return NULL;
+}
+
+/* NULL when the model can be judged on this screen. */
+static const char *why_not(const sow_i_evaluation *e, const sow_model_class *m)
+{
+    const sow_campaign *c = e->c;
     unsigned readout = c->cells ? SOW_CAP_CELLS : c->d == 1 ? SOW_CAP_SCALAR : SOW_CAP_PROFILE;
     int sees_priors = (m->caps & SOW_CAP_NEEDS_PRIOR) || is_named(m, "linear") || is_named(m, "knn");
     if ((m->caps & SOW_CAP_NEEDS_CELLS) && !c->cells) return "it learns from single cells, and the readout is not cells";
     if ((m->caps & SOW_CAP_META) && !has_reference(c)) return "it carries responses over from other contexts, and there is no source with role: reference";
     if (!(m->caps & readout)) return "it does not predict this readout";
     if (sees_priors && c->model_priors.fused_dim == 0) return "it predicts from priors, and the campaign has no priors";
+    if (e->unseen && c->model_priors.fused_dim == 0 && (is_named(m, "gp") || (m->caps & SOW_CAP_META))) return "an unseen perturbation needs a prior to be told from others, and the campaign has no `priors:`";
     if ((is_named(m, "two-way") || is_named(m, "source-shift")) && !has_reference(c)) return "it needs another context, a source with role: reference";
     if (is_named(m, "additive") && !has_combinations(c)) return "it adds up combinations such as A+B, and the screen has none";
     return NULL;
@@ -47,7 +56,7 @@ static int is_chosen(const sow_i_evaluation *e, const sow_model_class *m)
 
 static sow_status add(sow_i_evaluation *e, const sow_model_class *m, sow_error *err)
 {
-    const char *why = why_not(e->c, m);
+    const char *why = why_not(e, m);
     if (why) return SOW_ERROR(err, SOW_E_CONFIG, "%s: model '%s' cannot be evaluated here: %s", e->c->config->path, m->name, why);
     if (!is_chosen(e, m)) e->model[e->n_models++] = m;
     return SOW_OK;
@@ -93,7 +102,8 @@ sow_status sow_i_choose_models(sow_i_evaluation *e, const char *names, sow_error
     SOW_TRY(add(e, e->c->model_class, err));
     for (sow_index i = 0; i < n; i++) {
         if (is_chosen(e, table[i]) || !sow_i_is_baseline(e->c, table[i])) continue;
-        const char *why = why_not(e->c, table[i]);
+        const char *why = why_not(e, table[i]);
+        if (!why && e->unseen) why = sow_i_falls_back(table[i]);
         if (why) e->left_out[e->n_left_out++] = (sow_i_left_out){table[i], why};
         else SOW_TRY(add(e, table[i], err));
     }

@@ -208,7 +208,7 @@ done:
     return st;
 }
 
-sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, sow_error *err)
+sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_index context, const unsigned char *without, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
@@ -217,7 +217,7 @@ sow_status sow_i_context_adjust(sow_adjust *out, const sow_campaign *c, sow_inde
     SOW_NEW(y, s->n_rows * c->d);
     SOW_NEW(cov, s->n_rows * c->p);
     for (sow_index r = 0; r < s->n_rows; r++) {
-        if (s->context[r] != context) continue;
+        if (s->context[r] != context || (without && without[s->perturbation[r]])) continue;
         memcpy(&y[n * c->d], &s->values[r * c->d], (size_t)c->d * sizeof *y);
         if (c->p) memcpy(&cov[n * c->p], &s->covariate[r * c->p], (size_t)c->p * sizeof *cov);
         n++;
@@ -258,7 +258,7 @@ static sow_status add_reference(sow_i_training *t, const sow_campaign *c, sow_in
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
     sow_adjust a = {0};
-    SOW_TRY(sow_i_context_adjust(&a, c, context, err));
+    SOW_TRY(sow_i_context_adjust(&a, c, context, NULL, err));
     for (sow_index r = 0; r < s->n_rows; r++) {
         if (s->context[r] != context) continue;
         sow_index i = t->view.n++;
@@ -410,7 +410,7 @@ sow_status sow_i_fit(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_TRY(sow_i_training_ready(c, env, err));
     SOW_TRY(sow_i_model_after(&c->here->model, c, &c->here->training.view, sow_i_last_measured(c), env, err));
 done:
-    if (st != SOW_OK) sow_error_prefix(err, "fitting model '%s'", c->model_class->name);
+    if (st != SOW_OK) sow_error_prefix(err, "%s: fitting model '%s'", c->config->path, c->model_class->name);
     return st;
 }
 
@@ -419,7 +419,7 @@ sow_status sow_i_truth(double *truth, const sow_campaign *c, const sow_adjust *c
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
     sow_adjust a = {0};
-    SOW_TRY(sow_i_context_adjust(&a, c, c->here->target, err));
+    SOW_TRY(sow_i_context_adjust(&a, c, c->here->target, NULL, err));
     if (centre && centre->n_covariates == a.n_covariates && centre->centre)
         memcpy(a.centre, centre->centre, (size_t)a.n_covariates * sizeof *a.centre);
     for (sow_index q = 0; q < c->n; q++) {

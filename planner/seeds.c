@@ -98,7 +98,7 @@ static sow_status choose(sow_i_seeds *e, sow_error *err)
     sow_status st = SOW_OK;
     sow_i_context_rows r = {0};
     SOW_TRY(sow_i_choose_best(e, err));
-    SOW_TRY(sow_i_context_rows_make(&r, e->c, e->reference, -1, NULL, err));
+    SOW_TRY(sow_i_context_rows_make(&r, e->c, e->reference, -1, NULL, NULL, err));
     SOW_NEW(e->pick, e->wanted);
     SOW_TRY(sow_i_pick_seeds(e->pick, e->wanted, e->strategy[e->chosen], &r, e->pool, e->n_pool, 0, 1, e->env, err));
 done:

@@ -117,7 +117,7 @@ static sow_status play(sow_i_seeds *e, sow_i_replay *x, sow_error *err)
     player p = {.e = e, .x = x};
     const sow_index runs = e->n_strategies * e->n_draws * e->n_counts;
     e->reference[x->context] = 0;
-    st = sow_i_context_rows_make(&p.rows, e->c, e->reference, x->context, NULL, err);
+    st = sow_i_context_rows_make(&p.rows, e->c, e->reference, x->context, NULL, NULL, err);
     e->reference[x->context] = 1;
     SOW_TRY(st);
     SOW_TRY(find_candidates(&p, err));

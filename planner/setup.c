@@ -257,14 +257,6 @@ static int has_reference(const sow_campaign *c)
     return count_references(c) > 0;
 }
 
-/* A model that learns from other contexts first needs some. */
-static sow_status check_contexts(const sow_campaign *c, sow_error *err)
-{
-    if (!(c->model_class->caps & SOW_CAP_META) || has_reference(c) || c->n_sites > 1) return SOW_OK;
-    return SOW_ERROR(err, SOW_E_CONFIG, "%s: model '%s' carries responses over from other contexts, and there is none: add a source with `role: reference`, or use gp%s", c->config->path, c->model_class->name,
-                     c->cells ? " or morph" : "");
-}
-
 sow_status sow_i_check_list(const sow_campaign *c, const char *key, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -446,7 +438,7 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_TRY(find_rows_of_tables(c, err));
     SOW_TRY(sow_i_pool_eligible(c, err));
     SOW_TRY(load_priors(c, given_prior(c), env, err));
-    SOW_TRY(check_contexts(c, err));
+    SOW_TRY(sow_i_check_contexts(c, err));
     SOW_TRY(check_needs(c, c->initial_strategy, 1, err));
     if (k->rounds.n_batches > 0) SOW_TRY(check_needs(c, c->strategy, 0, err));
     SOW_TRY(check_sizes(c, err));

@@ -69,26 +69,40 @@ done:
     return st;
 }
 
+/* The rows of one context against its controls [m]. */
+static sow_status fill_context(reference_rows *r, sow_index context, const sow_index *control, sow_index m, double *work, const sow_campaign *c, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double of_controls = 0;
+    SOW_TRY(sow_i_error_of_mean(&of_controls, work, c, control, m, err));
+    for (sow_index i = 0; i < r->n; i++) {
+        const sow_index *cell = NULL;
+        if (r->context[i] != context) continue;
+        const sow_index n = sow_cells_of(&cell, &c->cells->table, r->perturbation[i], context);
+        SOW_TRY(sow_i_response(&r->y[i * c->d], c, cell, n, control, m, err));
+        SOW_TRY(sow_i_error_of_mean(&r->error[i], work, c, cell, n, err));
+        r->error[i] += of_controls;
+    }
+done:
+    return st;
+}
+
+/* In the order of the screen, which goes from context to context with every row; filled context by context, since its controls are read through for their means and their error. */
 static sow_status rows_of_cells(reference_rows *r, const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_screen *s = c->screen;
-    double *work = NULL, of_controls = 0;
-    sow_index last = -1;
+    double *work = NULL;
     SOW_TRY(make_rows(r, s->n_rows, c->d, err));
     SOW_NEW(work, 2 * c->d);
     for (sow_index i = 0; i < s->n_rows; i++) {
-        const sow_index *cell = NULL, *control = NULL;
-        if (sow_i_site_of_context(c, s->context[i]) >= 0) continue;
-        const sow_index n = sow_cells_of(&cell, &c->cells->table, s->perturbation[i], s->context[i]), m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, s->context[i]);
-        if (n == 0 || m == 0) continue;
-        if (s->context[i] != last) SOW_TRY(sow_i_error_of_mean(&of_controls, work, c, control, m, err));
-        last = s->context[i];
-        SOW_TRY(sow_i_response(&r->y[r->n * c->d], c, cell, n, control, m, err));
-        SOW_TRY(sow_i_error_of_mean(&r->error[r->n], work, c, cell, n, err));
-        r->error[r->n] += of_controls;
+        if (sow_i_site_of_context(c, s->context[i]) >= 0 || sow_cells_of(NULL, &c->cells->table, s->perturbation[i], s->context[i]) == 0 || sow_cells_of(NULL, &c->cells->table, SOW_CONTROL, s->context[i]) == 0) continue;
         r->perturbation[r->n] = s->perturbation[i];
         r->context[r->n++] = s->context[i];
+    }
+    for (sow_index k = 0; k < sow_names_count(s->contexts); k++) {
+        const sow_index *control = NULL, m = sow_cells_of(&control, &c->cells->table, SOW_CONTROL, k);
+        if (sow_i_site_of_context(c, k) < 0 && m > 0) SOW_TRY(fill_context(r, k, control, m, work, c, err));
     }
 done:
     free(work);

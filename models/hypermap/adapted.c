@@ -189,7 +189,11 @@ static sow_status adapt_member(sow_params **to, sow_i_hypermap_model *m, sow_ind
     SOW_TRY(sow_params_like(to, m->member[b].meta, err));
     SOW_TRY(sow_params_copy(*to, m->member[b].meta, err));
     st = sow_hypermap_adapt(*to, &rows, &m->s.sizes, &data, m->space.n_references, use, m->s.learning.adapt_size, o->adapt_rate, o->adapt_steps, o->dropout, m->s.seed + (uint64_t)b, env, &why);
-    if (st == SOW_E_NONFINITE) SOW_FAIL(err, st, "adapting hypermap to its %lld seed rows: %s (model.hypermap.adapt_rate is %g)", (long long)rows, why.message, o->adapt_rate);
+    const sow_hypermap_course *course = &m->member[b].course;
+    if (st == SOW_E_NONFINITE && course->not_finite > 0) /* what it is adapted from is the trouble */
+        SOW_FAIL(err, st, "adapting hypermap to its %lld seed rows: %s; it went wrong before, when %lld of %lld outer steps were not finite: lower model.hypermap.inner_rate (%g) or model.hypermap.meta_rate (%g)",
+                 (long long)rows, why.message, (long long)course->not_finite, (long long)course->steps, o->inner_rate, o->meta_rate);
+    if (st == SOW_E_NONFINITE) SOW_FAIL(err, st, "adapting hypermap to its %lld seed rows: %s: lower model.hypermap.adapt_rate (%g)", (long long)rows, why.message, o->adapt_rate);
     if (st != SOW_OK && err) *err = why;
 done:
     return st;

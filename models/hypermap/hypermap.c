@@ -1,5 +1,6 @@
 /* The row `hypermap` of the model table: learned on the other contexts, adapted to the target. docs/math/hypermap.md. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,11 +67,14 @@ static sow_status begin(sow_i_hypermap_model **out, const sow_training *t, const
     SOW_TRY(sow_i_hypermap_settle(&m->s, options, t, err));
     SOW_TRY(sow_i_hypermap_space_make(&m->space, &m->s, t, env, err));
     m->target = t->target;
+    m->catalogue = t->catalogue;
     m->stack.weight = -1;
     for (sow_index i = 0; i < t->n; i++) m->n_seeds += t->context[i] == t->target;
+    m->n_known = t->n - m->n_seeds;
+    m->prior_dim = t->priors ? t->priors->fused_dim : 0;
     if (m->s.o.network) SOW_TRY(begin_networks(m, env, err));
     else m->print = print_of_programs(m);
-    if (m->space.n_references == 1)
+    if (m->space.n_references == 1 && !options->warm) /* said when it was learned */
         sow_log(env, SOW_LOG_WARN, "model hypermap learns from one other context only: how contexts differ cannot be learned from it");
     *out = m;
     m = NULL;
@@ -202,16 +206,27 @@ static sow_status say(double *change, const sow_i_hypermap_model *m, sow_index p
     return SOW_OK;
 }
 
+/* Its name, or its number where the training had no names. */
+static const char *name_of(char name[80], const sow_i_hypermap_model *m, sow_index perturbation)
+{
+    const char *known = sow_names_get(m->catalogue, perturbation);
+    if (known) snprintf(name, 80, "'%.70s'", known);
+    else snprintf(name, 80, "%lld", (long long)perturbation + 1);
+    return name;
+}
+
 /* Where the networks know nothing of a perturbation gp alone is asked; alone, they cannot be. */
 static sow_status weight_of(double *w, const sow_i_hypermap_model *m, sow_index perturbation, sow_error *err)
 {
     sow_status st = SOW_OK;
+    char name[80];
     int knows = 0;
     SOW_TRY(sow_i_hypermap_knows(&knows, m, perturbation, err));
     *w = !m->stack.base ? 1 : knows ? m->stack.weight : 0;
     if (!knows && !m->stack.base && m->n_members)
-        SOW_FAIL(err, SOW_E_DATA, "hypermap cannot say anything of perturbation %lld: %s", (long long)perturbation + 1,
-                 m->w.one_hot ? "it is in no other context, and one-hot tells nothing of a perturbation that was never learned; give a prior" : "it has no prior and is measured in no other context");
+        SOW_FAIL(err, SOW_E_DATA, "hypermap cannot say anything of perturbation %s: %s, leave it out (constraints.exclude), or set model.stack: true, so that gp is asked", name_of(name, m, perturbation),
+                 m->w.one_hot ? "no other context has measured it, and model.hypermap.embedding one-hot (what auto is without priors) tells nothing of a perturbation that was never learned: give priors and embedding auto"
+                              : "it has no prior, and too few other contexts have measured it: give it a prior");
 done:
     return st;
 }

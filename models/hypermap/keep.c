@@ -69,20 +69,68 @@ done:
 
 /* ---- a model ---- */
 
+/* What the print is of, as far as it is a number. */
+typedef struct {
+    const char *name;
+    double value;
+} fact;
+enum { FACTS = 26 };
+
+static void list_facts(fact f[FACTS], const sow_i_hypermap_model *m)
+{
+    const sow_hypermap_options *o = &m->s.o;
+    const fact all[FACTS] = {{"genes", (double)m->space.d}, {"response components", (double)m->space.k}, {"other contexts", (double)m->space.n_references}, {"responses in them", (double)m->n_known},
+                             {"perturbations", (double)m->space.n_items}, {"prior dimensions", (double)m->prior_dim}, {"networks", (double)m->n_members}, {"embedding", o->embedding}, {"rows cells", o->cells},
+                             {"fusion", o->fusion}, {"method", o->method}, {"split", o->split}, {"steps", (double)o->steps}, {"tasks", (double)o->tasks}, {"batch", (double)o->batch},
+                             {"inner_batches", (double)o->inner_batches}, {"inner_steps", (double)o->inner_steps}, {"adapt_steps", (double)o->adapt_steps}, {"inner_rate", o->inner_rate}, {"adapt_rate", o->adapt_rate},
+                             {"meta_rate", o->meta_rate}, {"dropout", o->dropout}, {"clip", o->clip}, {"latent", (double)o->latent}, {"hidden", (double)o->hidden}, {"seed", (double)m->s.seed}};
+    memcpy(f, all, sizeof all);
+}
+
 static sow_status put_print(sow_archive *a, const sow_i_hypermap_model *m, sow_error *err)
 {
-    return sow_archive_put_integer(a, "print", (int64_t)m->print, err);
+    sow_status st = SOW_OK;
+    fact f[FACTS];
+    char name[NAME];
+    list_facts(f, m);
+    for (int i = 0; i < FACTS; i++) {
+        snprintf(name, NAME, "of/%s", f[i].name);
+        SOW_TRY(sow_archive_put_number(a, name, f[i].value, err));
+    }
+    SOW_TRY(sow_archive_put_integer(a, "print", (int64_t)m->print, err));
+done:
+    return st;
+}
+
+/* "genes 250 (here 240), steps 50 (here 20)", or that the numbers behind are others. Caller frees; NULL = out of memory. */
+static char *name_facts(const sow_archive *a, const sow_i_hypermap_model *m)
+{
+    fact f[FACTS];
+    char name[NAME], *said = NULL;
+    list_facts(f, m);
+    for (int i = 0; i < FACTS; i++) {
+        double then = 0;
+        snprintf(name, NAME, "of/%s", f[i].name);
+        if (sow_archive_get_number(&then, a, name, NULL) != SOW_OK || then == f[i].value) continue; /* an earlier version said less */
+        char *longer = sow_format("%s%s%s %g (here %g)", said ? said : "", said ? ", " : "", f[i].name, then, f[i].value);
+        free(said);
+        if (!(said = longer)) return NULL;
+    }
+    return said ? said : sow_strdup("other responses of the other contexts, or other priors");
 }
 
 static sow_status check_print(const sow_archive *a, const sow_i_hypermap_model *m, sow_error *err)
 {
     sow_status st = SOW_OK;
     int64_t print = 0, networks = 0;
+    char *of = NULL;
     SOW_TRY(sow_archive_get_integer(&print, a, "print", err));
     SOW_TRY(sow_archive_get_integer(&networks, a, "members", err));
-    if ((uint64_t)print != m->print || networks > m->n_members)
-        SOW_FAIL(err, SOW_E_DATA, "this model was learned from other contexts, genes, priors or settings than those of the campaign");
+    if ((uint64_t)print == m->print && networks <= m->n_members) goto done;
+    if (!(of = name_facts(a, m))) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    SOW_FAIL(err, SOW_E_DATA, "this model is not of the campaign; it was learned from %s", of);
 done:
+    free(of);
     return st;
 }
 

@@ -251,7 +251,7 @@ static sow_status outer_step(sow_params *p, work *w, double *loss, sow_error *er
     *loss = 0;
     for (sow_index k = 0; k < o->tasks; k++) *loss += losses[k] / (double)o->tasks;
     if (!isfinite(*loss) || !sow_params_finite(p, 1, NULL, sow_env_threads(w->env)))
-        SOW_FAIL(err, SOW_E_NONFINITE, "hypermap: the outer gradient is not finite; lower inner_rate (%g) or meta_rate (%g)", o->inner_rate, o->meta_rate);
+        SOW_FAIL(err, SOW_E_NONFINITE, "hypermap: the outer gradient is not finite");
     SOW_TRY(sow_adam_step(p, &adam, NULL, sow_env_threads(w->env), err));
 done:
     free(losses);
@@ -421,7 +421,8 @@ static sow_status try_step(sow_params *p, work *w, sow_error *err)
     w->course.loss[w->step] = NAN;
     w->course.not_finite++;
     if (++w->bad < w->o->most_bad) return SOW_OK;
-    return SOW_ERROR(err, SOW_E_NONFINITE, "hypermap: outer steps %lld to %lld are not finite (%s); the weights before them are kept", (long long)(w->step - w->bad + 2), (long long)w->step + 1, why.message);
+    return SOW_ERROR(err, SOW_E_NONFINITE, "hypermap: outer steps %lld to %lld are not finite (%s): lower model.hypermap.inner_rate (%g) or model.hypermap.meta_rate (%g)", (long long)(w->step - w->bad + 2), (long long)w->step + 1, why.message,
+                     w->o->inner_rate, w->o->meta_rate);
 }
 
 static sow_status one_more(int *enough, sow_params *p, work *w, sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err), void *user, sow_error *err)

@@ -25,7 +25,7 @@ static sow_var step_loss(sow_tape *t, sow_params *p, const sow_hypermap_sizes *s
 
 static sow_status not_finite(const sow_hypermap_descent *d, sow_index s, sow_error *err)
 {
-    return SOW_ERROR(err, SOW_E_NONFINITE, "hypermap: step %lld of %lld of the inner loop is not finite; lower its rate (%g)", (long long)s + 1, (long long)steps_of(d), d->rate);
+    return SOW_ERROR(err, SOW_E_NONFINITE, "hypermap: step %lld of %lld of the inner loop is not finite at a rate of %g", (long long)s + 1, (long long)steps_of(d), d->rate);
 }
 
 /* p moves by one step. */
@@ -140,7 +140,7 @@ static sow_status ask(double *loss, sow_hypermap_meta *m, const sow_hypermap_tas
     sow_hypermap_forward(&v, m->tape, end, &m->sizes, &task->query, d->rate > 0 || d->mask[0] ? d : NULL);
     SOW_TRY(sow_tape_status(m->tape, err));
     *loss = sow_tape_scalar(m->tape, v.loss);
-    if (!isfinite(*loss)) SOW_FAIL(err, SOW_E_NONFINITE, "hypermap: the query's loss after the inner loop is not finite; lower its rate (%g)", task->support.rate);
+    if (!isfinite(*loss)) SOW_FAIL(err, SOW_E_NONFINITE, "hypermap: the query's loss after the inner loop is not finite at a rate of %g", task->support.rate);
     SOW_TRY(sow_tape_backward(m->tape, v.loss, err));
     for (sow_index i = 0; i < sow_params_count(end); i++) blend(sow_params_value(m->lambda, i), 0, sow_params_grad(end, i), 1);
 done:

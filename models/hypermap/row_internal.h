@@ -113,7 +113,9 @@ typedef struct {
     sow_model model;
     sow_i_hypermap_settings s;
     sow_i_hypermap_space space;
-    sow_index target, n_seeds;
+    const sow_names *catalogue;  /* borrowed; NULL = no names */
+    sow_index target, n_seeds;   /* rows of the target */
+    sow_index n_known, prior_dim; /* rows of the other contexts; dimensions of the priors together */
     sow_programs programs;
     sow_i_hypermap_world w;      /* networks from here */
     sow_index n_members;         /* 0 = programs */

@@ -233,29 +233,38 @@ static sow_status check_widths(const sow_i_morph_model *m, const sow_archive *a,
     sow_status st = SOW_OK;
     width w[WIDTHS];
     int64_t kept = 0;
+    char *differs = NULL;
     list_widths(w, m);
     for (int i = 0; i < WIDTHS; i++) {
         SOW_TRY(sow_archive_get_integer(&kept, a, w[i].name, err));
-        if (kept != w[i].value)
-            SOW_FAIL(err, SOW_E_DATA, "the saved model has %s %lld, this campaign %lld: it is of another campaign; delete it, and it is made again", strchr(w[i].name, '/') + 1,
-                     (long long)kept, (long long)w[i].value);
+        if (kept == w[i].value) continue;
+        char *longer = sow_format("%s%s%s %lld (here %lld)", differs ? differs : "", differs ? ", " : "", strchr(w[i].name, '/') + 1, (long long)kept, (long long)w[i].value);
+        free(differs);
+        if (!(differs = longer)) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     }
+    if (differs) SOW_FAIL(err, SOW_E_DATA, "the saved model is of another campaign: %s; delete it, and it is made again", differs);
     SOW_TRY(sow_archive_get_integer(&kept, a, "priors", err));
     if ((sow_i_print)kept != print_of_priors(m)) SOW_FAIL(err, SOW_E_DATA, "the saved model learned from other priors; delete it, and it is made again");
 done:
+    free(differs);
     return st;
 }
 
+/* Asked before the widths: other genes are most often another number of them, and a number says less than their names. */
 static sow_status check_genes(const sow_i_morph_model *m, const sow_archive *a, sow_error *err)
 {
-    const void *data = NULL;
-    const sow_status st = sow_archive_get(&data, a, "genes", SOW_ARCHIVE_TEXT, m->s.sizes.genes, 1, err);
-    char *const *name = data;
-    for (sow_index i = 0; st == SOW_OK && i < m->s.sizes.genes; i++) {
-        const char *here = sow_names_get(m->groups.space->genes, i);
-        if (strcmp(name[i], here) != 0)
-            return SOW_ERROR(err, SOW_E_DATA, "gene %lld of the saved model is '%s', of this campaign '%s'; delete the model, and it is made again", (long long)i + 1, name[i], here);
-    }
+    sow_status st = SOW_OK;
+    const sow_names *genes = m->groups.space->genes;
+    const void *then = NULL;
+    sow_archive here = {0};
+    char *differs = NULL;
+    SOW_TRY(sow_archive_get(&then, a, "genes", SOW_ARCHIVE_TEXT, -1, 1, err));
+    SOW_TRY(put_gene_names(&here, m, err));
+    SOW_TRY(sow_names_difference(&differs, "gene", then, sow_archive_find(a, "genes")->rows, here.item[0].data, sow_names_count(genes), err));
+    if (differs) SOW_FAIL(err, SOW_E_DATA, "the saved model was learned from %s; delete it, and it is made again", differs);
+done:
+    sow_archive_clear(&here);
+    free(differs);
     return st;
 }
 
@@ -284,8 +293,8 @@ sow_status sow_i_morph_restore(sow_i_morph_model *m, const sow_archive *a, sow_e
 {
     sow_status st = SOW_OK;
     int64_t print = 0;
-    SOW_TRY(check_widths(m, a, err));
     SOW_TRY(check_genes(m, a, err));
+    SOW_TRY(check_widths(m, a, err));
     SOW_TRY(get_count(&m->n_members, a, "members", 1, 64, err));
     SOW_TRY(get_count(&m->s.o.segments, a, "segments", 1, 1024, err));
     SOW_TRY(sow_archive_get_integer(&print, a, "print", err));

@@ -33,6 +33,25 @@ expect 0 "$SOWER" predict h.yaml --quiet --to again.h5ad
 same kept.h5ad again.h5ad
 nothing_half_written h.sower
 
+# a kept model of something else: what differs is named, and the same numbers come of it
+expect 0 "$SOWER" fit h.yaml --set model.components=5
+says "h.sower/rounds/01/model.h5: this model was learned from model.components 6 (here 5); it is trained again"
+expect 0 "$SOWER" fit h.yaml --quiet
+equal "$(cksum < h.sower/rounds/01/model.h5)" "$before" "the model after another was kept in its place"
+sed 's/name: h/name: g/; s/genes: 40/genes: 44/; s/prior_dims: 6/prior_dims: 5/' h.yaml > g.yaml
+expect 0 "$SOWER" run g.yaml --quiet
+cp g.sower/rounds/01/model.h5 h.sower/rounds/01/model.h5
+expect 0 "$SOWER" fit h.yaml
+says "warning: ./h.sower/rounds/01/model.h5: this model was learned from 4 genes that are not here (G0041, G0042, G0043, G0044); prior 'simulated' with 5 columns (here 6 columns); " "oracle.genes 44 (here 40); oracle.prior_dims 5 (here 6)"
+lines_said 1
+equal "$(cksum < h.sower/rounds/01/model.h5)" "$before" "the model after that of another campaign"
+cp h.sower/rounds/00/model.h5 h.sower/rounds/01/model.h5 # fewer results are how a campaign goes on: said, and no warning
+expect 0 "$SOWER" fit h.yaml
+says "./h.sower/rounds/01/model.h5: this model was learned from context 'C1' with 10 measured (here 14); it is trained again"
+grep -q warning "$scratch/err" && fail "a warning of fewer results"
+expect 0 "$SOWER" fit h.yaml
+lines_said 0
+
 expect 2 "$SOWER" check h.yaml --set oracle.contexts=1
 says "carries responses over from other contexts" "role: reference"
 expect 2 "$SOWER" check h.yaml --set model.mode=reference --set model.hypermap.fusion=gated

@@ -121,3 +121,45 @@ Test(names, suggests_from_a_set)
     cr_assert_str_eq(sow_names_nearest(names, "genes"), "gene");
     sow_names_destroy(names);
 }
+
+static void differ_by(char *then, char *now, const char *words)
+{
+    char *a[32], *b[32], *out = NULL, *text[] = {strdup(then), strdup(now)};
+    sow_index n = 0, m = 0;
+    for (char *p = strtok(text[0], " "); p; p = strtok(NULL, " ")) a[n++] = p;
+    for (char *p = strtok(text[1], " "); p; p = strtok(NULL, " ")) b[m++] = p;
+    cr_assert_eq(sow_names_difference(&out, "gene", a, n, b, m, NULL), SOW_OK);
+    if (words) cr_assert_str_eq(out, words);
+    else cr_assert_null(out, "%s", out);
+    free(out);
+    free(text[0]);
+    free(text[1]);
+}
+
+Test(names, says_in_words_how_two_lists_differ)
+{
+    differ_by("a b c", "a b c", NULL);
+    differ_by("", "", NULL);
+    differ_by("a b c", "a c b", "the same genes in another order");
+    differ_by("a b c", "a c", "1 gene that is not here (b)");
+    differ_by("a", "a b c", "without 2 genes that are here (b, c)");
+    differ_by("a b c d e f g h", "h x", "7 genes that are not here (a, b, c, d, e, ...), and without 1 that is (x)");
+    differ_by("a b c d e", "a", "4 genes that are not here (b, c, d, e)");
+    differ_by("a b c d e f", "a", "5 genes that are not here (b, c, d, e, f)");
+}
+
+Test(names, says_when_memory_is_out_for_the_words)
+{
+    char *then[] = {"a", "b"}, *now[] = {"b", "c"}, *out = NULL;
+    int failed = 0;
+    for (sow_index n = 0;; n++, failed++) {
+        sow_memory_fail_after(n);
+        const sow_status st = sow_names_difference(&out, "gene", then, 2, now, 2, NULL);
+        sow_memory_fail_after(-1);
+        if (st == SOW_OK) break;
+        cr_assert(st == SOW_E_NOMEM && !out);
+    }
+    cr_assert_gt(failed, 5);
+    cr_assert_str_eq(out, "1 gene that is not here (a), and without 1 that is (c)");
+    free(out);
+}

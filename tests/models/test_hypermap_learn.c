@@ -406,7 +406,7 @@ Test(hypermap_learn, leaves_the_last_good_weights_when_numbers_run_away)
     o.most_bad = 3;
     cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, NULL, err), SOW_E_NONFINITE);
     SAYS("outer steps 1 to 3 are not finite");
-    SAYS("lower its rate");
+    SAYS("at a rate of");
     cr_assert(same_values(p, was));
     cr_assert_null(c.loss);
     sow_params_destroy(p);

@@ -113,7 +113,21 @@ Test(hypermap_row, learns_nothing_from_the_new_context_before_it_adapts)
         w.y[w.n * WORLD_D - 1] += 0.5; /* a reference's value */
         sow_model *other = NULL;
         cr_assert_eq(sow_model_load(&other, hypermap(), &a, &w.t, &o, NULL, &err), SOW_E_DATA);
-        SAYS("other contexts, genes, priors or settings");
+        SAYS("this model is not of the campaign; it was learned from other responses of the other contexts, or other priors");
+        w.y[w.n * WORLD_D - 1] -= 0.5;
+        o.seed++;
+        if (network) {
+            o.hypermap.inner_steps++;
+            o.hypermap.meta_rate = 0.25;
+            cr_assert_eq(sow_model_load(&other, hypermap(), &a, &w.t, &o, NULL, &err), SOW_E_DATA);
+            SAYS("inner_steps ");
+            SAYS("(here 0.25)");
+            SAYS("seed ");
+        }
+        w.t.n--; /* that reference's row */
+        cr_assert_eq(sow_model_load(&other, hypermap(), &a, &w.t, &o, NULL, &err), SOW_E_DATA);
+        SAYS("responses in them ");
+        w.t.n++;
         sow_archive_clear(&a);
         sow_model_destroy(first);
         sow_model_destroy(second);
@@ -247,7 +261,7 @@ Test(hypermap_row, refuses_what_it_cannot_do)
     sow_index unseen = WORLD_ITEMS - 1, here = 0, elsewhere = 1;
     sow_query q = {.n = 1, .perturbation = &unseen, .context = &here};
     cr_assert_eq(sow_model_predict(m, &q, mean, NULL, NULL, NULL, &err), SOW_E_DATA);
-    SAYS("one-hot tells nothing");
+    SAYS("perturbation 60: no other context has measured it");
     unseen = 0;
     q.context = &elsewhere;
     cr_assert_eq(sow_model_predict(m, &q, mean, NULL, NULL, NULL, &err), SOW_E_UNSUPPORTED);

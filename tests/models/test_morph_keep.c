@@ -244,14 +244,15 @@ Test(morph_keep, refuses_a_saved_model_of_another_size_of_other_genes_or_other_p
     sow_model_options o = small_options(1);
     sow_model *m = trained(screen_training(&s), &o, NULL);
     sow_archive a = kept(m);
-    does_not_load(&a, screen_training(&smaller), &o, "has genes 9, this campaign 8");
+    does_not_load(&a, screen_training(&smaller), &o, "learned from 1 gene that is not here (g8)");
     does_not_load(&a, screen_training(&other), &o, "other priors");
     o.morph.latent_perturbation = 6;
-    does_not_load(&a, &s.training, &o, "has latent_perturbation 5, this campaign 6");
+    o.morph.encoder = 7;
+    does_not_load(&a, &s.training, &o, "of another campaign: latent_perturbation 5 (here 6), encoder 16 (here 7)");
     o = small_options(1);
     sow_names_destroy(s.space.genes);
     s.space.genes = made_names("h", 9);
-    does_not_load(&a, &s.training, &o, "gene 1 of the saved model is 'g0', of this campaign 'h0'");
+    does_not_load(&a, &s.training, &o, "9 genes that are not here (g0, g1, g2, g3, g4, ...), and without 9 that are (h0, h1, h2, h3, h4, ...)");
     sow_archive_clear(&a);
     sow_model_destroy(m);
     screen_clear(&s);

@@ -18,8 +18,8 @@ static inline int measured(int i, int c)
     return i < 10 || (i == 10 && c < 2) || c == 0;
 }
 
-/* `moved`: perturbations of context 0 from this one on are other than they are; P = none. */
-static inline void write_three(const char *name, int moved)
+/* `moved`: perturbations of context 0 from this one on are other than they are; P = none. `elsewhere`: the same of one perturbation in contexts 1 and 2; -1 = none. */
+static inline void write_three_of(const char *name, int moved, int elsewhere)
 {
     static char storage[P * C + G][8];
     static double x[P * C * G];
@@ -34,13 +34,18 @@ static inline void write_three(const char *name, int moved)
             perturbation[n] = storage[n];
             line[n] = (char *[]){"a", "b", "c"}[c];
             cells[n] = 40 + i;
-            for (int g = 0; g < G; g++) x[n * G + g] = response(i, c, g) + (c == 0 && i >= moved ? 7 * cos(g * i) : 0);
+            for (int g = 0; g < G; g++) x[n * G + g] = response(i, c, g) + ((c == 0 && i >= moved) || (c > 0 && i == elsewhere) ? 7 * cos(g * i) : 0);
             n++;
         }
     sow_h5ad_column columns[] = {{"perturbation", SOW_COLUMN_STRING, perturbation, NULL}, {"line", SOW_COLUMN_STRING, line, NULL}, {"n_cells", SOW_COLUMN_NUMBER, NULL, cells}};
     sow_h5ad file = {.n_obs = n, .n_vars = G, .obs_names = obs, .var_names = genes, .n_obs_columns = 3, .obs = columns, .x = x};
     sow_error err = {0};
     MUST(sow_h5ad_write(scratch_path(name), &file, 0, &err));
+}
+
+static inline void write_three(const char *name, int moved)
+{
+    write_three_of(name, moved, -1);
 }
 
 static const char three_yaml[] =

@@ -25,7 +25,7 @@ static fixture open_rows(const char *yaml, sow_index target)
     f.c = open_campaign(f.config, SOW_CAMPAIGN_CHECK, NULL);
     memset(known, 1, sizeof known);
     known[target] = 0;
-    MUST(sow_i_context_rows_make(&f.rows, f.c, known, target, NULL, &err));
+    MUST(sow_i_context_rows_make(&f.rows, f.c, known, target, NULL, NULL, &err));
     return f;
 }
 
@@ -330,7 +330,7 @@ Test(contexts, an_allocation_that_fails_is_said_and_leaves_nothing_behind)
         sow_i_context_rows r = {0};
         sow_i_context_training t = {0};
         sow_memory_fail_after(n);
-        sow_status st = sow_i_context_rows_make(&r, f.c, known, 0, NULL, &err);
+        sow_status st = sow_i_context_rows_make(&r, f.c, known, 0, NULL, NULL, &err);
         if (st == SOW_OK) st = sow_i_context_training_make(&t, &r, seed, 3, 0, NULL, &err);
         if (st == SOW_OK) st = sow_i_context_score(value, NULL, &r, &t, model_named("two-way"), NULL, NULL, &err);
         sow_memory_fail_after(-1);
