@@ -128,7 +128,7 @@ typedef struct {
     sow_archive state;
 } stop;
 
-static sow_status keep_then_stop(void *user, const sow_archive *state, sow_error *e)
+static sow_status keep_then_stop(void *user, sow_archive *state, sow_error *e)
 {
     stop *s = user;
     if (s->seen++ != s->at) return SOW_OK;
