@@ -47,7 +47,7 @@ static void choose(sow_hypermap_options *o)
     o->batch = chosen(o->batch, cells ? 512 : 20);
     o->inner_batches = chosen(o->inner_batches, cells ? 5 : 1);
     o->inner_steps = chosen(o->inner_steps, 5);
-    o->adapt_steps = chosen(o->adapt_steps, cells ? 1 : o->inner_steps);
+    o->adapt_steps = chosen(o->adapt_steps, cells ? 1 : 50); /* more than a task has: the target's seeds are all there is to learn it by */
     o->inner_rate = chosen_number(o->inner_rate, cells ? 0.005 : 0.002);
     o->adapt_rate = chosen_number(o->adapt_rate, o->inner_rate);
     o->meta_rate = chosen_number(o->meta_rate, cells ? 5e-4 : 1e-3);
