@@ -105,6 +105,31 @@ done:
     return st;
 }
 
+sow_status sow_archive_move(sow_archive *to, const char *prefix, sow_archive *from, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char **name = NULL;
+    SOW_NEW(name, from->n);
+    for (sow_index i = 0; i < from->n; i++) {
+        name[i] = sow_format("%s%s", prefix, from->item[i].name);
+        if (!name[i]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+        if (find(to, name[i])) SOW_FAIL(err, SOW_E_ARG, "'%s' is there already", name[i]);
+    }
+    SOW_TRY(sow_grow(&to->item, &to->capacity, to->n + from->n, sizeof *to->item, err));
+    for (sow_index i = 0; i < from->n; i++) {
+        free(from->item[i].name);
+        from->item[i].name = name[i];
+        name[i] = NULL;
+        to->item[to->n++] = from->item[i];
+    }
+    from->n = 0;
+    sow_archive_clear(from);
+done:
+    for (sow_index i = 0; name && i < from->n; i++) free(name[i]);
+    free(name);
+    return st;
+}
+
 sow_status sow_archive_put_number(sow_archive *a, const char *name, double x, sow_error *err)
 {
     return sow_archive_put(a, name, SOW_ARCHIVE_F64, &x, 1, 1, err);

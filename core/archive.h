@@ -28,6 +28,8 @@ SOW_MUST_CHECK sow_status sow_archive_put(sow_archive *a, const char *name, sow_
 SOW_MUST_CHECK sow_status sow_archive_put_number(sow_archive *a, const char *name, double x, sow_error *err); /* F64 [1, 1] */
 SOW_MUST_CHECK sow_status sow_archive_put_integer(sow_archive *a, const char *name, int64_t x, sow_error *err);
 SOW_MUST_CHECK sow_status sow_archive_put_text(sow_archive *a, const char *name, const char *x, sow_error *err);
+/** All items of `from`, names after `prefix` ("" or "part/"), go to the end of `to` without a copy, and `from` is empty. Names must be new in `to`. On failure both are as they were. */
+SOW_MUST_CHECK sow_status sow_archive_move(sow_archive *to, const char *prefix, sow_archive *from, sow_error *err);
 /* get borrows. rows or cols -1 = any. SOW_E_DATA says what is missing or which size it has and which is needed. */
 const sow_archive_item *sow_archive_find(const sow_archive *a, const char *name); /* NULL = none */
 SOW_MUST_CHECK sow_status sow_archive_get(const void **data, const sow_archive *a, const char *name, sow_archive_kind kind, sow_index rows, sow_index cols, sow_error *err);

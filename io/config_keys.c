@@ -241,7 +241,7 @@ static const sow_i_key keys[] = {
     {"model.hypermap.batch", SOW_KEY_INT, AT(model.hypermap.batch), RANGE(0, 65536), .standard = "0", .standard_is = "20; 512 for rows cells", .unit = "rows", .sentence = "Rows of a batch."},
     {"model.hypermap.inner_batches", SOW_KEY_INT, AT(model.hypermap.inner_batches), RANGE(0, 1024), .standard = "0", .standard_is = "1; 5 for rows cells", .sentence = "Batches of a task's inner loop."},
     {"model.hypermap.inner_steps", SOW_KEY_INT, AT(model.hypermap.inner_steps), RANGE(0, 1024), .standard = "0", .standard_is = "5", .sentence = "Inner steps on each batch."},
-    {"model.hypermap.adapt_steps", SOW_KEY_INT, AT(model.hypermap.adapt_steps), RANGE(0, 100000), .standard = "0", .standard_is = "inner_steps; 1 for rows cells", .sentence = "Steps on each batch of the target's seeds."},
+    {"model.hypermap.adapt_steps", SOW_KEY_INT, AT(model.hypermap.adapt_steps), RANGE(0, 100000), .standard = "0", .standard_is = "50; 1 for rows cells", .sentence = "Steps on each batch of the target's seeds."},
     {"model.hypermap.inner_rate", SOW_KEY_NUMBER, AT(model.hypermap.inner_rate), RANGE(0, 1000000), .standard = "0", .standard_is = "0.002; 0.005 for rows cells", .sentence = "Rate of inner steps."},
     {"model.hypermap.adapt_rate", SOW_KEY_NUMBER, AT(model.hypermap.adapt_rate), RANGE(0, 1000000), .standard = "0", .standard_is = "inner_rate", .sentence = "Rate of adaptation to the target."},
     {"model.hypermap.meta_rate", SOW_KEY_NUMBER, AT(model.hypermap.meta_rate), RANGE(0, 1000000), .standard = "0", .standard_is = "0.001; 0.0005 for rows cells", .sentence = "Adam's rate of outer steps."},

@@ -34,6 +34,10 @@ typedef struct {
 } sow_hypermap_options;
 #define SOW_HYPERMAP_OPTIONS_INIT {0, 0, SOW_EMBED_AUTO, 0, -1, -1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, 0, 0, 0, 0, 4, 1, 1, 1}
 
+/** What learning a network from the references takes, to the nearest factor or two: operations, and bytes held meanwhile. `genes` that it speaks of (rows that are means: components), `embedding` columns of a perturbation.
+ *  Not for programs. */
+void sow_hypermap_effort(double *operations, double *bytes, const sow_hypermap_options *options, sow_index genes, sow_index embedding);
+
 #ifdef __cplusplus
 }
 #endif

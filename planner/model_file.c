@@ -178,15 +178,12 @@ static double now_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static sow_status checkpoint(void *user, const sow_archive *now, sow_error *err)
+static sow_status checkpoint(void *user, sow_archive *now, sow_error *err)
 {
     sow_status st = SOW_OK;
     checkpoints *k = user;
     sow_archive_clear(&k->state);
-    for (sow_index i = 0; i < now->n; i++) {
-        const sow_archive_item *x = &now->item[i];
-        SOW_TRY(sow_archive_put(&k->state, x->name, x->kind, x->data, x->rows, x->cols, err));
-    }
+    SOW_TRY(sow_archive_move(&k->state, "", now, err));
     if (now_seconds() - k->last < seconds_between_checkpoints) goto done;
     SOW_TRY(write_state(k->path, k->class_, &k->state, k->of, err));
     k->last = now_seconds();

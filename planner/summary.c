@@ -92,6 +92,20 @@ static double bytes_of_morph(const sow_campaign *c, double n)
     return fmin(4 * genes * cells, 1073741824.0) + 4 * weights * (6 + (double)k->model.members);
 }
 
+/* Networks of HyperMap learn from the references once, at 25 GFLOP/s where rows are cells (a core makes 80 to 170 of large products) and a fifth of that where they are means and products small. */
+static void add_effort_of_hypermap(double *seconds, double *memory, const sow_campaign *c)
+{
+    const sow_hypermap_options o = sow_i_model_options(c).hypermap;
+    const int cells = o.reference || o.cells;
+    const double genes = c->cells ? (double)sow_names_count(c->cells->table.genes) : (double)c->d, most = (double)c->config->features.n_highly_variable;
+    const sow_index told = c->model_priors.fused_dim > 0 ? c->model_priors.fused_dim : c->n, components = c->config->model.components;
+    double operations = 0, bytes = 0;
+    if (!o.reference && !o.network) return;
+    sow_hypermap_effort(&operations, &bytes, &o, cells ? (sow_index)(most > 0 ? fmin(genes, most) : genes) : components, cells ? told : told + components + 2);
+    *seconds += operations / (cells ? 25e9 : 5e9);
+    *memory += bytes;
+}
+
 /* An upper guess from the flops of the exact GP: fits of n^3 with about 40 evaluations of 2 n^3 each at 10 GFLOP/s, and kernel memory. */
 static json_t *effort_json(const sow_campaign *c)
 {
@@ -109,6 +123,7 @@ static json_t *effort_json(const sow_campaign *c)
         memory = fmax(memory, 50e6 + 8 * 12 * m * m + 8 * m * (double)c->n);
     }
     memory += trained;
+    if (strcmp(c->model_class->name, "hypermap") == 0) add_effort_of_hypermap(&seconds, &memory, c);
     if (c->cells) add_effort_of_cells(&seconds, &memory, c);
     return json_pack("{s:f,s:f}", "seconds_at_most", ceil(seconds), "memory_mb", ceil(memory / 1e6));
 }

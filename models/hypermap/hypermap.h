@@ -13,6 +13,7 @@
 #ifndef SOWER_MODELS_HYPERMAP_HYPERMAP_H
 #define SOWER_MODELS_HYPERMAP_HYPERMAP_H
 
+#include "core/env.h"
 #include "core/params.h"
 #include "core/tape.h"
 
@@ -101,11 +102,13 @@ typedef struct {
     sow_hypermap_descent support;
     sow_hypermap_batch query;
     sow_hypermap_dropout query_dropout; /* rate 0 = none */
+    const sow_env *env;                 /* its progress is told now and then, and may end it (SOW_E_CANCELLED): an exact task of the published size takes 8 s and more. NULL = not */
+    double begin, share;                /* of the whole that is reported: what was done before, and what this task is */
 } sow_hypermap_task;
 
 typedef struct sow_hypermap_meta sow_hypermap_meta; /* room for the weights of every inner step */
 
-/** For descents of at most `most_steps` steps. Holds most_steps + 4 times the parameters. `threads` borrowed, may be NULL. */
+/** For descents of at most `most_steps` steps. Holds 4 times the parameters, and most_steps times more from the first exact gradient on. `threads` borrowed, may be NULL. */
 SOW_MUST_CHECK sow_status sow_hypermap_meta_create(sow_hypermap_meta **out, const sow_hypermap_sizes *sizes, sow_dtype dtype, sow_index most_steps, sow_threads *threads, sow_error *err);
 void sow_hypermap_meta_destroy(sow_hypermap_meta *m);
 
@@ -113,6 +116,8 @@ void sow_hypermap_meta_destroy(sow_hypermap_meta *m);
  *  it is exact: with the weights theta_t of every step kept, lambda <- lambda - rate H_t lambda is walked back one step at a time, H_t lambda by differentiating <gradient, lambda>. So memory is the weights of the
  *  steps and ONE step's graph. losses [n_tasks] of the queries, or NULL. SOW_E_NONFINITE names task and step; p's gradients are then not to be used. Cost: 3 passes a step, and some 9 more where exact. */
 SOW_MUST_CHECK sow_status sow_hypermap_meta_gradient(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *tasks, sow_index n_tasks, int first_order, double *losses, sow_error *err);
+/** The same for one task at a time, k = 0 .. n_tasks - 1 in turn, so that the cells of one task are held and not those of all: task 0 replaces p's gradients, the others add to them. *loss of the query. */
+SOW_MUST_CHECK sow_status sow_hypermap_meta_task(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_index k, sow_index n_tasks, int first_order, double *loss, sow_error *err);
 
 #ifdef __cplusplus
 }

@@ -21,10 +21,10 @@ typedef struct {
     sow_tape *tape;
     sow_params *now;                /* room for weights on their way */
     sow_params *best;               /* NULL before the first judgement */
-    sow_i_hypermap_stage *stage;    /* [tasks, inner_batches + 1], the query's last */
+    sow_i_hypermap_stage *stage;    /* [inner_batches + 1] of the task at hand, the query's last */
     sow_hypermap_batch *batch;      /* likewise: what the stages hold */
-    sow_hypermap_dropout *dropout;  /* [tasks, (inner_batches + 1) inner_steps] */
-    sow_hypermap_task *task;        /* [tasks] */
+    sow_hypermap_dropout *dropout;  /* [(inner_batches + 1) inner_steps] */
+    sow_hypermap_task task;
     sow_index *list;                /* [n_embeddings] */
     unsigned char *use;             /* [n_embeddings] */
     sow_index step, since, bad;
@@ -52,7 +52,7 @@ static sow_index batches_of(const sow_hypermap_learning *o)
 
 static void work_clear(work *w)
 {
-    for (sow_index i = 0; w->stage && i < w->o->tasks * batches_of(w->o); i++) sow_i_hypermap_stage_clear(&w->stage[i]);
+    for (sow_index i = 0; w->stage && i < batches_of(w->o); i++) sow_i_hypermap_stage_clear(&w->stage[i]);
     sow_hypermap_meta_destroy(w->meta);
     sow_tape_destroy(w->tape);
     sow_params_destroy(w->now);
@@ -62,7 +62,6 @@ static void work_clear(work *w)
     free(w->stage);
     free(w->batch);
     free(w->dropout);
-    free(w->task);
     free(w->list);
     free(w->use);
 }
@@ -123,11 +122,10 @@ static sow_status work_make(work *w, const sow_params *p, sow_error *err)
     SOW_TRY(sow_params_like(&w->now, p, err));
     SOW_TRY(sow_tape_create(&w->tape, NULL, SOW_F32, sow_env_threads(w->env), err));
     if (o->method != SOW_HYPERMAP_REPTILE) SOW_TRY(sow_hypermap_meta_create(&w->meta, w->sizes, SOW_F32, supports_of(o) * o->inner_steps, sow_env_threads(w->env), err));
-    SOW_NEW(w->stage, o->tasks * batches);
-    SOW_NEW(w->batch, o->tasks * batches);
-    SOW_NEW(w->dropout, o->tasks * batches * o->inner_steps);
-    SOW_NEW(w->task, o->tasks);
-    for (sow_index i = 0; i < o->tasks * batches; i++) SOW_TRY(sow_i_hypermap_stage_make(&w->stage[i], w->data, o->batch, err));
+    SOW_NEW(w->stage, batches);
+    SOW_NEW(w->batch, batches);
+    SOW_NEW(w->dropout, batches * o->inner_steps);
+    for (sow_index i = 0; i < batches; i++) SOW_TRY(sow_i_hypermap_stage_make(&w->stage[i], w->data, o->batch, err));
     SOW_NEW(w->course.loss, o->steps);
     SOW_NEW(w->course.validation, o->steps);
     w->best_loss = INFINITY;
@@ -173,12 +171,12 @@ static void split_perturbations(work *w, sow_index context, sow_index k)
     for (sow_index i = 0; i < asked; i++) w->use[w->list[i]] = 0;
 }
 
-static sow_status fill(work *w, sow_index k, sow_index b, sow_index context, sow_i_hypermap_deck *deck, sow_error *err)
+static sow_status fill(work *w, sow_index b, sow_index context, sow_i_hypermap_deck *deck, sow_error *err)
 {
     const sow_i_hypermap_pairing pairing = {w->o->seed, w->o->fresh_controls ? 1 + (uint32_t)w->step : 0};
-    const sow_index at = k * batches_of(w->o) + b, *rows = NULL, n = sow_i_hypermap_deal(&rows, deck, w->o->batch);
-    const sow_status st = sow_i_hypermap_fill(&w->stage[at], w->data, context, rows, n, &pairing, err);
-    w->batch[at] = w->stage[at].batch;
+    const sow_index *rows = NULL, n = sow_i_hypermap_deal(&rows, deck, w->o->batch);
+    const sow_status st = sow_i_hypermap_fill(&w->stage[b], w->data, context, rows, n, &pairing, err);
+    w->batch[b] = w->stage[b].batch;
     return st;
 }
 
@@ -187,20 +185,23 @@ static sow_status fill_task(work *w, sow_index k, sow_error *err)
     sow_status st = SOW_OK;
     const sow_hypermap_learning *o = w->o;
     const int apart = o->split == SOW_HYPERMAP_BY_PERTURBATIONS;
-    const sow_index batches = batches_of(o), masks = batches * o->inner_steps;
+    const sow_index masks = batches_of(o) * o->inner_steps;
     sow_i_hypermap_deck support = {0}, query = {0};
     sow_index context = 0;
     SOW_TRY(draw_context(&context, w, k, err));
     if (apart) split_perturbations(w, context, k);
     SOW_TRY(sow_i_hypermap_deck_make(&support, w->data, context, apart ? w->use : NULL, 1, stream(w, k, 0), err));
     if (apart) SOW_TRY(sow_i_hypermap_deck_make(&query, w->data, context, w->use, 0, stream(w, k, 1), err));
-    for (sow_index b = 0; b < supports_of(o); b++) SOW_TRY(fill(w, k, b, context, &support, err));
-    SOW_TRY(fill(w, k, supports_of(o), context, apart ? &query : &support, err));
+    for (sow_index b = 0; b < supports_of(o); b++) SOW_TRY(fill(w, b, context, &support, err));
+    SOW_TRY(fill(w, supports_of(o), context, apart ? &query : &support, err));
     for (sow_index s = 0; s < masks; s++)
-        w->dropout[k * masks + s] = (sow_hypermap_dropout){.rate = o->dropout, .seed = o->seed, .stream = (uint32_t)w->step, .call = (uint32_t)(k * masks + s)};
-    w->task[k] = (sow_hypermap_task){.support = {o->inner_rate, o->inner_steps, supports_of(o), &w->batch[k * batches], &w->dropout[k * masks]},
-                                     .query = w->batch[k * batches + supports_of(o)],
-                                     .query_dropout = w->dropout[k * masks + supports_of(o) * o->inner_steps]};
+        w->dropout[s] = (sow_hypermap_dropout){.rate = o->dropout, .seed = o->seed, .stream = (uint32_t)w->step, .call = (uint32_t)(k * masks + s)};
+    w->task = (sow_hypermap_task){.support = {o->inner_rate, o->inner_steps, supports_of(o), w->batch, w->dropout},
+                                  .query = w->batch[supports_of(o)],
+                                  .query_dropout = w->dropout[supports_of(o) * o->inner_steps],
+                                  .env = w->env,
+                                  .begin = ((double)w->step + (double)k / (double)o->tasks) / (double)o->steps,
+                                  .share = 1 / (double)(o->tasks * o->steps)};
 done:
     sow_i_hypermap_deck_clear(&support);
     sow_i_hypermap_deck_clear(&query);
@@ -218,20 +219,19 @@ static void add_way(sow_params *p, const sow_params *end, double share, int firs
     }
 }
 
-static sow_status reptile(sow_params *p, work *w, double *losses, sow_error *err)
+/* Task k's share of the step, added to p's gradients. */
+static sow_status reptile(sow_params *p, work *w, sow_index k, double *loss, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_hypermap_learning *o = w->o;
+    sow_hypermap_descent d = w->task.support;
     double *each = NULL;
-    SOW_NEW(each, batches_of(o) * o->inner_steps);
-    for (sow_index k = 0; k < o->tasks; k++) {
-        sow_hypermap_descent d = w->task[k].support;
-        d.n_batches = batches_of(o); /* the query lies behind the support */
-        SOW_TRY(sow_params_copy(w->now, p, err));
-        SOW_TRY(sow_hypermap_descend(w->now, w->tape, w->sizes, &d, each, err));
-        losses[k] = each[supports_of(o) * o->inner_steps];
-        add_way(p, w->now, 1 / (double)o->tasks, k == 0);
-    }
+    d.n_batches = batches_of(o); /* the query lies behind the support */
+    SOW_NEW(each, d.n_batches * o->inner_steps);
+    SOW_TRY(sow_params_copy(w->now, p, err));
+    SOW_TRY(sow_hypermap_descend(w->now, w->tape, w->sizes, &d, each, err));
+    *loss = each[supports_of(o) * o->inner_steps];
+    add_way(p, w->now, 1 / (double)o->tasks, k == 0);
 done:
     free(each);
     return st;
@@ -243,18 +243,18 @@ static sow_status outer_step(sow_params *p, work *w, double *loss, sow_error *er
     sow_status st = SOW_OK;
     const sow_hypermap_learning *o = w->o;
     const sow_adam_options adam = {o->meta_rate, 0.9, 0.999, 1e-8, 0, o->clip};
-    double *losses = NULL;
-    SOW_NEW(losses, o->tasks);
-    for (sow_index k = 0; k < o->tasks; k++) SOW_TRY(fill_task(w, k, err));
-    if (o->method == SOW_HYPERMAP_REPTILE) SOW_TRY(reptile(p, w, losses, err));
-    else SOW_TRY(sow_hypermap_meta_gradient(p, w->meta, w->task, o->tasks, o->method == SOW_HYPERMAP_FIRST_ORDER, losses, err));
     *loss = 0;
-    for (sow_index k = 0; k < o->tasks; k++) *loss += losses[k] / (double)o->tasks;
+    for (sow_index k = 0; k < o->tasks; k++) {
+        double of_task = 0;
+        SOW_TRY(fill_task(w, k, err));
+        if (o->method == SOW_HYPERMAP_REPTILE) SOW_TRY(reptile(p, w, k, &of_task, err));
+        else SOW_TRY(sow_hypermap_meta_task(p, w->meta, &w->task, k, o->tasks, o->method == SOW_HYPERMAP_FIRST_ORDER, &of_task, err));
+        *loss += of_task / (double)o->tasks;
+    }
     if (!isfinite(*loss) || !sow_params_finite(p, 1, NULL, sow_env_threads(w->env)))
         SOW_FAIL(err, SOW_E_NONFINITE, "hypermap: the outer gradient is not finite");
     SOW_TRY(sow_adam_step(p, &adam, NULL, sow_env_threads(w->env), err));
 done:
-    free(losses);
     return st;
 }
 
@@ -425,7 +425,7 @@ static sow_status try_step(sow_params *p, work *w, sow_error *err)
                      w->o->inner_rate, w->o->meta_rate);
 }
 
-static sow_status one_more(int *enough, sow_params *p, work *w, sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err), void *user, sow_error *err)
+static sow_status one_more(int *enough, sow_params *p, work *w, sow_status (*checkpoint)(void *user, sow_archive *state, sow_error *err), void *user, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_archive state = {0};
@@ -442,7 +442,7 @@ done:
 }
 
 sow_status sow_hypermap_learn(sow_params *p, sow_hypermap_course *course, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, const sow_hypermap_learning *o, const sow_archive *resume,
-                              sow_status (*checkpoint)(void *user, const sow_archive *state, sow_error *err), void *user, const sow_env *env, sow_error *err)
+                              sow_status (*checkpoint)(void *user, sow_archive *state, sow_error *err), void *user, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     work w = {.sizes = sizes, .data = data, .o = o, .env = env};

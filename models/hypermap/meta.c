@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/memory.h"
 #include "core/optim.h"
@@ -63,7 +64,8 @@ struct sow_hypermap_meta {
     sow_tape *tape;
     sow_index most_steps;
     sow_params *now;
-    sow_params **trail; /* [most_steps] the weights before each step: their values, and nothing else of them */
+    sow_params **trail; /* [most_steps] the weights before each step: their values, and nothing else of them; NULL until an exact gradient needs them */
+    double told;        /* when progress was, in seconds */
     sow_params *lambda; /* its values: the query's gradient, on its way back */
 };
 
@@ -91,7 +93,6 @@ sow_status sow_hypermap_meta_create(sow_hypermap_meta **out, const sow_hypermap_
     SOW_TRY(sow_hypermap_params_create(&m->now, sizes, dtype, 0, 0, err));
     SOW_TRY(sow_params_like(&m->lambda, m->now, err));
     SOW_NEW(m->trail, most_steps);
-    for (sow_index s = 0; s < most_steps; s++) SOW_TRY(sow_params_like(&m->trail[s], m->now, err));
     SOW_TRY(sow_tape_create(&m->tape, NULL, dtype, threads, err));
     *out = m;
     m = NULL;
@@ -115,14 +116,37 @@ static void blend(sow_tensor to, double b, sow_tensor from, double a)
     }
 }
 
-/* Afterwards trail[s] has the weights before step s, and `now` those after the last. */
-static sow_status descend(const sow_params *p, sow_hypermap_meta *m, const sow_hypermap_descent *d, sow_error *err)
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Asked before every step, passed on a few times a second: small networks make thousands of steps in one. */
+static sow_status tell(sow_hypermap_meta *m, const sow_hypermap_task *task, double done, sow_error *err)
+{
+    const double now = task->env ? seconds() : 0;
+    if (now - m->told < 0.2) return SOW_OK;
+    m->told = now;
+    return sow_progress(task->env, "training hypermap", task->begin + task->share * done, err);
+}
+
+/* Of a step and of the walk back through it. */
+static const double forward_passes = 3, backward_passes = 9;
+
+/* Afterwards `now` has the weights after the last step, and (where a trail is wanted) trail[s] those before step s. */
+static sow_status descend(const sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, int trail, sow_error *err)
 {
     sow_status st = SOW_OK;
+    const sow_hypermap_descent *d = &task->support;
+    const double all = (double)steps_of(d) * (forward_passes + (trail ? backward_passes : 0));
     SOW_TRY(sow_params_copy(m->now, p, err));
     for (sow_index s = 0; s < steps_of(d); s++) {
         double loss = 0;
-        SOW_TRY(sow_params_copy(m->trail[s], m->now, err));
+        SOW_TRY(tell(m, task, forward_passes * (double)s / all, err));
+        if (trail && !m->trail[s]) SOW_TRY(sow_params_like(&m->trail[s], m->now, err));
+        if (trail) SOW_TRY(sow_params_copy(m->trail[s], m->now, err));
         SOW_TRY(step(&loss, m->now, m->tape, &m->sizes, d, s, m->threads, err));
     }
 done:
@@ -174,26 +198,34 @@ done:
     return st;
 }
 
-sow_status sow_hypermap_meta_gradient(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *tasks, sow_index n_tasks, int first_order, double *losses, sow_error *err)
+sow_status sow_hypermap_meta_task(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_index k, sow_index n_tasks, int first_order, double *loss, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index k = 0;
-    if (n_tasks < 1) SOW_FAIL(err, SOW_E_ARG, "hypermap: a meta-gradient of %lld tasks", (long long)n_tasks);
-    for (; k < n_tasks; k++) {
-        const sow_hypermap_descent *d = &tasks[k].support;
-        double loss = 0;
-        if (steps_of(d) > m->most_steps) SOW_FAIL(err, SOW_E_ARG, "hypermap: a descent of %lld steps, where there is room for %lld", (long long)steps_of(d), (long long)m->most_steps);
-        SOW_TRY(descend(p, m, d, err));
-        SOW_TRY(ask(&loss, m, &tasks[k], err));
-        for (sow_index s = steps_of(d); s > 0 && !first_order; s--) SOW_TRY(step_back(m, d, s - 1, err));
-        for (sow_index i = 0; i < sow_params_count(p); i++) blend(sow_params_grad(p, i), k ? 1 : 0, sow_params_value(m->lambda, i), 1 / (double)n_tasks);
-        if (losses) losses[k] = loss;
+    const sow_hypermap_descent *d = &task->support;
+    if (k < 0 || k >= n_tasks) SOW_FAIL(err, SOW_E_ARG, "hypermap: task %lld of %lld", (long long)k, (long long)n_tasks);
+    if (steps_of(d) > m->most_steps) SOW_FAIL(err, SOW_E_ARG, "hypermap: a descent of %lld steps, where there is room for %lld", (long long)steps_of(d), (long long)m->most_steps);
+    SOW_TRY(descend(p, m, task, !first_order, err));
+    SOW_TRY(ask(loss, m, task, err));
+    for (sow_index s = steps_of(d); s > 0 && !first_order; s--) {
+        SOW_TRY(tell(m, task, 1 - backward_passes * (double)s / ((double)steps_of(d) * (forward_passes + backward_passes)), err));
+        SOW_TRY(step_back(m, d, s - 1, err));
     }
+    for (sow_index i = 0; i < sow_params_count(p); i++) blend(sow_params_grad(p, i), k ? 1 : 0, sow_params_value(m->lambda, i), 1 / (double)n_tasks);
 done:
     if (st == SOW_E_NONFINITE) {
         char where[48];
         snprintf(where, sizeof where, "task %lld of %lld", (long long)k + 1, (long long)n_tasks);
         sow_error_prefix(err, "%s", where);
     }
+    return st;
+}
+
+sow_status sow_hypermap_meta_gradient(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *tasks, sow_index n_tasks, int first_order, double *losses, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double loss = 0;
+    if (n_tasks < 1) SOW_FAIL(err, SOW_E_ARG, "hypermap: a meta-gradient of %lld tasks", (long long)n_tasks);
+    for (sow_index k = 0; k < n_tasks; k++) SOW_TRY(sow_hypermap_meta_task(p, m, &tasks[k], k, n_tasks, first_order, losses ? &losses[k] : &loss, err));
+done:
     return st;
 }

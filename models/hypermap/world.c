@@ -377,7 +377,8 @@ uint64_t sow_i_hypermap_world_print(const sow_i_hypermap_world *w, const sow_i_h
     sow_i_hypermap_print_bytes(&print, x, sizeof x);
     for (sow_index r = 0; r < rows; r++) {
         if (w->y) sow_i_hypermap_print_bytes(&print, w->y + w->item[r] * w->space->k, (size_t)w->space->k * sizeof *w->y);
-        sow_i_hypermap_print_bytes(&print, w->e + w->embedding[r] * w->width, (size_t)w->width * sizeof *w->e);
+        if (r == 0 || w->embedding[r] != w->embedding[r - 1]) /* cells of an item lie together: its embedding once, not for every cell */
+            sow_i_hypermap_print_bytes(&print, w->e + w->embedding[r] * w->width, (size_t)w->width * sizeof *w->e);
         if (w->cells) sow_i_hypermap_print_bytes(&print, &w->cell[r], sizeof *w->cell);
     }
     if (w->x) sow_i_hypermap_print_bytes(&print, w->x, (size_t)(w->space->n_references * w->x_width) * sizeof *w->x);

@@ -52,6 +52,12 @@ grep -q warning "$scratch/err" && fail "a warning of fewer results"
 expect 0 "$SOWER" fit h.yaml
 lines_said 0
 
+# the published network takes longer than programs, and check says so before it does
+expect 0 "$SOWER" check h.yaml --json
+quick=$(json out effort.seconds_at_most)
+expect 0 "$SOWER" check h.yaml --json --set model.mode=reference
+[ "${quick%.*}" -lt 60 ] && [ "$(json out effort.seconds_at_most | cut -d. -f1)" -gt 1000 ] || fail "check reckons with $quick s of programs and $(json out effort.seconds_at_most) s of the published network"
+
 expect 2 "$SOWER" check h.yaml --set oracle.contexts=1
 says "carries responses over from other contexts" "role: reference"
 expect 2 "$SOWER" check h.yaml --set model.mode=reference --set model.hypermap.fusion=gated

@@ -46,6 +46,26 @@ Test(archive, gives_back_copies_of_what_was_put)
     sow_archive_clear(&a);
 }
 
+Test(archive, moves_items_without_a_copy_under_new_names)
+{
+    sow_archive from = filled(), to = {0};
+    const void *data = sow_archive_find(&from, "params/fc1.weight")->data;
+    const sow_index n = from.n;
+    OK(sow_archive_put_integer(&to, "members", 2, err));
+    OK(sow_archive_move(&to, "state/", &from, err));
+    cr_assert_eq(to.n, n + 1);
+    cr_assert_eq(from.n, 0);
+    cr_assert_eq(sow_archive_find(&to, "state/params/fc1.weight")->data, data);
+    cr_assert_null(sow_archive_find(&to, "rate"));
+    OK(sow_archive_move(&to, "state/", &from, err)); /* of nothing */
+    from = filled();
+    cr_assert_eq(sow_archive_move(&to, "state/", &from, err), SOW_E_ARG); /* names are there already: nothing moves */
+    cr_assert_eq(from.n, n);
+    cr_assert_eq(to.n, n + 1);
+    sow_archive_clear(&from);
+    sow_archive_clear(&to);
+}
+
 Test(archive, replaces_what_has_the_name_already)
 {
     sow_archive a = filled();

@@ -307,7 +307,7 @@ typedef struct {
     int n;
 } states;
 
-static sow_status remember(void *user, const sow_archive *state, sow_error *e)
+static sow_status remember(void *user, sow_archive *state, sow_error *e)
 {
     states *s = user;
     for (sow_index i = 0; i < state->n; i++) {
@@ -317,6 +317,33 @@ static sow_status remember(void *user, const sow_archive *state, sow_error *e)
     }
     s->n++;
     return SOW_OK;
+}
+
+static int second_call(void *user, const char *what, double fraction)
+{
+    (void)what;
+    (void)fraction;
+    return ++*(int *)user == 2;
+}
+
+Test(hypermap_learn, can_be_stopped_within_an_outer_step_and_moves_nothing_then)
+{
+    world *w = world_make(4);
+    const sow_hypermap_sizes s = small(SOW_HYPERMAP_GATED);
+    sow_hypermap_learning o = brief(1);
+    sow_hypermap_course c;
+    sow_params *p = fresh(&s), *before = fresh(&s);
+    for (int first_order = 0; first_order < 2; first_order++) {
+        int calls = 0;
+        const sow_env env = {.progress = second_call, .progress_user = &calls};
+        o.method = first_order ? SOW_HYPERMAP_FIRST_ORDER : SOW_HYPERMAP_EXACT;
+        cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, &env, err), SOW_E_CANCELLED);
+        cr_assert_eq(calls, 2);
+        cr_assert(same_values(p, before));
+    }
+    sow_params_destroy(p);
+    sow_params_destroy(before);
+    world_free(w);
 }
 
 Test(hypermap_learn, goes_on_from_any_step_to_the_same_weights)

@@ -252,7 +252,7 @@ Test(morph_bad, gives_up_where_not_one_epoch_is_good)
 }
 
 /* A weight of the checkpoint is made huge: the next epoch cannot be good. */
-static sow_status spoil(void *user, const sow_archive *state, sow_error *e)
+static sow_status spoil(void *user, sow_archive *state, sow_error *e)
 {
     sow_archive *to = user;
     sow_archive_clear(to);

@@ -24,7 +24,7 @@ static sow_status copy_archive(sow_archive *to, const sow_archive *from, sow_err
     return SOW_OK;
 }
 
-static sow_status remember(void *user, const sow_archive *state, sow_error *e)
+static sow_status remember(void *user, sow_archive *state, sow_error *e)
 {
     states *s = user;
     cr_assert(s->n < MOST_STATES);

@@ -254,7 +254,7 @@ typedef struct {
 } follower;
 
 /* Latents after every epoch, from the weights of the checkpoint. */
-static sow_status follow(void *user, const sow_archive *state, sow_error *e)
+static sow_status follow(void *user, sow_archive *state, sow_error *e)
 {
     follower *f = user;
     const void *now = NULL;
