@@ -11,7 +11,7 @@
 #include "core/stats.h"
 #include "simulator/power.h"
 
-enum { FEWEST_CELLS = 20, WINDOW = 101, NODES = 16 };
+enum { WINDOW = 101, NODES = 16 };
 static const double LEAST_DISPERSION = 1e-4;
 
 typedef struct {
@@ -139,7 +139,7 @@ sow_status sow_baseline_estimate(sow_baseline *out, const sow_cells *cells, cons
     moments m = {0};
     double *dispersion = NULL;
     *out = (sow_baseline){0};
-    if (n < FEWEST_CELLS) SOW_FAIL(err, SOW_E_DATA, "means and dispersions need at least %d control cells, and there are %lld", FEWEST_CELLS, (long long)n);
+    if (n < SOW_BASELINE_FEWEST_CELLS) SOW_FAIL(err, SOW_E_DATA, "means and dispersions need at least %d control cells, and there are %lld", SOW_BASELINE_FEWEST_CELLS, (long long)n);
     SOW_TRY(read_cells(&m, cells, cell, n, err));
     SOW_TRY(find_moments(&m, err));
     SOW_NEW(dispersion, m.n_kept);
