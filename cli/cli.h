@@ -28,6 +28,9 @@ typedef struct {
     const char *to;                               /* predict */
     sow_index cells;                              /* predict; 0 = not said */
     int all;                                      /* predict */
+    struct { /* power, as said; NULL = not said */
+        const char *fold, *power, *fdr, *correction, *changed, *tested, *levels, *genes, *cells, *controls, *reads, *guides, *guide_sd, *baseline, *umis, *variation, *mapping, *reliability, *round, *folder;
+    } power;
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
@@ -40,6 +43,7 @@ typedef struct {
     const char *name, *usage, *summary;
     const char *options; /* names of the options it takes, comma separated */
     int min_positional, max_positional;
+    int lists_cells; /* --cells takes several numbers: the command reads them */
     const char *details; /* for --help: output and exit codes */
     int (*run)(const cli_args *args, const sow_env *env);
 } cli_command;
@@ -96,6 +100,7 @@ int cmd_seeds(const cli_args *args, const sow_env *env);
 int cmd_status(const cli_args *args, const sow_env *env);
 int cmd_run(const cli_args *args, const sow_env *env);
 int cmd_evaluate(const cli_args *args, const sow_env *env);
+int cmd_power(const cli_args *args, const sow_env *env);
 int cmd_predict(const cli_args *args, const sow_env *env);
 int cmd_fit(const cli_args *args, const sow_env *env);
 int cmd_report(const cli_args *args, const sow_env *env);

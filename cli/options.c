@@ -79,6 +79,22 @@ static const cli_command predict_row = {
                "predicted there. map.h5ad has a row for each context and perturbation (obs: perturbation, context, status, observed, measured_cells): X is what was\n"
                "observed where it was, else the prediction; the layer `predicted` has the predictions of what was observed. Beside it map.csv\n"
                "(perturbation,contexts_observed,magnitude,specificity,class,cluster,x,y) and map.html. Nothing is left of it when it is interrupted (exit 130)."};
+static const cli_command power_row = {
+    .name = "power", .usage = "sower power [CAMPAIGN.yaml] [--fold F] [--power P] [--cells N,...] [--baseline FILE] [--out FILE.csv]\n"
+                              "       sower power CAMPAIGN.yaml --round N [--out FILE.csv]\n"
+                              "       sower power --baseline FILE [--umis N --variation V --mapping M] [--reads N] [--cells N,...] [--controls N]",
+    .summary = "what cells and reads can find, and what that costs",
+    .options = "fold,power,fdr,correction,changed,tested,levels,genes,cells,controls,reads,guides,guide-sd,baseline,umis,variation,mapping,reliability,context,round,folder,out,set,seed,threads,memory,cache,json,quiet,verbose",
+    .max_positional = 1, .lists_cells = 1, .run = cmd_power,
+    .details = "From a negative-binomial model of counts: for each level of expression the power to find a fold change with the campaign's design, the smallest fold changes\n"
+               "found, and the cells or reads that the wanted power takes; then the same for fewer and more cells, with their price. Means, dispersions and library sizes are\n"
+               "those of the campaign's control cells, or of a measured baseline (--baseline: columns response_id, relative_expression, expression_size), where UMIs follow\n"
+               "from reads. From halves of the campaign's perturbations (or --reliability): the cells that a correlation between replicates takes.\n"
+               "With --round N, what the cells that came in a recorded round could show: the smallest fold change for each perturbation, and which had too few cells.\n"
+               "Writes nothing but FILE.csv (cells,controls,reads_per_cell,umis_per_cell,level,genes,relative_expression,size,mean_umis,fold,power,smallest_decrease,\n"
+               "smallest_increase,cells_needed,reads_needed,cost,round_cost,cost_of_cells_needed: a row for each number of cells and level; with --round: round,context,\n"
+               "perturbation,cells,planned_cells,controls,level,relative_expression,size,mean_umis,fold,power,smallest_decrease,smallest_increase,too_few).\n"
+               "Exit 3 with --round when the campaign was not begun."};
 static const cli_command report_row = {
     .name = "report", .usage = "sower report [CAMPAIGN.yaml]", .summary = "write report.html again", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_report, .details = "One self-contained HTML file that opens offline. Prints its path."};
 static const cli_command inspect_row = {
@@ -97,7 +113,7 @@ static const cli_command version_row = {.name = "version", .usage = "sower versi
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
-                                           &run_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
+                                           &run_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &power_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
 
 typedef struct {
     const char *name, *argument, *help;
@@ -106,7 +122,7 @@ typedef struct {
 static const option options[] = {
     {"set", "KEY=VALUE", "override one key of the campaign file, e.g. --set acquisition.strategy=ucb; may be repeated"},
     {"seed", "N", "same as --set seed=N"},
-    {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of evaluate, its own [NAME.evaluate]; of seeds [NAME.seeds]; of preprocess, the file [NAME-prepared.h5ad in this folder]"},
+    {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of evaluate, its own [NAME.evaluate]; of seeds [NAME.seeds]; of preprocess, the file [NAME-prepared.h5ad in this folder]; of power, a CSV file"},
     {"split", "KIND", "what is held out: folds, outliers, or folds,outliers [folds]"},
     {"folds", "N", "number of folds [5]"},
     {"leave-one-context-out", NULL, "hold out contexts in place of perturbations"},
@@ -119,10 +135,29 @@ static const option options[] = {
     {"models", "NAMES", "models to judge, e.g. gp,linear,train-mean [the campaign's and every baseline that applies]"},
     {"to", "FILE", "file of predictions [predictions.h5ad, predictions-cells.h5ad, predictions.csv or map.h5ad in the campaign's folder]"},
     {"all", NULL, "the whole map: every context of the screen"},
-    {"cells", "N", "write N predicted cells of each perturbation in place of mean changes"},
+    {"cells", "N", "of predict: write N predicted cells of each perturbation in place of mean changes; of power, N,...: cells of each perturbation [a quarter to four times the design's]"},
+    {"fold", "F", "fold change to be found: 0.5 is lowered to half, 2 doubled [0.5]"},
+    {"power", "P", "probability wanted that it is found [0.8]"},
+    {"fdr", "Q", "false-discovery rate, or with --correction bonferroni family-wise error, or with none plain level [0.05]"},
+    {"correction", "HOW", "over the tested genes: bh, bonferroni or none [bh]"},
+    {"changed", "SHARE", "share of the tested genes that really change: what bh goes by [0.05]"},
+    {"tested", "N", "test the N most expressed genes [all of the baseline]"},
+    {"levels", "N", "groups of genes of like expression [10]"},
+    {"genes", "NAMES", "or these genes by themselves, e.g. GATA1,MYC"},
+    {"controls", "N", "control cells that a perturbation is compared with [control_share of the first round; 1000 without a campaign]"},
+    {"reads", "N", "raw reads a cell [design.reads_per_cell; 20000 without a campaign]"},
+    {"guides", "N", "guides of a target [design.guides_per_target; 1 without a campaign]"},
+    {"guide-sd", "S", "standard deviation of a guide's log fold change, in parts of the target's [0.3]"},
+    {"baseline", "FILE", "measured baseline [estimated from control cells]"},
+    {"umis", "N", "UMIs of a cell sequenced to saturation [59163 with --baseline; else UMIs are those of the control cells]"},
+    {"variation", "V", "how unequally molecules are amplified, 0 to 1 [0.397]"},
+    {"mapping", "M", "share of raw reads that map [0.711]"},
+    {"reliability", "R@N", "correlation R between replicates of N cells, e.g. 0.6@50 [halves of the campaign's perturbations]"},
+    {"round", "N", "look back at this round"},
+    {"folder", "PATH", "campaign folder of --round [NAME.sower beside the YAML]"},
     {"perturbation", "COLUMN", "column of obs with each cell's perturbation [as inspect finds it]"},
     {"control", "LABEL", "what control cells are called there [as inspect finds it]"},
-    {"context", "COLUMN", "column with each cell's context: genes are chosen in each [as inspect finds it]"},
+    {"context", "NAME", "of preprocess: column with each cell's context, genes are chosen in each [as inspect finds it]; of power: whose control cells [the target's]"},
     {"threads", "N", "worker threads; results do not depend on it [all the process may use]"},
     {"memory", "SIZE", "bytes that buffers may take when single-cell files are read, e.g. 512M or 4G [64M for each file]"},
     {"cache", "DIR", "folder for caches of single-cell files [SOWER_CACHE, or sower-cache beside the YAML or in this folder]"},
@@ -183,7 +218,7 @@ void cli_print_help(const cli_command *command)
 
 static const option *find_option(const cli_command *command, const char *name)
 {
-    const char *names[32];
+    const char *names[sizeof options / sizeof *options];
     sow_index n = 0;
     for (const option *o = options; o->name; o++) {
         if (!takes(command, o->name)) continue;
@@ -253,8 +288,30 @@ static int parse_memory(cli_args *args, const char *value)
     return 0;
 }
 
-static int apply(cli_args *args, const option *o, const char *value)
+/* Options of power are kept as they are said. */
+static int apply_power(cli_args *args, const char *name, const char *value)
 {
+    const struct {
+        const char *name, **text;
+    } all[] = {{"fold", &args->power.fold}, {"power", &args->power.power}, {"fdr", &args->power.fdr}, {"correction", &args->power.correction}, {"changed", &args->power.changed},
+               {"tested", &args->power.tested}, {"levels", &args->power.levels}, {"genes", &args->power.genes}, {"controls", &args->power.controls}, {"reads", &args->power.reads},
+               {"guides", &args->power.guides}, {"guide-sd", &args->power.guide_sd}, {"baseline", &args->power.baseline}, {"umis", &args->power.umis},
+               {"variation", &args->power.variation}, {"mapping", &args->power.mapping}, {"reliability", &args->power.reliability}, {"round", &args->power.round}, {"folder", &args->power.folder}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (strcmp(name, all[i].name) != 0) continue;
+        *all[i].text = value;
+        return 1;
+    }
+    return 0;
+}
+
+static int apply(cli_args *args, const cli_command *command, const option *o, const char *value)
+{
+    if (apply_power(args, o->name, value)) return 0;
+    if (strcmp(o->name, "cells") == 0 && command->lists_cells) {
+        args->power.cells = value;
+        return 0;
+    }
     if (strcmp(o->name, "set") == 0) return add_set(args, value, 0);
     if (strcmp(o->name, "seed") == 0) {
         char *text = sow_format("seed=%s", value);
@@ -305,13 +362,13 @@ static int parse_option(cli_args *args, const cli_command *command, int argc, ch
             fprintf(stderr, "sower %s: --%s takes no value\n", command->name, o->name);
             return -1;
         }
-        return apply(args, o, NULL) ? -1 : 1;
+        return apply(args, command, o, NULL) ? -1 : 1;
     }
     if (!equals && argc < 2) {
         fprintf(stderr, "sower %s: --%s needs a value: --%s %s\n", command->name, o->name, o->name, o->argument);
         return -1;
     }
-    if (apply(args, o, equals ? equals + 1 : argv[1])) return -1;
+    if (apply(args, command, o, equals ? equals + 1 : argv[1])) return -1;
     return equals ? 1 : 2;
 }
 

@@ -319,3 +319,30 @@ Test(stats, any_failing_allocation_travels_up)
     }
     cr_assert_gt(n, 15);
 }
+
+/* Against the sum of the terms of the law, and with the two tails that do not lose what is small. */
+Test(stats, the_negative_binomial_distribution_is_the_sum_of_its_terms)
+{
+    const double mean[] = {0.02, 1, 7, 300}, size[] = {0.05, 1, 30, 2000};
+    for (int m = 0; m < 4; m++)
+        for (int s = 0; s < 4; s++) {
+            double term = exp(-size[s] * log1p(mean[m] / size[s])), sum = 0, below, above;
+            for (double k = 0; k < 900; k++) {
+                sum += term;
+                if ((int)k % 37 == 0) {
+                    sow_nb_cdf(&below, &above, k, mean[m], size[s]);
+                    cr_expect(fabs(below - sum) <= 1e-9 && fabs(below + above - 1) <= 1e-12, "mean %g, size %g, k %g: %.12g, not %.12g", mean[m], size[s], k, below, sum);
+                }
+                term *= (size[s] + k) / (k + 1) * mean[m] / (size[s] + mean[m]);
+            }
+        }
+    double below, above;
+    sow_nb_cdf(&below, &above, 60, 1, 1); /* geometric: P(X > k) = 2^-(k + 1) */
+    cr_expect(fabs(above / ldexp(1, -61) - 1) < 1e-9, "%g", above);
+    sow_nb_cdf(&below, &above, 0, 3, 1e8); /* Poisson, nearly */
+    cr_expect(fabs(below / exp(-3) - 1) < 1e-6, "%g", below);
+    sow_nb_cdf(&below, &above, -1, 3, 1);
+    cr_expect(below == 0 && above == 1);
+    sow_nb_cdf(&below, &above, 1, 0, 1);
+    cr_expect(isnan(below) && isnan(above));
+}

@@ -1,3 +1,3 @@
-foreach(_test IN ITEMS campaign cells cells_faults cells_lab contexts contexts_simulated contexts_unseen evaluate_command map morph morph_screens orient pairs predict readouts record seeds seeds_command)
+foreach(_test IN ITEMS campaign cells cells_faults cells_lab contexts contexts_simulated contexts_unseen evaluate_command map morph morph_screens orient pairs power predict readouts record seeds seeds_command)
     sow_add_test(planner/${_test} LIBS PkgConfig::JANSSON)
 endforeach()
