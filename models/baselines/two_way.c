@@ -59,21 +59,26 @@ static void fit_context(two_way *m, const sow_training *t, sow_index c, const so
     m->n_both[c] = both;
 }
 
-static sow_status fit_contexts(two_way *m, const sow_training *t, sow_error *err)
+typedef struct {
+    two_way *m;
+    const sow_training *t;
+} contexts_job;
+
+static sow_status context_task(void *user, sow_index c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index d = t->n_features, *rows = NULL;
+    const contexts_job *j = user;
+    const sow_training *t = j->t;
+    two_way *m = j->m;
+    sow_index d = t->n_features, *rows = NULL, n = 0, all = 0;
     double *other = NULL;
     SOW_NEW(rows, t->n);
     SOW_NEW(other, d);
-    for (sow_index c = 0; c < t->n_contexts; c++) {
-        sow_index n = 0, all = 0;
-        for (sow_index i = 0; i < t->n; i++)
-            if (t->context[i] == c) rows[n++] = i;
-        for (sow_index i = 0; i < t->n && n == 0; i++) rows[all++] = i;
-        sow_i_row_moments(m->mean + c * d, m->var + c * d, t->y, d, rows, n + all);
-        fit_context(m, t, c, rows, n, other);
-    }
+    for (sow_index i = 0; i < t->n; i++)
+        if (t->context[i] == c) rows[n++] = i;
+    for (sow_index i = 0; i < t->n && n == 0; i++) rows[all++] = i;
+    sow_i_row_moments(m->mean + c * d, m->var + c * d, t->y, d, rows, n + all);
+    fit_context(m, t, c, rows, n, other);
 done:
     free(rows);
     free(other);
@@ -85,7 +90,8 @@ static sow_status fit(sow_model **out, const sow_training *t, const sow_model_op
     sow_status st = SOW_OK;
     two_way *m = NULL;
     sow_index nd = t->n_contexts * t->n_features;
-    (void)options, (void)env;
+    contexts_job job = {NULL, t};
+    (void)options;
     SOW_NEW(m, 1);
     m->base.n_features = t->n_features;
     SOW_TRY(sow_i_rows_make(&m->rows, t, err));
@@ -94,7 +100,8 @@ static sow_status fit(sow_model **out, const sow_training *t, const sow_model_op
     SOW_NEW(m->var, nd);
     SOW_NEW(m->residual_var, nd);
     SOW_NEW(m->n_both, t->n_contexts);
-    SOW_TRY(fit_contexts(m, t, err));
+    job.m = m;
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), t->n_contexts, context_task, &job, err));
     *out = &m->base;
     m = NULL;
 done:
