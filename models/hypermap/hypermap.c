@@ -40,6 +40,16 @@ done:
     return st;
 }
 
+/* A number at a time: byte by byte the print of a large screen takes as long as its components. */
+static void print_numbers(uint64_t *print, const double *x, sow_index n)
+{
+    for (sow_index i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        *print = (*print ^ bits ^ (bits >> 32)) * 1099511628211u;
+    }
+}
+
 /* Of what programs are learned from. */
 static uint64_t print_of_programs(const sow_i_hypermap_model *m)
 {
@@ -51,9 +61,9 @@ static uint64_t print_of_programs(const sow_i_hypermap_model *m)
         if (t->context[i] == t->target) continue;
         sow_i_hypermap_print_bytes(&print, &t->context[i], sizeof *t->context);
         sow_i_hypermap_print_bytes(&print, &t->perturbation[i], sizeof *t->perturbation);
-        sow_i_hypermap_print_bytes(&print, t->y + i * t->n_features, (size_t)t->n_features * sizeof *t->y);
+        print_numbers(&print, t->y + i * t->n_features, t->n_features);
     }
-    if (priors && priors->fused_dim > 0) sow_i_hypermap_print_bytes(&print, priors->fused, (size_t)(priors->n_items * priors->fused_dim) * sizeof *priors->fused);
+    if (priors && priors->fused_dim > 0) print_numbers(&print, priors->fused, priors->n_items * priors->fused_dim);
     return print;
 }
 
@@ -91,9 +101,10 @@ static sow_status learn_programs(sow_i_hypermap_model *m, const sow_env *env, so
     SOW_NEW(z, t->n * s->k);
     SOW_NEW(context, t->n);
     SOW_NEW(item, t->n);
+    SOW_TRY(sow_i_hypermap_to_numbers(z, s, t->y, t->n, env, err));
     for (sow_index i = 0; i < t->n; i++) {
         if (t->context[i] == t->target) continue;
-        SOW_TRY(sow_i_hypermap_to_numbers(z + n * s->k, s, t->y + i * s->d, 1, env, err));
+        if (n < i) memcpy(z + n * s->k, z + i * s->k, (size_t)s->k * sizeof *z);
         context[n] = sow_i_hypermap_place(s, t->context[i]);
         item[n++] = t->perturbation[i];
     }
@@ -111,7 +122,7 @@ static sow_status finish(sow_i_hypermap_model *m, const sow_training *t, const s
 {
     sow_status st = SOW_OK;
     if (m->n_members) SOW_TRY(sow_i_hypermap_target_controls(&m->x, &m->n_x, &m->w, m->s.seed, err));
-    SOW_TRY(sow_i_hypermap_measure_shifts(m, err));
+    SOW_TRY(sow_i_hypermap_measure_shifts(m, env, err));
     if (m->s.o.stack) SOW_TRY(sow_i_hypermap_stack_make(m, t, options, env, err));
     SOW_TRY(sow_i_hypermap_adapt(&m->adapted, m, NULL, env, err));
     if (m->n_members && m->s.sizes.fusion == SOW_HYPERMAP_ROWS) SOW_TRY(sow_i_hypermap_whole(m, env, err));
@@ -216,27 +227,55 @@ done:
     return st;
 }
 
+typedef struct {
+    const sow_i_hypermap_model *m;
+    const sow_query *q;
+    double *mean;
+} asking;
+
+enum { ASKED = 16 }; /* perturbations of a task */
+
+/* Perturbation i of the query by itself: gp's products have other last bits in other company. */
+static sow_status answer(const asking *a, sow_index i, double *change, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_hypermap_model *m = a->m;
+    const sow_query *q = a->q;
+    const sow_query one = {.n = 1, .perturbation = q->perturbation + i, .context = q->context + i, .cells = q->cells ? q->cells + i : NULL};
+    double *mean = a->mean + i * m->space.d, w = 1;
+    SOW_TRY(weight_of(&w, m, q->perturbation[i], err));
+    if (w < 1) SOW_TRY(sow_model_predict(m->stack.base, &one, mean, NULL, NULL, NULL, err));
+    if (w > 0) SOW_TRY(say(change, m, q->perturbation[i], err));
+    for (sow_index g = 0; g < m->space.d; g++) mean[g] = (w > 0 ? w * change[g] : 0) + (w < 1 ? (1 - w) * mean[g] : 0);
+done:
+    return st;
+}
+
+static sow_status answer_some(void *user, sow_index task, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const asking *a = user;
+    double *change = NULL;
+    SOW_NEW(change, a->m->space.d);
+    for (sow_index i = task * ASKED; i < a->q->n && i < (task + 1) * ASKED; i++) SOW_TRY(answer(a, i, change, err));
+done:
+    free(change);
+    return st;
+}
+
 static sow_status predict(const sow_model *model, const sow_query *q, double *mean, double *var, double *noise, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_hypermap_model *m = (const sow_i_hypermap_model *)model;
-    const sow_index d = m->space.d;
-    double *change = NULL, w = 1;
-    SOW_NEW(change, d);
-    for (sow_index i = 0; i < q->n; i++) {
-        const sow_query one = {.n = 1, .perturbation = q->perturbation + i, .context = q->context + i, .cells = q->cells ? q->cells + i : NULL};
+    asking a = {m, q, mean};
+    for (sow_index i = 0; i < q->n; i++)
         if (q->context[i] != m->target) SOW_FAIL(err, SOW_E_UNSUPPORTED, "model 'hypermap' was adapted to one context and is asked about another");
-        SOW_TRY(weight_of(&w, m, q->perturbation[i], err));
-        if (w < 1) SOW_TRY(sow_model_predict(m->stack.base, &one, mean + i * d, NULL, NULL, env, err)); /* alone: gp's products have other last bits in other company */
-        if (w > 0) SOW_TRY(say(change, m, q->perturbation[i], err));
-        for (sow_index g = 0; g < d; g++) {
-            mean[i * d + g] = (w > 0 ? w * change[g] : 0) + (w < 1 ? (1 - w) * mean[i * d + g] : 0);
-            if (var) var[i * d + g] = NAN;
-            if (noise) noise[i * d + g] = NAN;
-        }
+    SOW_TRY(sow_parallel_for(m->n_members ? NULL : sow_env_threads(env), (q->n + ASKED - 1) / ASKED, answer_some, &a, err));
+    for (sow_index i = 0; i < q->n * m->space.d; i++) {
+        if (var) var[i] = NAN;
+        if (noise) noise[i] = NAN;
     }
 done:
-    free(change);
     return st;
 }
 

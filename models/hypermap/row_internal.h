@@ -129,7 +129,7 @@ typedef struct {
 
 /* adapted.c */
 /** apart and rest, from the references. */
-SOW_MUST_CHECK sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, const sow_env *env, sow_error *err);
 /** Adapted to those items of the target with use[i] != 0 (NULL = all). On failure: clear all the same. */
 SOW_MUST_CHECK sow_status sow_i_hypermap_adapt(sow_i_hypermap_adapted *to, sow_i_hypermap_model *m, const unsigned char *use, const sow_env *env, sow_error *err);
 void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members);
