@@ -16,6 +16,7 @@ void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members
     free(a->member);
     free(a->shift);
     free(a->activity);
+    free(a->covariance);
     *a = (sow_i_hypermap_adapted){0};
 }
 
@@ -28,7 +29,7 @@ typedef struct {
     const sow_i_hypermap_model *m;
     sow_index *row;              /* [rows] */
     sow_index *first, *context;  /* [tiles + 1], [tiles] */
-    double *sum, *square;        /* [tiles, d], [tiles] */
+    double *sum, *square;        /* [tiles, d] */
 } shift_job;
 
 static sow_status sum_tile(void *user, sow_index tile, sow_error *err)
@@ -50,7 +51,7 @@ static sow_status sum_tile(void *user, sow_index tile, sow_error *err)
     for (sow_index i = 0; i < n; i++)
         for (sow_index g = 0; g < d; g++) {
             j->sum[tile * d + g] += r[i * d + g];
-            j->square[tile] += r[i * d + g] * r[i * d + g];
+            j->square[tile * d + g] += r[i * d + g] * r[i * d + g];
         }
 done:
     free(r);
@@ -84,7 +85,7 @@ sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, const sow_env 
     const sow_i_hypermap_space *s = &m->space;
     const sow_index contexts = s->n_references, d = s->d, most = s->t->n / TILE + contexts;
     shift_job j = {.m = m};
-    double *mean = NULL, *all = NULL, *n = NULL, rows = 0, within = 0, between = 0, taken = 0;
+    double *mean = NULL, *all = NULL, *n = NULL, rows = 0, taken = 0;
     SOW_NEW(mean, contexts * d);
     SOW_NEW(all, d);
     SOW_NEW(n, contexts);
@@ -92,29 +93,36 @@ sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, const sow_env 
     SOW_NEW(j.first, most + 1);
     SOW_NEW(j.context, most);
     SOW_NEW(j.sum, most * d);
-    SOW_NEW(j.square, most);
+    SOW_NEW(j.square, most * d);
+    SOW_NEW(m->rest_of, d);
+    SOW_NEW(m->apart_of, d);
     const sow_index tiles = cut(&j, s);
     SOW_TRY(sow_parallel_for(sow_env_threads(env), tiles, sum_tile, &j, err));
     for (sow_index t = 0; t < tiles; t++) {
         n[j.context[t]] += (double)(j.first[t + 1] - j.first[t]);
-        within += j.square[t];
+        sow_axpy(d, 1, j.square + t * d, m->rest_of);
         sow_axpy(d, 1, j.sum + t * d, mean + j.context[t] * d);
     }
     for (sow_index c = 0; c < contexts; c++) {
         for (sow_index g = 0; g < d; g++) {
             mean[c * d + g] /= n[c];
-            within -= n[c] * mean[c * d + g] * mean[c * d + g];
+            m->rest_of[g] -= n[c] * mean[c * d + g] * mean[c * d + g];
             all[g] += mean[c * d + g] / (double)contexts;
         }
         rows += n[c];
         taken += 1 / (n[c] * (double)contexts);
     }
     for (sow_index c = 0; c < contexts; c++)
-        for (sow_index g = 0; g < d; g++) between += (mean[c * d + g] - all[g]) * (mean[c * d + g] - all[g]);
+        for (sow_index g = 0; g < d; g++) m->apart_of[g] += (mean[c * d + g] - all[g]) * (mean[c * d + g] - all[g]);
     m->apart = m->rest = 0;
-    if (contexts < 2 || rows <= (double)contexts) goto done;
-    m->rest = fmax(within, 0) / (rows - (double)contexts);
-    m->apart = fmax(0, between / (double)(contexts - 1) - taken * m->rest);
+    for (sow_index g = 0; g < d; g++) {
+        m->rest_of[g] = rows > (double)contexts ? fmax(m->rest_of[g], 0) / (rows - (double)contexts) : 0;
+        m->apart_of[g] = contexts > 1 ? m->apart_of[g] / (double)(contexts - 1) - taken * m->rest_of[g] : 0;
+        m->rest += m->rest_of[g];
+        m->apart += m->apart_of[g];
+    }
+    m->apart = fmax(0, m->apart);
+    if (contexts < 2 || rows <= (double)contexts) m->apart = m->rest = 0;
 done:
     free(mean);
     free(all);
@@ -211,7 +219,8 @@ static sow_status adapt_programs(sow_i_hypermap_adapted *a, const sow_i_hypermap
     SOW_NEW(one, s->k);
     SOW_NEW(item, n);
     for (sow_index i = 0; i < n; i++) item[i] = s->t->perturbation[seed[i]];
-    SOW_TRY(sow_programs_adapt(a->activity, &m->programs, NULL, NULL, 0, 0, err));
+    SOW_NEW(a->covariance, m->programs.rank * m->programs.rank);
+    SOW_TRY(sow_programs_adapt(a->activity, a->covariance, &m->programs, NULL, NULL, 0, 0, err));
     for (int round = 0; round < ROUNDS; round++) {
         less_programs(r, m, a, seed, n, one);
         SOW_TRY(believe(a, m, r, n, err));
@@ -219,7 +228,7 @@ static sow_status adapt_programs(sow_i_hypermap_adapted *a, const sow_i_hypermap
         for (sow_index i = 0; i < n; i++)
             for (sow_index g = 0; g < s->d; g++) r[i * s->d + g] = s->t->y[seed[i] * s->d + g] - a->shift[g];
         SOW_TRY(sow_i_hypermap_to_numbers(z, s, r, n, env, err));
-        SOW_TRY(sow_programs_adapt(a->activity, &m->programs, z, item, n, doubt(m, n), err));
+        SOW_TRY(sow_programs_adapt(a->activity, a->covariance, &m->programs, z, item, n, doubt(m, n), err));
     }
 done:
     free(r);

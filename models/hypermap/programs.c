@@ -21,6 +21,7 @@ void sow_programs_clear(sow_programs *p)
     free(p->program);
     free(p->mean);
     free(p->spread);
+    free(p->unsure);
     free(p->prior_mean);
     free(p->from_prior);
     free(p->start);
@@ -168,6 +169,7 @@ static sow_status make_room(work *w, sow_error *err)
     const sow_index rank = p->rank;
     SOW_NEW(p->activity, d->contexts * rank);
     for (sow_index i = 0; i < d->contexts * rank; i++) p->activity[i] = 1;
+    SOW_NEW(p->unsure, rank * rank);
     SOW_NEW(w->gram, rank * rank);
     SOW_NEW(w->along, d->n * rank);
     SOW_NEW(w->moment, d->contexts * rank * rank);
@@ -207,15 +209,13 @@ static sow_status factor_item(double *a, const sow_programs *p, const double *gr
     return sow_cholesky(NULL, rank, a, rank, err);
 }
 
-/* What uncertain loadings add to the squared rest of a row of context c. */
-static double uncertain(const work *w, const double *cov, sow_index c)
+/* Of `rows` rows of context c, what uncertain loadings add to their rest along the programs. */
+static void add_unsure(work *w, const double *cov, sow_index c, double rows)
 {
     const sow_index rank = w->p->rank;
-    const double *act = w->p->activity + c * rank;
-    double sum = 0;
+    const double *act = w->p->activity + c * rank, share = rows / (double)w->d->n;
     for (sow_index r = 0; r < rank; r++)
-        for (sow_index s = 0; s < rank; s++) sum += cov[r * rank + s] * act[r] * act[s] * w->gram[r * rank + s];
-    return sum;
+        for (sow_index s = 0; s < rank; s++) w->p->unsure[r * rank + s] += share * cov[r * rank + s] * act[r] * act[s];
 }
 
 /* The loadings of one item; w->inverse is their covariance. */
@@ -254,7 +254,7 @@ static sow_status one_pattern(work *w, sow_index first, sow_index last, sow_erro
     for (sow_index i = p->start[q]; i < p->start[q + 1]; i++) {
         double *moment = w->moment + p->of_context[i] * rank * rank;
         for (sow_index k = 0; k < rank * rank; k++) moment[k] += items * w->inverse[k];
-        w->trace += items * uncertain(w, w->inverse, p->of_context[i]);
+        add_unsure(w, w->inverse, p->of_context[i], items);
     }
 done:
     return st;
@@ -283,11 +283,12 @@ static sow_status expect(work *w, sow_error *err)
     SOW_TRY(project_rows(w, err));
     memset(w->moment, 0, (size_t)(w->d->contexts * rank * rank) * sizeof *w->moment);
     memset(w->variance, 0, (size_t)rank * sizeof *w->variance);
-    w->trace = 0;
+    memset(w->p->unsure, 0, (size_t)(rank * rank) * sizeof *w->p->unsure);
     for (sow_index first = 0, last = 0; first < w->measured; first = last) {
         for (last = first + 1; last < w->measured && same_pattern(w->p, w->sorted[first], w->sorted[last]);) last++;
         SOW_TRY(one_pattern(w, first, last, err));
     }
+    w->trace = (double)w->d->n * sow_dot(rank * rank, w->p->unsure, w->gram);
 done:
     return st;
 }
@@ -497,7 +498,29 @@ int sow_programs_knows(const sow_programs *p, sow_index item)
     return 0;
 }
 
-sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err)
+sow_status sow_programs_covariance(double *out, const sow_programs *p, const double *a, const double *activity, sow_index item, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index rank = p->rank;
+    const double *b = p->loading + item * rank;
+    double *gram = NULL, *factor = NULL;
+    SOW_NEW(gram, rank * rank);
+    SOW_NEW(factor, rank * rank);
+    gram_of(gram, p);
+    SOW_TRY(factor_item(factor, p, gram, item, err));
+    SOW_TRY(sow_cholesky_inverse(NULL, rank, factor, rank, out, rank, err));
+    for (sow_index r = 0; r < rank; r++)
+        for (sow_index s = 0; s < rank; s++) {
+            const double loading = p->noise * out[r * rank + s], act = activity[r * rank + s];
+            out[r * rank + s] = act * loading + a[r] * a[s] * loading + b[r] * b[s] * act;
+        }
+done:
+    free(gram);
+    free(factor);
+    return st;
+}
+
+sow_status sow_programs_adapt(double *a, double *covariance, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index rank = p->rank;
@@ -532,6 +555,8 @@ sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z,
         for (sow_index s = 0; s < rank; s++) moment[r * rank + s] -= off * loadings[r] * loadings[s];
     }
     SOW_TRY(solve_activity(a, NULL, room, inverse, p, gram, moment, typical, err));
+    if (covariance) SOW_TRY(sow_cholesky_inverse(NULL, rank, room, rank, covariance, rank, err)); /* room is the factor now */
+    for (sow_index i = 0; i < rank * rank && covariance; i++) covariance[i] *= p->noise;
 done:
     free(gram);
     free(moment);
