@@ -36,22 +36,26 @@ sow_index sow_i_two_way_elsewhere(const sow_model *model, sow_index p, sow_index
     return sow_i_rows_mean(out, &((const two_way *)model)->rows, p, c, SOW_I_ELSEWHERE);
 }
 
+sow_index sow_i_two_way_shift(const double **shift, const double **rest, const sow_model *model, sow_index c)
+{
+    const two_way *m = (const two_way *)model;
+    *shift = m->shift + c * model->n_features;
+    *rest = m->residual_var + c * model->n_features;
+    return m->n_both[c];
+}
+
 /* shift and residual variance of context c from its rows [n]. */
 static void fit_context(two_way *m, const sow_training *t, sow_index c, const sow_index *rows, sow_index n, double *other)
 {
     sow_index d = t->n_features, both = 0;
     double *shift = m->shift + c * d, *rv = m->residual_var + c * d;
-    for (sow_index r = 0; r < n; r++) {
+    for (sow_index r = 0; r < n; r++) { /* running means and sums of squared deviations (Welford 1962): what others say is added up once */
         if (sow_i_rows_mean(other, &m->rows, t->perturbation[rows[r]], c, SOW_I_ELSEWHERE) == 0) continue;
-        for (sow_index j = 0; j < d; j++) shift[j] += t->y[rows[r] * d + j] - other[j];
         both++;
-    }
-    for (sow_index j = 0; j < d && both > 0; j++) shift[j] /= (double)both;
-    for (sow_index r = 0; r < n && both > 1; r++) {
-        if (sow_i_rows_mean(other, &m->rows, t->perturbation[rows[r]], c, SOW_I_ELSEWHERE) == 0) continue;
         for (sow_index j = 0; j < d; j++) {
-            double e = t->y[rows[r] * d + j] - other[j] - shift[j];
-            rv[j] += e * e;
+            const double x = t->y[rows[r] * d + j] - other[j], gap = x - shift[j];
+            shift[j] += gap / (double)both;
+            rv[j] += gap * (x - shift[j]);
         }
     }
     for (sow_index j = 0; j < d; j++)

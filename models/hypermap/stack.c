@@ -6,7 +6,7 @@
 #include "models/hypermap/row_internal.h"
 #include "models/stacking.h"
 
-enum { FOLDS = 5, FEWEST_HELD = 8 };
+enum { FOLDS = 5, FEWEST_HELD = 8, ENOUGH_HELD = 60 };
 static const double weight_of_few = 0.5;
 
 typedef struct {
@@ -102,7 +102,7 @@ static sow_status choose_weight(chooser *x, const sow_env *env, sow_error *err)
     s->held = 0;
     if (x->n < FEWEST_HELD) return SOW_OK;
     SOW_TRY(take_references(x, err));
-    for (sow_index f = 0; f < FOLDS; f++) {
+    for (sow_index f = 0; f < FOLDS && s->held < ENOUGH_HELD; f++) { /* with hundreds of seeds one fold says it */
         SOW_TRY(sow_progress(env, "weighing hypermap and gp", (double)f / FOLDS, err));
         SOW_TRY(hold_out(x, f, env, err));
     }
