@@ -232,6 +232,43 @@ done:
     return st;
 }
 
+/* Lower tiles of the double product, of the size sow_gemm would cut, so that they have its bits; then mirrored. */
+static sow_status gram_mirror_task(void *user, sow_index t, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    product_job *p = user;
+    sow_index ti, tj;
+    lower_tile(t, &ti, &tj);
+    SOW_TRY(product_tile_task(p, ti * p->column_tiles + tj, err));
+    double *c = p->c;
+    const sow_index i = ti * p->tile_rows, j = tj * p->tile_rows;
+    for (sow_index r = i; r < smaller(i + p->tile_rows, p->n); r++)
+        for (sow_index s = j; s < smaller(j + p->tile_rows, p->n) && s < r; s++) c[s * p->ldc + r] = c[r * p->ldc + s];
+done:
+    return st;
+}
+
+sow_status sow_gram(sow_threads *threads, int trans, sow_index n, sow_index k, const double *a, sow_index lda, double beta, double *c, sow_index ldc, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_index dimensions[] = {n, k, lda, ldc};
+    SOW_TRY(check_dimensions("gram", dimensions, 4, err));
+    SOW_TRY(check_leading("gram A", lda, trans ? n : k, err));
+    SOW_TRY(check_leading("gram C", ldc, n, err));
+    product_job p = {.trans_a = transpose_if(trans), .trans_b = transpose_if(!trans), .m = n, .n = n, .k = k, .alpha = 1, .beta = beta, .a = a, .b = a, .c = c, .lda = lda, .ldb = lda, .ldc = ldc};
+    if (n == 0) return SOW_OK;
+    if (k == 0) {
+        scale_rows(&p);
+        return SOW_OK;
+    }
+    prepare_blas();
+    p.tile_rows = p.tile_columns = product_tile(n, n);
+    p.column_tiles = tiles_of(n, p.tile_columns);
+    SOW_TRY(sow_parallel_for(threads, p.column_tiles * (p.column_tiles + 1) / 2, gram_mirror_task, &p, err));
+done:
+    return st;
+}
+
 void sow_gemv(int trans, sow_index rows, sow_index cols, double alpha, const double *a, sow_index lda, const double *x, double beta,
               double *y)
 {

@@ -28,6 +28,8 @@ SOW_MUST_CHECK sow_status sow_product(sow_threads *threads, sow_dtype dtype, int
 /** Lower triangle of C [n,n] = A A^T + beta C in single precision, A [n,k]; above the diagonal C holds anything. Cost n^2 k. */
 SOW_MUST_CHECK sow_status sow_gram_f32(sow_threads *threads, sow_index n, sow_index k, const float *a, sow_index lda, float beta, float *c, sow_index ldc,
                                        sow_error *err);
+/** C [n,n] = op(A) op(A)^T + beta C, both triangles; op(A) is [n,k], trans != 0 means A is stored [k,n]. beta C must be symmetric. The lower triangle has the bits of sow_gemm. Cost n^2 k. */
+SOW_MUST_CHECK sow_status sow_gram(sow_threads *threads, int trans, sow_index n, sow_index k, const double *a, sow_index lda, double beta, double *c, sow_index ldc, sow_error *err);
 /** y [m] = alpha op(A) x + beta y; A stored [rows, cols]. Serial. */
 void sow_gemv(int trans, sow_index rows, sow_index cols, double alpha, const double *a, sow_index lda, const double *x, double beta,
               double *y);
@@ -49,6 +51,9 @@ double sow_cholesky_logdet(sow_index n, const double *l, sow_index ldl);
 /** Eigen-decomposition of the symmetric A [n,n] (destroyed): values ascending [n], vectors in the ROWS of `vectors` [n,n], each with its
  *  largest-magnitude entry positive (so that signs are reproducible). */
 SOW_MUST_CHECK sow_status sow_eigh(sow_index n, double *a, sow_index lda, double *values, double *vectors, sow_index ldv, sow_error *err);
+/** The k largest eigenvalues of the symmetric A [n,n] (both triangles given; destroyed), descending [k], vectors in the rows of `vectors` [k,n] with signs as of sow_eigh. Of a large matrix and few vectors by a
+ *  block Krylov method (core/eigh_top.c), to a residual of 1e-12 of the largest value; else, and where that does not converge, by sow_eigh. SOW_E_ARG: k not in 0..n. */
+SOW_MUST_CHECK sow_status sow_eigh_top(sow_threads *threads, sow_index n, sow_index k, double *a, double *values, double *vectors, sow_error *err);
 /** Thin SVD of A [m,n] (destroyed), r = min(m,n): u [m,r], s [r] descending, vt [r,n]; rows of vt have their largest entry positive. */
 SOW_MUST_CHECK sow_status sow_svd(sow_index m, sow_index n, double *a, sow_index lda, double *u, double *s, double *vt, sow_error *err);
 

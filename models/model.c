@@ -120,6 +120,11 @@ static void set_base(sow_model *model, const sow_model_class *class_, const sow_
     model->n_perturbations = catalogue_size(training->priors);
 }
 
+unsigned sow_model_caps_with(const sow_model_class *class_, const sow_model_options *options)
+{
+    return class_->caps_with ? class_->caps_with(options) : class_->caps;
+}
+
 sow_status sow_model_fit(sow_model **out, const sow_model_class *class_, const sow_training *training, const sow_model_options *options,
                          const sow_env *env, sow_error *err)
 {

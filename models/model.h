@@ -115,6 +115,7 @@ typedef struct {
     const char *name;    /* "gp" */
     const char *summary; /* one sentence for --help and docs */
     unsigned caps;       /* sow_model_caps */
+    unsigned (*caps_with)(const sow_model_options *options); /* those that are left with these options; NULL = all. Ask sow_model_caps_with */
     sow_status (*fit)(sow_model **out, const sow_training *training, const sow_model_options *options, const sow_env *env, sow_error *err);
     /* mean [n, d]; var [n, d] variance of the noise-free value; noise [n, d] variance a measurement with the query's cells would add.
      * var and noise may be NULL. Without SOW_CAP_VARIANCE noise is filled with NaN, and var too, or with how far the members of an ensemble differ, which nobody may take for a variance. */
@@ -167,6 +168,9 @@ struct sow_posterior {
 const sow_model_class *const *sow_model_classes(sow_index *n);
 /** Row by name or alias; SOW_E_CONFIG with the nearest spelling. */
 SOW_MUST_CHECK sow_status sow_model_find(const sow_model_class **out, const char *name, sow_error *err);
+
+/** What a model of these options can do. */
+unsigned sow_model_caps_with(const sow_model_class *class_, const sow_model_options *options);
 
 /* Checked front doors: shapes, finiteness, capabilities. */
 SOW_MUST_CHECK sow_status sow_model_fit(sow_model **out, const sow_model_class *class_, const sow_training *training,

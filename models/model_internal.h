@@ -35,5 +35,7 @@ void sow_i_write_item(double *mean, double *var, double *noise, sow_index i, sow
 
 /** Of a fitted two-way model: mean of perturbation p over the contexts other than c into out [d]; how many rows it rests on (0: out is 0). */
 sow_index sow_i_two_way_elsewhere(const sow_model *model, sow_index p, sow_index c, double *out);
+/** A two-way model's shift of context c and the variance of what is left beside it, both [d] and borrowed; returns how many perturbations they are from (0: none, 1: no variance). */
+sow_index sow_i_two_way_shift(const double **shift, const double **rest, const sow_model *model, sow_index c);
 
 #endif

@@ -15,25 +15,28 @@ void sow_i_part_clear(sow_i_part *p)
     *p = (sow_i_part){0};
 }
 
+void sow_i_part_add(sow_i_part *p, const sow_training *t, sow_index i)
+{
+    const sow_index d = t->n_features;
+    p->perturbation[p->t.n] = t->perturbation[i];
+    p->context[p->t.n] = t->context[i];
+    p->cells[p->t.n] = t->cells ? t->cells[i] : NAN;
+    memcpy(p->y + p->t.n * d, t->y + i * d, (size_t)d * sizeof *p->y);
+    p->t.n++;
+}
+
 sow_status sow_i_part_make(sow_i_part *p, const sow_training *t, const unsigned char *keep, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_index d = t->n_features;
     *p = (sow_i_part){.t = *t};
     p->t.n = 0;
     p->t.cells_of = NULL;
     SOW_NEW(p->perturbation, t->n);
     SOW_NEW(p->context, t->n);
-    SOW_NEW(p->y, t->n * d);
+    SOW_NEW(p->y, t->n * t->n_features);
     SOW_NEW(p->cells, t->n);
-    for (sow_index i = 0; i < t->n; i++) {
-        if (!keep[i]) continue;
-        p->perturbation[p->t.n] = t->perturbation[i];
-        p->context[p->t.n] = t->context[i];
-        p->cells[p->t.n] = t->cells ? t->cells[i] : NAN;
-        memcpy(p->y + p->t.n * d, t->y + i * d, (size_t)d * sizeof *p->y);
-        p->t.n++;
-    }
+    for (sow_index i = 0; i < t->n; i++)
+        if (keep[i]) sow_i_part_add(p, t, i);
     p->t.perturbation = p->perturbation;
     p->t.context = p->context;
     p->t.y = p->y;

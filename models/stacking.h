@@ -12,6 +12,8 @@ typedef struct {
 } sow_i_part;
 /** The items with keep[i] != 0. On failure: clear all the same. */
 SOW_MUST_CHECK sow_status sow_i_part_make(sow_i_part *p, const sow_training *t, const unsigned char *keep, sow_error *err);
+/** Item i of the whole behind the others; at most as many in all as the whole has. */
+void sow_i_part_add(sow_i_part *p, const sow_training *t, sow_index i);
 void sow_i_part_clear(sow_i_part *p);
 
 /** Products over genes of one held-out item's changes, each less its own mean over genes: first model m, second r, measured y. */

@@ -64,18 +64,14 @@ static inline const char *sow_i_map_context_name(const sow_i_map *m, sow_index k
 }
 
 /* map_rows.c */
-/** What a model is given when `target` is the new context: its items first, then those of the other contexts in their order, all as the campaign's training has them. Borrows from it. */
+/** What a model is given when `target` is the new context: the campaign's training, which it borrows from. */
 typedef struct {
     sow_training view;
-    sow_index *perturbation, *context;
-    double *y, *cells;
     sow_training_cells cells_of;
-    sow_index *start, *cell;
 } sow_i_map_training;
-SOW_MUST_CHECK sow_status sow_i_map_training_make(sow_i_map_training *t, const sow_campaign *c, sow_index target, sow_error *err);
-void sow_i_map_training_clear(sow_i_map_training *t);
+void sow_i_map_training_make(sow_i_map_training *t, const sow_campaign *c, sow_index target);
 
-/* The model of one context after the other; the last is kept for those that go on from it. */
+/* The model of one context after the other. */
 typedef struct {
     sow_campaign *owner;          /* of the model, when it is the campaign's; else NULL */
     sow_i_map_training *training; /* of another model */

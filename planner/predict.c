@@ -164,7 +164,8 @@ static sow_status write_means(sow_campaign *c, const char *file, const sow_env *
 {
     static const char *const layers[] = {"measured", "sd"};
     sow_status st = SOW_OK;
-    const int knows_sd = (c->model_class->caps & SOW_CAP_VARIANCE) != 0;
+    const sow_model_options options = sow_i_model_options(c);
+    const int knows_sd = (sow_model_caps_with(c->model_class, &options) & SOW_CAP_VARIANCE) != 0;
     sow_h5ad_table *t = NULL;
     obs_table o = {0};
     double *mean = NULL, *var = NULL;

@@ -292,7 +292,8 @@ static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int 
     const char *key = initial ? "rounds.initial.strategy" : "acquisition.strategy", *path = c->config->path;
     const sow_strategy_options options = sow_i_strategy_options(c);
     const unsigned needs = sow_strategy_needs_with(s, &options);
-    int learns = c->model_class->caps & SOW_CAP_VARIANCE;
+    const sow_model_options of_model = sow_i_model_options(c);
+    const int learns = (sow_model_caps_with(c->model_class, &of_model) & SOW_CAP_VARIANCE) != 0, its_form = !learns && (c->model_class->caps & SOW_CAP_VARIANCE);
     if ((needs & SOW_NEED_HITS) && strcmp(c->config->objective.kind, "hits") != 0)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' looks for hits: it needs `objective: {kind: hits, ...}`", path, key, s->name);
     if ((needs & SOW_NEED_REFERENCE) && !has_reference(c))
@@ -310,8 +311,8 @@ static sow_status check_needs(const sow_campaign *c, const sow_strategy *s, int 
     if ((needs & SOW_NEED_PRIOR) && !by_reference && c->model_priors.fused_dim == 0)
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs `priors:` to measure distances in", path, key, s->name);
     if ((needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) && !learns)
-        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with predictive variances; '%s' has none (use gp)", path, key,
-                         s->name, c->model_class->name);
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with predictive variances; '%s' has none%s", path, key, s->name, c->model_class->name,
+                         its_form ? " with `form: network` or `mode: reference` (use its programs, `model.hypermap.form: programs`, or gp)" : " (use gp)");
     if ((needs & (SOW_NEED_LATENT | SOW_NEED_LOSSES | SOW_NEED_DRIFT | SOW_NEED_TRUTH)) && !(c->model_class->caps & SOW_CAP_LATENT))
         return SOW_ERROR(err, SOW_E_CONFIG, "%s: %s '%s' needs a model with a latent space and a loss of its own: `model: {kind: morph}`; '%s' has none", path, key, s->name,
                          c->model_class->name);

@@ -36,22 +36,26 @@ sow_index sow_i_two_way_elsewhere(const sow_model *model, sow_index p, sow_index
     return sow_i_rows_mean(out, &((const two_way *)model)->rows, p, c, SOW_I_ELSEWHERE);
 }
 
+sow_index sow_i_two_way_shift(const double **shift, const double **rest, const sow_model *model, sow_index c)
+{
+    const two_way *m = (const two_way *)model;
+    *shift = m->shift + c * model->n_features;
+    *rest = m->residual_var + c * model->n_features;
+    return m->n_both[c];
+}
+
 /* shift and residual variance of context c from its rows [n]. */
 static void fit_context(two_way *m, const sow_training *t, sow_index c, const sow_index *rows, sow_index n, double *other)
 {
     sow_index d = t->n_features, both = 0;
     double *shift = m->shift + c * d, *rv = m->residual_var + c * d;
-    for (sow_index r = 0; r < n; r++) {
+    for (sow_index r = 0; r < n; r++) { /* running means and sums of squared deviations (Welford 1962): what others say is added up once */
         if (sow_i_rows_mean(other, &m->rows, t->perturbation[rows[r]], c, SOW_I_ELSEWHERE) == 0) continue;
-        for (sow_index j = 0; j < d; j++) shift[j] += t->y[rows[r] * d + j] - other[j];
         both++;
-    }
-    for (sow_index j = 0; j < d && both > 0; j++) shift[j] /= (double)both;
-    for (sow_index r = 0; r < n && both > 1; r++) {
-        if (sow_i_rows_mean(other, &m->rows, t->perturbation[rows[r]], c, SOW_I_ELSEWHERE) == 0) continue;
         for (sow_index j = 0; j < d; j++) {
-            double e = t->y[rows[r] * d + j] - other[j] - shift[j];
-            rv[j] += e * e;
+            const double x = t->y[rows[r] * d + j] - other[j], gap = x - shift[j];
+            shift[j] += gap / (double)both;
+            rv[j] += gap * (x - shift[j]);
         }
     }
     for (sow_index j = 0; j < d; j++)
@@ -59,21 +63,26 @@ static void fit_context(two_way *m, const sow_training *t, sow_index c, const so
     m->n_both[c] = both;
 }
 
-static sow_status fit_contexts(two_way *m, const sow_training *t, sow_error *err)
+typedef struct {
+    two_way *m;
+    const sow_training *t;
+} contexts_job;
+
+static sow_status context_task(void *user, sow_index c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_index d = t->n_features, *rows = NULL;
+    const contexts_job *j = user;
+    const sow_training *t = j->t;
+    two_way *m = j->m;
+    sow_index d = t->n_features, *rows = NULL, n = 0, all = 0;
     double *other = NULL;
     SOW_NEW(rows, t->n);
     SOW_NEW(other, d);
-    for (sow_index c = 0; c < t->n_contexts; c++) {
-        sow_index n = 0, all = 0;
-        for (sow_index i = 0; i < t->n; i++)
-            if (t->context[i] == c) rows[n++] = i;
-        for (sow_index i = 0; i < t->n && n == 0; i++) rows[all++] = i;
-        sow_i_row_moments(m->mean + c * d, m->var + c * d, t->y, d, rows, n + all);
-        fit_context(m, t, c, rows, n, other);
-    }
+    for (sow_index i = 0; i < t->n; i++)
+        if (t->context[i] == c) rows[n++] = i;
+    for (sow_index i = 0; i < t->n && n == 0; i++) rows[all++] = i;
+    sow_i_row_moments(m->mean + c * d, m->var + c * d, t->y, d, rows, n + all);
+    fit_context(m, t, c, rows, n, other);
 done:
     free(rows);
     free(other);
@@ -85,7 +94,8 @@ static sow_status fit(sow_model **out, const sow_training *t, const sow_model_op
     sow_status st = SOW_OK;
     two_way *m = NULL;
     sow_index nd = t->n_contexts * t->n_features;
-    (void)options, (void)env;
+    contexts_job job = {NULL, t};
+    (void)options;
     SOW_NEW(m, 1);
     m->base.n_features = t->n_features;
     SOW_TRY(sow_i_rows_make(&m->rows, t, err));
@@ -94,7 +104,8 @@ static sow_status fit(sow_model **out, const sow_training *t, const sow_model_op
     SOW_NEW(m->var, nd);
     SOW_NEW(m->residual_var, nd);
     SOW_NEW(m->n_both, t->n_contexts);
-    SOW_TRY(fit_contexts(m, t, err));
+    job.m = m;
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), t->n_contexts, context_task, &job, err));
     *out = &m->base;
     m = NULL;
 done:

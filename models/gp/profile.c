@@ -53,9 +53,31 @@ done:
     return st;
 }
 
+/* One item leaves nothing beside a shift that it alone tells, and would make the process certain. Its residual is taken to be as large as those of the other contexts' items are beside their shifts. */
+static void spread_as_elsewhere(sow_gp_profile *p, const sow_training *t)
+{
+    const sow_index k = p->k, d = p->d;
+    double contexts = 0;
+    const double *shift, *rest;
+    if (p->additive->class_ != &sow_i_two_way) return;
+    for (sow_index c = 0; c < t->n_contexts; c++) contexts += c != t->target && sow_i_two_way_shift(&shift, &rest, p->additive, c) > 1;
+    if (contexts == 0) return;
+    memset(p->spread, 0, (size_t)d * sizeof *p->spread);
+    memset(p->discarded, 0, (size_t)d * sizeof *p->discarded);
+    for (sow_index c = 0; c < t->n_contexts; c++)
+        if (c != t->target && sow_i_two_way_shift(&shift, &rest, p->additive, c) > 1) sow_axpy(d, 1 / contexts, rest, p->discarded);
+    for (sow_index j = 0; j < k; j++) {
+        double along = 0;
+        for (sow_index f = 0; f < d; f++) along += p->discarded[f] * p->components[j * d + f] * p->components[j * d + f];
+        p->unit[j] = sqrt(fmax(along, 1e-12));
+        for (sow_index f = 0; f < d; f++) p->spread[f] += p->unit[j] * p->unit[j] * p->components[j * d + f] * p->components[j * d + f];
+    }
+    for (sow_index f = 0; f < d; f++) p->discarded[f] = fmax(p->discarded[f] - p->spread[f], 1e-12);
+}
+
 /* Scores z [n, k] of the residuals in units u, what they span, and what is left of e (which is used up). The shift has cost one degree of
  * freedom. */
-static sow_status project(sow_gp_profile *p, double *z, double *e, sow_index n, const sow_env *env, sow_error *err)
+static sow_status project(sow_gp_profile *p, double *z, double *e, sow_index n, const sow_training *t, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index k = p->k, d = p->d;
@@ -72,6 +94,10 @@ static sow_status project(sow_gp_profile *p, double *z, double *e, sow_index n, 
         for (sow_index f = 0; f < d; f++) p->spread[f] += p->unit[j] * p->unit[j] * p->components[j * d + f] * p->components[j * d + f];
     }
     for (sow_index f = 0; f < d; f++) p->discarded[f] = fmax(p->discarded[f], 1e-12);
+    if (n == 1) {
+        spread_as_elsewhere(p, t);
+        for (sow_index j = 0; j < k; j++) z[j] = 0; /* the shift is all there is of it */
+    }
 done:
     return st;
 }
@@ -201,7 +227,7 @@ sow_status sow_i_gp_fit_profile(sow_gp *g, const sow_training *t, const sow_mode
     SOW_NEW(z, s.n * p->k);
     SOW_TRY(sow_i_profile_mean_fit(p, t, o, &s, env, err));
     SOW_TRY(sow_i_profile_residuals(e, p, t, &s, env, err));
-    SOW_TRY(project(p, z, e, s.n, env, err));
+    SOW_TRY(project(p, z, e, s.n, t, env, err));
     SOW_TRY(append_response(g, t, err));
     SOW_TRY(learn(g, &s, z, o, env, err));
     SOW_TRY(shrink_process(p, &g->arm[0].conditional, z, t, &s, env, err));
@@ -222,7 +248,7 @@ sow_status sow_i_gp_predict_profile(const sow_gp *g, const sow_query *q, double 
     SOW_NEW(m, q->n * k);
     SOW_NEW(v, q->n);
     SOW_TRY(sow_i_profile_mean_at(mean, p, q, env, err));
-    SOW_TRY(sow_i_conditional_at(&g->arm[0].conditional, q->perturbation, q->n, m, v, NULL, env, err));
+    SOW_TRY(sow_i_conditional_at(&g->arm[0].conditional, q->perturbation, q->n, m, var ? v : NULL, NULL, env, err));
     for (sow_index i = 0; i < q->n * k; i++) m[i] *= p->trust * p->unit[i % k];
     if (k > 0) SOW_TRY(sow_gemm(sow_env_threads(env), 0, 0, q->n, d, k, 1, m, k, p->components, d, 1, mean, d, err));
     for (sow_index i = 0; i < q->n; i++) {

@@ -208,6 +208,10 @@ sow_status sow_i_profile_carry(double *deviation, const sow_gp_profile *p, const
         for (sow_index i = 0; i < n * d; i++) deviation[i] *= p->slope;
         return SOW_OK;
     }
+    if (n == 1 && (perturbation[0] >= p->n_elsewhere || p->elsewhere[perturbation[0]] == 0)) { /* measured nowhere else: nothing is carried */
+        memset(deviation, 0, (size_t)d * sizeof *deviation);
+        return SOW_OK;
+    }
     SOW_NEW(z, n * k);
     if (k > 0) SOW_TRY(sow_gemm(sow_env_threads(env), 0, 1, n, k, d, 1, deviation, d, p->components, d, 0, z, k, err));
     for (sow_index i = 0; i < n; i++) {

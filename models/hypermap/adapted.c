@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/linalg.h"
 #include "core/memory.h"
 #include "models/hypermap/row_internal.h"
 #include "models/stacking.h"
@@ -15,63 +16,122 @@ void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members
     free(a->member);
     free(a->shift);
     free(a->activity);
+    free(a->covariance);
     *a = (sow_i_hypermap_adapted){0};
 }
 
 /* ---- the shift ---- */
 
-/* Row i of the training less what programs of its context make of it, r [d]; z [k] room. */
-static void rest_of(double *r, const sow_i_hypermap_model *m, sow_index i, double *z)
+/* The references' rows, context by context, cut into tiles of at most TILE of one context; of each the sum of what programs leave of its rows, and of the squares. */
+enum { TILE = 128 };
+
+typedef struct {
+    const sow_i_hypermap_model *m;
+    sow_index *row;              /* [rows] */
+    sow_index *first, *context;  /* [tiles + 1], [tiles] */
+    double *sum, *square;        /* [tiles, d] */
+} shift_job;
+
+static sow_status sum_tile(void *user, sow_index tile, sow_error *err)
 {
+    sow_status st = SOW_OK;
+    const shift_job *j = user;
+    const sow_i_hypermap_model *m = j->m;
     const sow_i_hypermap_space *s = &m->space;
-    memcpy(r, s->t->y + i * s->d, (size_t)s->d * sizeof *r);
-    if (m->n_members) return;
-    sow_programs_response(z, &m->programs, m->programs.activity + sow_i_hypermap_place(s, s->t->context[i]) * m->programs.rank, s->t->perturbation[i]);
-    for (sow_index j = 0; j < s->k; j++) z[j] = -z[j];
-    sow_i_hypermap_add_numbers(r, s, z);
+    const sow_index n = j->first[tile + 1] - j->first[tile], d = s->d;
+    double *r = NULL, *z = NULL;
+    SOW_NEW(r, n * d);
+    SOW_NEW(z, n * s->k);
+    for (sow_index i = 0; i < n; i++) {
+        const sow_index at = j->row[j->first[tile] + i];
+        memcpy(r + i * d, s->t->y + at * d, (size_t)d * sizeof *r);
+        if (!m->n_members) sow_programs_response(z + i * s->k, &m->programs, m->programs.activity + j->context[tile] * m->programs.rank, s->t->perturbation[at]);
+    }
+    if (!m->n_members) SOW_TRY(sow_gemm(NULL, 0, 0, n, d, s->k, -s->scale, z, s->k, s->components.components, d, 1, r, d, err));
+    for (sow_index i = 0; i < n; i++)
+        for (sow_index g = 0; g < d; g++) {
+            j->sum[tile * d + g] += r[i * d + g];
+            j->square[tile * d + g] += r[i * d + g] * r[i * d + g];
+        }
+done:
+    free(r);
+    free(z);
+    return st;
+}
+
+/* Tiles of the references' rows; returns how many. */
+static sow_index cut(shift_job *j, const sow_i_hypermap_space *s)
+{
+    sow_index tiles = 0, n = 0;
+    for (sow_index c = 0; c < s->n_references; c++) {
+        sow_index here = 0;
+        for (sow_index i = 0; i < s->t->n; i++) {
+            if (s->t->context[i] != s->context[c]) continue;
+            if (here++ % TILE == 0) {
+                j->context[tiles] = c;
+                j->first[tiles++] = n;
+            }
+            j->row[n++] = i;
+        }
+    }
+    j->first[tiles] = n;
+    return tiles;
 }
 
 /* Variances by the moments of a one-way layout: contexts' means of n_c rows about their mean, rows about their context's mean. */
-sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, sow_error *err)
+sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_hypermap_space *s = &m->space;
-    const sow_training *t = s->t;
-    const sow_index contexts = s->n_references, d = s->d;
-    double *mean = NULL, *all = NULL, *r = NULL, *z = NULL, *n = NULL, rows = 0, within = 0, between = 0, taken = 0;
+    const sow_index contexts = s->n_references, d = s->d, most = s->t->n / TILE + contexts;
+    shift_job j = {.m = m};
+    double *mean = NULL, *all = NULL, *n = NULL, rows = 0, taken = 0;
     SOW_NEW(mean, contexts * d);
     SOW_NEW(all, d);
-    SOW_NEW(r, d);
-    SOW_NEW(z, s->k);
     SOW_NEW(n, contexts);
-    for (int pass = 0; pass < 2; pass++)
-        for (sow_index i = 0; i < t->n; i++) {
-            if (t->context[i] == t->target) continue;
-            const sow_index c = sow_i_hypermap_place(s, t->context[i]);
-            rest_of(r, m, i, z);
-            if (pass == 0) n[c]++, rows++;
-            for (sow_index g = 0; g < d; g++) {
-                const double e = pass == 0 ? 0 : r[g] - mean[c * d + g] / n[c];
-                if (pass == 0) mean[c * d + g] += r[g];
-                within += e * e;
-            }
-        }
-    for (sow_index c = 0; c < contexts; c++)
-        for (sow_index g = 0; g < d; g++) all[g] += mean[c * d + g] / n[c] / (double)contexts;
+    SOW_NEW(j.row, s->t->n);
+    SOW_NEW(j.first, most + 1);
+    SOW_NEW(j.context, most);
+    SOW_NEW(j.sum, most * d);
+    SOW_NEW(j.square, most * d);
+    SOW_NEW(m->rest_of, d);
+    SOW_NEW(m->apart_of, d);
+    const sow_index tiles = cut(&j, s);
+    SOW_TRY(sow_parallel_for(sow_env_threads(env), tiles, sum_tile, &j, err));
+    for (sow_index t = 0; t < tiles; t++) {
+        n[j.context[t]] += (double)(j.first[t + 1] - j.first[t]);
+        sow_axpy(d, 1, j.square + t * d, m->rest_of);
+        sow_axpy(d, 1, j.sum + t * d, mean + j.context[t] * d);
+    }
     for (sow_index c = 0; c < contexts; c++) {
-        for (sow_index g = 0; g < d; g++) between += (mean[c * d + g] / n[c] - all[g]) * (mean[c * d + g] / n[c] - all[g]);
+        for (sow_index g = 0; g < d; g++) {
+            mean[c * d + g] /= n[c];
+            m->rest_of[g] -= n[c] * mean[c * d + g] * mean[c * d + g];
+            all[g] += mean[c * d + g] / (double)contexts;
+        }
+        rows += n[c];
         taken += 1 / (n[c] * (double)contexts);
     }
+    for (sow_index c = 0; c < contexts; c++)
+        for (sow_index g = 0; g < d; g++) m->apart_of[g] += (mean[c * d + g] - all[g]) * (mean[c * d + g] - all[g]);
     m->apart = m->rest = 0;
-    if (contexts < 2 || rows <= (double)contexts) goto done;
-    m->rest = within / (rows - (double)contexts);
-    m->apart = fmax(0, between / (double)(contexts - 1) - taken * m->rest);
+    for (sow_index g = 0; g < d; g++) {
+        m->rest_of[g] = rows > (double)contexts ? fmax(m->rest_of[g], 0) / (rows - (double)contexts) : 0;
+        m->apart_of[g] = contexts > 1 ? m->apart_of[g] / (double)(contexts - 1) - taken * m->rest_of[g] : 0;
+        m->rest += m->rest_of[g];
+        m->apart += m->apart_of[g];
+    }
+    m->apart = fmax(0, m->apart);
+    if (contexts < 2 || rows <= (double)contexts) m->apart = m->rest = 0;
 done:
     free(mean);
     free(all);
-    free(r);
-    free(z);
     free(n);
+    free(j.row);
+    free(j.first);
+    free(j.context);
+    free(j.sum);
+    free(j.square);
     return st;
 }
 
@@ -159,7 +219,8 @@ static sow_status adapt_programs(sow_i_hypermap_adapted *a, const sow_i_hypermap
     SOW_NEW(one, s->k);
     SOW_NEW(item, n);
     for (sow_index i = 0; i < n; i++) item[i] = s->t->perturbation[seed[i]];
-    SOW_TRY(sow_programs_adapt(a->activity, &m->programs, NULL, NULL, 0, 0, err));
+    SOW_NEW(a->covariance, m->programs.rank * m->programs.rank);
+    SOW_TRY(sow_programs_adapt(a->activity, a->covariance, &m->programs, NULL, NULL, 0, 0, err));
     for (int round = 0; round < ROUNDS; round++) {
         less_programs(r, m, a, seed, n, one);
         SOW_TRY(believe(a, m, r, n, err));
@@ -167,7 +228,7 @@ static sow_status adapt_programs(sow_i_hypermap_adapted *a, const sow_i_hypermap
         for (sow_index i = 0; i < n; i++)
             for (sow_index g = 0; g < s->d; g++) r[i * s->d + g] = s->t->y[seed[i] * s->d + g] - a->shift[g];
         SOW_TRY(sow_i_hypermap_to_numbers(z, s, r, n, env, err));
-        SOW_TRY(sow_programs_adapt(a->activity, &m->programs, z, item, n, doubt(m, n), err));
+        SOW_TRY(sow_programs_adapt(a->activity, a->covariance, &m->programs, z, item, n, doubt(m, n), err));
     }
 done:
     free(r);

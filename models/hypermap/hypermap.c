@@ -12,6 +12,9 @@ static void destroy(sow_model *model)
     sow_i_hypermap_model *m = (sow_i_hypermap_model *)model;
     if (!m) return;
     sow_i_hypermap_adapted_clear(&m->adapted, m->n_members);
+    sow_i_hypermap_doubts_clear(&m->doubts);
+    free(m->apart_of);
+    free(m->rest_of);
     for (sow_index b = 0; m->member && b < m->n_members; b++) {
         sow_params_destroy(m->member[b].meta);
         sow_hypermap_course_clear(&m->member[b].course);
@@ -41,6 +44,16 @@ done:
     return st;
 }
 
+/* A number at a time: byte by byte the print of a large screen takes as long as its components. */
+static void print_numbers(uint64_t *print, const double *x, sow_index n)
+{
+    for (sow_index i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        *print = (*print ^ bits ^ (bits >> 32)) * 1099511628211u;
+    }
+}
+
 /* Of what programs are learned from. */
 static uint64_t print_of_programs(const sow_i_hypermap_model *m)
 {
@@ -52,9 +65,9 @@ static uint64_t print_of_programs(const sow_i_hypermap_model *m)
         if (t->context[i] == t->target) continue;
         sow_i_hypermap_print_bytes(&print, &t->context[i], sizeof *t->context);
         sow_i_hypermap_print_bytes(&print, &t->perturbation[i], sizeof *t->perturbation);
-        sow_i_hypermap_print_bytes(&print, t->y + i * t->n_features, (size_t)t->n_features * sizeof *t->y);
+        print_numbers(&print, t->y + i * t->n_features, t->n_features);
     }
-    if (priors && priors->fused_dim > 0) sow_i_hypermap_print_bytes(&print, priors->fused, (size_t)(priors->n_items * priors->fused_dim) * sizeof *priors->fused);
+    if (priors && priors->fused_dim > 0) print_numbers(&print, priors->fused, priors->n_items * priors->fused_dim);
     return print;
 }
 
@@ -95,9 +108,10 @@ static sow_status learn_programs(sow_i_hypermap_model *m, const sow_env *env, so
     SOW_NEW(z, t->n * s->k);
     SOW_NEW(context, t->n);
     SOW_NEW(item, t->n);
+    SOW_TRY(sow_i_hypermap_to_numbers(z, s, t->y, t->n, env, err));
     for (sow_index i = 0; i < t->n; i++) {
         if (t->context[i] == t->target) continue;
-        SOW_TRY(sow_i_hypermap_to_numbers(z + n * s->k, s, t->y + i * s->d, 1, env, err));
+        if (n < i) memcpy(z + n * s->k, z + i * s->k, (size_t)s->k * sizeof *z);
         context[n] = sow_i_hypermap_place(s, t->context[i]);
         item[n++] = t->perturbation[i];
     }
@@ -115,10 +129,11 @@ static sow_status finish(sow_i_hypermap_model *m, const sow_training *t, const s
 {
     sow_status st = SOW_OK;
     if (m->n_members) SOW_TRY(sow_i_hypermap_target_controls(&m->x, &m->n_x, &m->w, m->s.seed, err));
-    SOW_TRY(sow_i_hypermap_measure_shifts(m, err));
+    SOW_TRY(sow_i_hypermap_measure_shifts(m, env, err));
     if (m->s.o.stack) SOW_TRY(sow_i_hypermap_stack_make(m, t, options, env, err));
     SOW_TRY(sow_i_hypermap_adapt(&m->adapted, m, NULL, env, err));
     if (m->n_members && m->s.sizes.fusion == SOW_HYPERMAP_ROWS) SOW_TRY(sow_i_hypermap_whole(m, env, err));
+    if (!m->n_members) SOW_TRY(sow_i_hypermap_doubts_make(m, env, err));
     m->space.t = NULL; /* borrowed no longer */
     m->w.env = NULL;
 done:
@@ -231,27 +246,83 @@ done:
     return st;
 }
 
+/* All that is asked; var and noise may be NULL, and the networks have none. */
+typedef struct {
+    const sow_i_hypermap_model *m;
+    const sow_query *q;
+    double *mean, *var, *noise;
+} asking;
+
+/* Room for what programs or networks say of one perturbation [d]. */
+typedef struct {
+    double *change, *var;
+} said;
+
+enum { ASKED = 16 }; /* perturbations of a task */
+
+/* Two Gaussians by w and 1 - w: mean and variance of the mixture, into those of gp (models/gp/gp.c joins its arms alike). */
+static void mix(double *mean, double *var, double *noise, const said *x, double w, const sow_i_hypermap_model *m)
+{
+    for (sow_index g = 0; g < m->space.d; g++) {
+        const double apart = x->change[g] - mean[g];
+        if (var) var[g] = w * x->var[g] + (1 - w) * var[g] + w * (1 - w) * apart * apart;
+        if (noise) noise[g] = w * m->doubts.noise[g] + (1 - w) * noise[g];
+        mean[g] = w * x->change[g] + (1 - w) * mean[g];
+    }
+}
+
+/* Perturbation i of the query by itself: gp's products have other last bits in other company. */
+static sow_status answer(const asking *a, sow_index i, const said *x, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_i_hypermap_model *m = a->m;
+    const sow_query *q = a->q;
+    const sow_query one = {.n = 1, .perturbation = q->perturbation + i, .context = q->context + i, .cells = q->cells ? q->cells + i : NULL};
+    const sow_index d = m->space.d, p = q->perturbation[i];
+    double *mean = a->mean + i * d, *var = a->var ? a->var + i * d : NULL, *noise = a->noise ? a->noise + i * d : NULL, w = 1;
+    SOW_TRY(weight_of(&w, m, p, err));
+    if (w < 1) SOW_TRY(sow_model_predict(m->stack.base, &one, mean, var, noise, NULL, err));
+    if (w == 0) goto done;
+    SOW_TRY(say(x->change, m, p, err));
+    if (var) SOW_TRY(sow_i_hypermap_variance(x->var, m, p, err));
+    if (w == 1) {
+        memset(mean, 0, (size_t)d * sizeof *mean);
+        if (var) memset(var, 0, (size_t)d * sizeof *var);
+        if (noise) memset(noise, 0, (size_t)d * sizeof *noise);
+    }
+    mix(mean, var, noise, x, w, m);
+done:
+    return st;
+}
+
+static sow_status answer_some(void *user, sow_index task, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const asking *a = user;
+    said x = {0};
+    SOW_NEW(x.change, a->m->space.d);
+    if (a->var) SOW_NEW(x.var, a->m->space.d);
+    for (sow_index i = task * ASKED; i < a->q->n && i < (task + 1) * ASKED; i++) SOW_TRY(answer(a, i, &x, err));
+done:
+    free(x.change);
+    free(x.var);
+    return st;
+}
+
 static sow_status predict(const sow_model *model, const sow_query *q, double *mean, double *var, double *noise, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_hypermap_model *m = (const sow_i_hypermap_model *)model;
-    const sow_index d = m->space.d;
-    double *change = NULL, w = 1;
-    SOW_NEW(change, d);
-    for (sow_index i = 0; i < q->n; i++) {
-        const sow_query one = {.n = 1, .perturbation = q->perturbation + i, .context = q->context + i, .cells = q->cells ? q->cells + i : NULL};
+    const int networks = m->n_members > 0;
+    asking a = {m, q, mean, networks ? NULL : var, networks ? NULL : noise};
+    for (sow_index i = 0; i < q->n; i++)
         if (q->context[i] != m->target) SOW_FAIL(err, SOW_E_UNSUPPORTED, "model 'hypermap' was adapted to one context and is asked about another");
-        SOW_TRY(weight_of(&w, m, q->perturbation[i], err));
-        if (w < 1) SOW_TRY(sow_model_predict(m->stack.base, &one, mean + i * d, NULL, NULL, env, err)); /* alone: gp's products have other last bits in other company */
-        if (w > 0) SOW_TRY(say(change, m, q->perturbation[i], err));
-        for (sow_index g = 0; g < d; g++) {
-            mean[i * d + g] = (w > 0 ? w * change[g] : 0) + (w < 1 ? (1 - w) * mean[i * d + g] : 0);
-            if (var) var[i * d + g] = NAN;
-            if (noise) noise[i * d + g] = NAN;
-        }
+    SOW_TRY(sow_parallel_for(networks ? NULL : sow_env_threads(env), (q->n + ASKED - 1) / ASKED, answer_some, &a, err));
+    for (sow_index i = 0; i < q->n * m->space.d && networks; i++) {
+        if (var) var[i] = NAN;
+        if (noise) noise[i] = NAN;
     }
 done:
-    free(change);
     return st;
 }
 
@@ -314,10 +385,17 @@ static char *describe(const sow_model *model)
     return longer;
 }
 
+/* Networks say what they say, and not how sure they are. */
+static unsigned caps_with(const sow_model_options *o)
+{
+    return sow_i_hypermap.caps & ~(o->hypermap.network || o->hypermap.reference ? (unsigned)SOW_CAP_VARIANCE : 0u);
+}
+
 const sow_model_class sow_i_hypermap = {
     .name = "hypermap",
     .summary = "responses of other contexts carried into the target by a few seed perturbations: gene programs whose activity a context sets, or the published hypernetwork (HyperMap)",
-    .caps = SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_CONTEXTS | SOW_CAP_META,
+    .caps = SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_CONTEXTS | SOW_CAP_META | SOW_CAP_VARIANCE,
+    .caps_with = caps_with,
     .fit = fit,
     .predict = predict,
     .destroy = destroy,

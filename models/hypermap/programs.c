@@ -21,6 +21,7 @@ void sow_programs_clear(sow_programs *p)
     free(p->program);
     free(p->mean);
     free(p->spread);
+    free(p->unsure);
     free(p->prior_mean);
     free(p->from_prior);
     free(p->start);
@@ -41,9 +42,9 @@ static void work_clear(work *w)
     free(w->rhs);
     free(w->numbers);
     free(w->rest);
+    free(w->moved);
     free(w->rows);
-    sow_pca_clear(&w->scores_of);
-    free(w->scores);
+    sow_i_programs_prior_clear(w);
     free(w->said);
 }
 
@@ -168,6 +169,7 @@ static sow_status make_room(work *w, sow_error *err)
     const sow_index rank = p->rank;
     SOW_NEW(p->activity, d->contexts * rank);
     for (sow_index i = 0; i < d->contexts * rank; i++) p->activity[i] = 1;
+    SOW_NEW(p->unsure, rank * rank);
     SOW_NEW(w->gram, rank * rank);
     SOW_NEW(w->along, d->n * rank);
     SOW_NEW(w->moment, d->contexts * rank * rank);
@@ -176,7 +178,8 @@ static sow_status make_room(work *w, sow_error *err)
     SOW_NEW(w->inverse, rank * rank);
     SOW_NEW(w->rhs, rank);
     SOW_NEW(w->numbers, rank * d->k);
-    SOW_NEW(w->rest, d->k);
+    SOW_NEW(w->rest, d->n * d->k);
+    SOW_NEW(w->moved, d->n * rank);
     SOW_NEW(w->said, d->items * rank);
     SOW_NEW(w->rows, d->contexts);
     for (sow_index i = 0; i < d->n; i++) w->rows[d->context[i]]++;
@@ -206,15 +209,13 @@ static sow_status factor_item(double *a, const sow_programs *p, const double *gr
     return sow_cholesky(NULL, rank, a, rank, err);
 }
 
-/* What uncertain loadings add to the squared rest of a row of context c. */
-static double uncertain(const work *w, const double *cov, sow_index c)
+/* Of `rows` rows of context c, what uncertain loadings add to their rest along the programs. */
+static void add_unsure(work *w, const double *cov, sow_index c, double rows)
 {
     const sow_index rank = w->p->rank;
-    const double *act = w->p->activity + c * rank;
-    double sum = 0;
+    const double *act = w->p->activity + c * rank, share = rows / (double)w->d->n;
     for (sow_index r = 0; r < rank; r++)
-        for (sow_index s = 0; s < rank; s++) sum += cov[r * rank + s] * act[r] * act[s] * w->gram[r * rank + s];
-    return sum;
+        for (sow_index s = 0; s < rank; s++) w->p->unsure[r * rank + s] += share * cov[r * rank + s] * act[r] * act[s];
 }
 
 /* The loadings of one item; w->inverse is their covariance. */
@@ -253,7 +254,7 @@ static sow_status one_pattern(work *w, sow_index first, sow_index last, sow_erro
     for (sow_index i = p->start[q]; i < p->start[q + 1]; i++) {
         double *moment = w->moment + p->of_context[i] * rank * rank;
         for (sow_index k = 0; k < rank * rank; k++) moment[k] += items * w->inverse[k];
-        w->trace += items * uncertain(w, w->inverse, p->of_context[i]);
+        add_unsure(w, w->inverse, p->of_context[i], items);
     }
 done:
     return st;
@@ -265,28 +266,29 @@ static int same_pattern(const sow_programs *p, sow_index a, sow_index b)
     return n == p->start[b + 1] - p->start[b] && memcmp(p->of_context + p->start[a], p->of_context + p->start[b], (size_t)n * sizeof *p->of_context) == 0;
 }
 
-static void project_rows(work *w)
+/* Rows less their context's mean, and these along the programs. */
+static sow_status project_rows(work *w, sow_error *err)
 {
     const sow_programs_data *d = w->d;
     const sow_programs *p = w->p;
-    for (sow_index i = 0; i < d->n; i++) {
-        for (sow_index j = 0; j < d->k; j++) w->rest[j] = d->z[i * d->k + j] - p->mean[d->context[i] * d->k + j];
-        sow_gemv(0, p->rank, d->k, 1, p->program, d->k, w->rest, 0, w->along + i * p->rank);
-    }
+    for (sow_index i = 0; i < d->n; i++)
+        for (sow_index j = 0; j < d->k; j++) w->rest[i * d->k + j] = d->z[i * d->k + j] - p->mean[d->context[i] * d->k + j];
+    return sow_gemm(w->threads, 0, 1, d->n, p->rank, d->k, 1, w->rest, d->k, p->program, d->k, 0, w->along, p->rank, err);
 }
 
 static sow_status expect(work *w, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index rank = w->p->rank;
-    project_rows(w);
+    SOW_TRY(project_rows(w, err));
     memset(w->moment, 0, (size_t)(w->d->contexts * rank * rank) * sizeof *w->moment);
     memset(w->variance, 0, (size_t)rank * sizeof *w->variance);
-    w->trace = 0;
+    memset(w->p->unsure, 0, (size_t)(rank * rank) * sizeof *w->p->unsure);
     for (sow_index first = 0, last = 0; first < w->measured; first = last) {
         for (last = first + 1; last < w->measured && same_pattern(w->p, w->sorted[first], w->sorted[last]);) last++;
         SOW_TRY(one_pattern(w, first, last, err));
     }
+    w->trace = (double)w->d->n * sow_dot(rank * rank, w->p->unsure, w->gram);
 done:
     return st;
 }
@@ -321,11 +323,11 @@ static sow_status set_activities(work *w, sow_error *err)
     const sow_programs_data *d = w->d;
     const sow_index rank = p->rank;
     double variances = 0, squares = 0;
+    memset(p->activity, 0, (size_t)(d->contexts * rank) * sizeof *p->activity);
+    for (sow_index i = 0; i < d->n; i++)
+        for (sow_index r = 0; r < rank; r++) p->activity[d->context[i] * rank + r] += p->loading[d->item[i] * rank + r] * w->along[i * rank + r];
     for (sow_index c = 0; c < d->contexts; c++) {
         double *a = p->activity + c * rank;
-        memset(a, 0, (size_t)rank * sizeof *a);
-        for (sow_index i = 0; i < d->n; i++)
-            for (sow_index r = 0; r < rank && d->context[i] == c; r++) a[r] += p->loading[d->item[i] * rank + r] * w->along[i * rank + r];
         SOW_TRY(solve_activity(a, &variances, w->a, w->inverse, p, w->gram, w->moment + c * rank * rank, NULL, err));
         for (sow_index r = 0; r < rank; r++) squares += (a[r] - 1) * (a[r] - 1);
     }
@@ -334,21 +336,20 @@ done:
     return st;
 }
 
-/* Loadings of program r times `up`, and what goes with them. */
-static void rescale(work *w, sow_index r, double up)
+/* Loadings of every program r times up[r], and what goes with them. */
+static void rescale(work *w, const double *up)
 {
     sow_programs *p = w->p;
     const sow_index rank = p->rank;
-    for (sow_index q = 0; q < p->items; q++) {
-        p->loading[q * rank + r] *= up;
-        w->said[q * rank + r] *= up;
-    }
-    for (sow_index c = 0; c < p->contexts; c++)
-        for (sow_index s = 0; s < rank; s++) {
-            w->moment[(c * rank + r) * rank + s] *= up;
-            w->moment[(c * rank + s) * rank + r] *= up;
+    for (sow_index q = 0; q < p->items; q++)
+        for (sow_index r = 0; r < rank; r++) {
+            p->loading[q * rank + r] *= up[r];
+            w->said[q * rank + r] *= up[r];
         }
-    w->variance[r] *= up * up;
+    for (sow_index c = 0; c < p->contexts; c++)
+        for (sow_index r = 0; r < rank; r++)
+            for (sow_index s = 0; s < rank; s++) w->moment[(c * rank + r) * rank + s] *= up[r] * up[s];
+    for (sow_index r = 0; r < rank; r++) w->variance[r] *= up[r] * up[r];
 }
 
 /* Mean activity 1: what a typical context does is in the loadings. */
@@ -360,8 +361,18 @@ static void centre_activities(work *w)
         for (sow_index c = 0; c < p->contexts; c++) mean += p->activity[c * p->rank + r] / (double)p->contexts;
         if (fabs(mean) < smallest_scale) mean = mean < 0 ? -smallest_scale : smallest_scale;
         for (sow_index c = 0; c < p->contexts; c++) p->activity[c * p->rank + r] /= mean;
-        rescale(w, r, mean);
+        w->rhs[r] = mean;
     }
+    rescale(w, w->rhs);
+}
+
+/* How much every row is moved along the programs, by the loadings' means. */
+static void move_rows(work *w)
+{
+    const sow_programs_data *d = w->d;
+    const sow_index rank = w->p->rank;
+    for (sow_index i = 0; i < d->n; i++)
+        for (sow_index r = 0; r < rank; r++) w->moved[i * rank + r] = w->p->activity[d->context[i] * rank + r] * w->p->loading[d->item[i] * rank + r];
 }
 
 /* Programs by least squares on the loadings' moments, then of length 1. */
@@ -373,15 +384,11 @@ static sow_status set_programs(work *w, sow_error *err)
     const sow_index rank = p->rank, k = p->k;
     double size = 0;
     memset(w->a, 0, (size_t)(rank * rank) * sizeof *w->a);
-    memset(w->numbers, 0, (size_t)(rank * k) * sizeof *w->numbers);
     for (sow_index c = 0; c < p->contexts; c++)
         for (sow_index r = 0; r < rank; r++)
             for (sow_index s = 0; s < rank; s++) w->a[r * rank + s] += p->activity[c * rank + r] * p->activity[c * rank + s] * w->moment[(c * rank + r) * rank + s];
-    for (sow_index i = 0; i < d->n; i++)
-        for (sow_index r = 0; r < rank; r++) {
-            const double f = p->activity[d->context[i] * rank + r] * p->loading[d->item[i] * rank + r];
-            for (sow_index j = 0; j < k; j++) w->numbers[r * k + j] += f * (d->z[i * k + j] - p->mean[d->context[i] * k + j]);
-        }
+    move_rows(w);
+    SOW_TRY(sow_gemm(w->threads, 1, 0, rank, k, d->n, 1, w->moved, rank, w->rest, k, 0, w->numbers, k, err)); /* rest is of the means that were */
     for (sow_index r = 0; r < rank; r++) size += w->a[r * rank + r] / (double)rank;
     for (sow_index r = 0; r < rank; r++) w->a[r * rank + r] += 1e-9 * size + smallest;
     SOW_TRY(sow_cholesky(NULL, rank, w->a, rank, err));
@@ -389,42 +396,37 @@ static sow_status set_programs(work *w, sow_error *err)
     SOW_TRY(sow_trsm_lower(NULL, 1, rank, k, w->a, rank, w->numbers, k, err));
     for (sow_index r = 0; r < rank; r++) {
         const double length = sqrt(sow_dot(k, w->numbers + r * k, w->numbers + r * k));
-        if (!(length > smallest)) continue; /* a program that nothing moves keeps its direction */
-        for (sow_index j = 0; j < k; j++) p->program[r * k + j] = w->numbers[r * k + j] / length;
-        rescale(w, r, length);
+        const int moves = length > smallest; /* a program that nothing moves keeps its direction */
+        for (sow_index j = 0; j < k && moves; j++) p->program[r * k + j] = w->numbers[r * k + j] / length;
+        w->rhs[r] = moves ? length : 1;
     }
+    rescale(w, w->rhs);
 done:
     return st;
 }
 
-/* Less what programs make of it, row i: w->rest [k]. */
-static void rest_of(work *w, sow_index i)
-{
-    const sow_programs_data *d = w->d;
-    sow_programs_response(w->rest, w->p, w->p->activity + d->context[i] * w->p->rank, d->item[i]);
-    for (sow_index j = 0; j < d->k; j++) w->rest[j] = d->z[i * d->k + j] - w->rest[j];
-}
-
 /* Means of contexts, and the noise that is left. */
-static void set_means(work *w)
+static sow_status set_means(work *w, sow_error *err)
 {
+    sow_status st = SOW_OK;
     sow_programs *p = w->p;
     const sow_programs_data *d = w->d;
     const sow_index k = p->k;
     double left = w->trace;
+    move_rows(w);
+    memcpy(w->rest, d->z, (size_t)(d->n * k) * sizeof *w->rest);
+    SOW_TRY(sow_gemm(w->threads, 0, 0, d->n, k, p->rank, -1, w->moved, p->rank, p->program, k, 1, w->rest, k, err));
     memset(p->mean, 0, (size_t)(p->contexts * k) * sizeof *p->mean);
-    for (sow_index i = 0; i < d->n; i++) {
-        rest_of(w, i);
-        for (sow_index j = 0; j < k; j++) p->mean[d->context[i] * k + j] += w->rest[j] / w->rows[d->context[i]];
-    }
-    for (sow_index i = 0; i < d->n; i++) {
-        rest_of(w, i);
+    for (sow_index i = 0; i < d->n; i++)
+        for (sow_index j = 0; j < k; j++) p->mean[d->context[i] * k + j] += w->rest[i * k + j] / w->rows[d->context[i]];
+    for (sow_index i = 0; i < d->n; i++)
         for (sow_index j = 0; j < k; j++) {
-            const double e = w->rest[j] - p->mean[d->context[i] * k + j];
+            const double e = w->rest[i * k + j] - p->mean[d->context[i] * k + j];
             left += e * e;
         }
-    }
     p->noise = fmax(left / (double)(d->n * k), 1e-6 * w->total);
+done:
+    return st;
 }
 
 static sow_status one_round(work *w, sow_error *err)
@@ -437,7 +439,7 @@ static sow_status one_round(work *w, sow_error *err)
     centre_activities(w);
     SOW_TRY(set_programs(w, err));
     for (sow_index r = 0; r < p->rank; r++) p->spread[r] = fmax(w->variance[r] / (double)w->measured, 1e-6 * w->total);
-    set_means(w);
+    SOW_TRY(set_means(w, err));
     SOW_TRY(sow_i_programs_prior_learn(w, err));
 done:
     return st;
@@ -456,7 +458,7 @@ static sow_status check(const sow_programs_data *d, sow_index rank, sow_index st
 sow_status sow_programs_fit(sow_programs *out, const sow_programs_data *d, sow_index rank, sow_index steps, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    work w = {.d = d, .p = out};
+    work w = {.d = d, .p = out, .threads = sow_env_threads(env)};
     *out = (sow_programs){.contexts = d->contexts, .items = d->items, .k = d->k, .tau = first_tau, .steps = steps};
     SOW_TRY(check(d, rank, steps, err));
     SOW_TRY(sort_rows(&w, err));
@@ -473,7 +475,7 @@ sow_status sow_programs_fit(sow_programs *out, const sow_programs_data *d, sow_i
     }
     gram_of(w.gram, out);
     SOW_TRY(expect(&w, err));
-    sow_i_programs_prior_say(&w, 1);
+    SOW_TRY(sow_i_programs_prior_say_all(&w, err));
     for (sow_index q = 0; q < d->items; q++)
         if (out->start[q + 1] == out->start[q]) memcpy(out->loading + q * out->rank, w.said + q * out->rank, (size_t)out->rank * sizeof(double));
     SOW_TRY(sow_progress(env, "learning gene programs", 1, err));
@@ -496,7 +498,29 @@ int sow_programs_knows(const sow_programs *p, sow_index item)
     return 0;
 }
 
-sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err)
+sow_status sow_programs_covariance(double *out, const sow_programs *p, const double *a, const double *activity, sow_index item, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index rank = p->rank;
+    const double *b = p->loading + item * rank;
+    double *gram = NULL, *factor = NULL;
+    SOW_NEW(gram, rank * rank);
+    SOW_NEW(factor, rank * rank);
+    gram_of(gram, p);
+    SOW_TRY(factor_item(factor, p, gram, item, err));
+    SOW_TRY(sow_cholesky_inverse(NULL, rank, factor, rank, out, rank, err));
+    for (sow_index r = 0; r < rank; r++)
+        for (sow_index s = 0; s < rank; s++) {
+            const double loading = p->noise * out[r * rank + s], act = activity[r * rank + s];
+            out[r * rank + s] = act * loading + a[r] * a[s] * loading + b[r] * b[s] * act;
+        }
+done:
+    free(gram);
+    free(factor);
+    return st;
+}
+
+sow_status sow_programs_adapt(double *a, double *covariance, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index rank = p->rank;
@@ -531,6 +555,8 @@ sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z,
         for (sow_index s = 0; s < rank; s++) moment[r * rank + s] -= off * loadings[r] * loadings[s];
     }
     SOW_TRY(solve_activity(a, NULL, room, inverse, p, gram, moment, typical, err));
+    if (covariance) SOW_TRY(sow_cholesky_inverse(NULL, rank, room, rank, covariance, rank, err)); /* room is the factor now */
+    for (sow_index i = 0; i < rank * rank && covariance; i++) covariance[i] *= p->noise;
 done:
     free(gram);
     free(moment);

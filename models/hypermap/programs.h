@@ -40,6 +40,7 @@ typedef struct {
     double *spread;      /* [rank] s_r */
     double *prior_mean;  /* [prior_dim] mean of the rows with a prior */
     double *from_prior;  /* [prior_dim, rank] */
+    double *unsure;      /* [rank, rank] mean over the rows of a_c a_c' times the loadings' covariance, entry by entry: what uncertain loadings add to a row's rest */
     double noise, tau;
     sow_index steps;
     sow_index *start;    /* [items + 1] into of_context */
@@ -52,10 +53,14 @@ SOW_MUST_CHECK sow_status sow_programs_fit(sow_programs *out, const sow_programs
 void sow_programs_clear(sow_programs *p);
 
 /** Activities a [rank] of a new context from responses z [n, k] there of items, less the context's mean: what is most likely under a ~ N(mean of the known contexts, tau^2). n == 0: that mean. `shared` is the variance of a
- *  number of that mean, which is off by the same in all n responses: with few of them activities would take it for their own. */
-SOW_MUST_CHECK sow_status sow_programs_adapt(double *a, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err);
+ *  number of that mean, which is off by the same in all n responses: with few of them activities would take it for their own. covariance [rank, rank] of a given the responses, or NULL. */
+SOW_MUST_CHECK sow_status sow_programs_adapt(double *a, double *covariance, const sow_programs *p, const double *z, const sow_index *item, sow_index n, double shared, sow_error *err);
 /** What item moves in a context of activities a, less the context's mean: out [k]. */
 void sow_programs_response(double *out, const sow_programs *p, const double *a, sow_index item);
+/** Covariance [rank, rank] of what an item moves in a context of activities N(a, activity [rank, rank]), along the programs: of the products of activities and loadings, which are independent,
+ *      activity o loading + a a' o loading + b b' o activity
+ *  exactly, with o entry by entry. Of an item measured nowhere loadings vary by the programs' spread. */
+SOW_MUST_CHECK sow_status sow_programs_covariance(double *out, const sow_programs *p, const double *a, const double *activity, sow_index item, sow_error *err);
 /** 1: the item is measured in a context, or a prior speaks of it. */
 int sow_programs_knows(const sow_programs *p, sow_index item);
 

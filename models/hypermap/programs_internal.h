@@ -18,22 +18,29 @@ typedef struct {
     double *a, *inverse; /* [rank, rank] */
     double *rhs;         /* [rank] */
     double *numbers;     /* [rank, k] */
-    double *rest;        /* [k] */
+    double *rest;        /* [n, k] rows less something */
+    double *moved;       /* [n, rank] activity times loading */
     double *rows;        /* [contexts] */
+    sow_threads *threads;
     double trace;        /* of the noise that uncertain loadings add, over all rows */
     sow_index measured;  /* items */
     double total;        /* variance of z at the start */
+    double *said;        /* [items, rank] what priors say */
     /* priors */
     sow_pca scores_of;
-    double *scores;      /* [items, prior components] */
-    double *said;        /* [items, rank] what priors say */
+    sow_index known, *known_item; /* items with a prior and a row */
+    double *scores;      /* [known, prior components] */
+    double *score_square; /* [prior components] sums of squares */
+    double *loadings;    /* [known, rank] */
+    double *coefficient; /* [prior components, rank] */
 } sow_i_programs_work;
 
 /** Before the rounds: nothing where there are no priors, or too few perturbations with one to learn from. */
 SOW_MUST_CHECK sow_status sow_i_programs_prior_begin(sow_i_programs_work *w, const sow_env *env, sow_error *err);
-/** from_prior, and `said` of all items, from loadings as they are. */
+/** from_prior, and `said` of items with rows, from loadings as they are. */
 SOW_MUST_CHECK sow_status sow_i_programs_prior_learn(sow_i_programs_work *w, sow_error *err);
-/** What priors say of items with rows, or of all. */
-void sow_i_programs_prior_say(const sow_i_programs_work *w, int all);
+/** What priors say of all items, by what was learned last. */
+SOW_MUST_CHECK sow_status sow_i_programs_prior_say_all(sow_i_programs_work *w, sow_error *err);
+void sow_i_programs_prior_clear(sow_i_programs_work *w);
 
 #endif

@@ -17,6 +17,7 @@ sow_status sow_programs_save(sow_archive *a, const sow_programs *p, sow_error *e
     SOW_TRY(sow_archive_put(a, "programs/program", SOW_ARCHIVE_F64, p->program, p->rank, p->k, err));
     SOW_TRY(sow_archive_put(a, "programs/mean", SOW_ARCHIVE_F64, p->mean, p->contexts, p->k, err));
     SOW_TRY(sow_archive_put(a, "programs/spread", SOW_ARCHIVE_F64, p->spread, p->rank, 1, err));
+    SOW_TRY(sow_archive_put(a, "programs/unsure", SOW_ARCHIVE_F64, p->unsure, p->rank, p->rank, err));
     SOW_TRY(sow_archive_put(a, "programs/start", SOW_ARCHIVE_I64, p->start, p->items + 1, 1, err));
     SOW_TRY(sow_archive_put(a, "programs/of_context", SOW_ARCHIVE_I64, p->of_context, p->start[p->items], 1, err));
     if (p->prior_dim == 0) goto done;
@@ -75,6 +76,7 @@ sow_status sow_programs_load(sow_programs *out, const sow_archive *a, sow_error 
     SOW_TRY(copy(&p.program, a, "programs/program", p.rank, p.k, err));
     SOW_TRY(copy(&p.mean, a, "programs/mean", p.contexts, p.k, err));
     SOW_TRY(copy(&p.spread, a, "programs/spread", p.rank, 1, err));
+    SOW_TRY(copy(&p.unsure, a, "programs/unsure", p.rank, p.rank, err));
     SOW_TRY(copy_places(&p.start, a, "programs/start", p.items + 1, INT32_MAX, err));
     SOW_TRY(copy_places(&p.of_context, a, "programs/of_context", p.start[p.items], p.contexts - 1, err));
     for (sow_index q = 0; q < p.items; q++)

@@ -4,24 +4,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/linalg.h"
 #include "core/memory.h"
 #include "models/hypermap/programs_internal.h"
 
 enum { FEWEST = 8 }; /* perturbations with a prior and a measurement: fewer teach nothing */
 
+void sow_i_programs_prior_clear(sow_i_programs_work *w)
+{
+    sow_pca_clear(&w->scores_of);
+    free(w->known_item);
+    free(w->scores);
+    free(w->score_square);
+    free(w->loadings);
+    free(w->coefficient);
+}
+
+/* Scores of the items to learn from, one after the other. */
+static sow_status take_scores(sow_i_programs_work *w, const unsigned char *use, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_programs_data *d = w->d;
+    const sow_index m = w->scores_of.n_components;
+    double *rows = NULL;
+    SOW_NEW(w->known_item, w->known);
+    SOW_NEW(rows, w->known * d->prior_dim);
+    for (sow_index q = 0, n = 0; q < d->items; q++) {
+        if (!use[q]) continue;
+        w->known_item[n] = q;
+        memcpy(rows + n++ * d->prior_dim, d->prior + q * d->prior_dim, (size_t)d->prior_dim * sizeof *rows);
+    }
+    SOW_NEW(w->scores, w->known * m);
+    SOW_NEW(w->score_square, m);
+    SOW_NEW(w->loadings, w->known * w->p->rank);
+    SOW_NEW(w->coefficient, m * w->p->rank);
+    SOW_TRY(sow_pca_transform(&w->scores_of, rows, w->known, NULL, w->scores, env, err));
+    for (sow_index q = 0; q < w->known; q++)
+        for (sow_index j = 0; j < m; j++) w->score_square[j] += w->scores[q * m + j] * w->scores[q * m + j];
+done:
+    free(rows);
+    return st;
+}
+
 sow_status sow_i_programs_prior_begin(sow_i_programs_work *w, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_programs_data *d = w->d;
-    sow_index known = 0;
     unsigned char *use = NULL;
     if (d->prior_dim == 0) return SOW_OK;
     SOW_NEW(use, d->items);
-    for (sow_index q = 0; q < d->items; q++) known += use[q] = d->has_prior[q] && w->p->start[q + 1] > w->p->start[q];
-    if (known < FEWEST) goto done;
+    for (sow_index q = 0; q < d->items; q++) w->known += use[q] = d->has_prior[q] && w->p->start[q + 1] > w->p->start[q];
+    if (w->known < FEWEST) goto done;
     SOW_TRY(sow_pca_fit(&w->scores_of, d->prior, d->items, d->prior_dim, use, d->prior_dim, env, err));
-    SOW_NEW(w->scores, d->items * w->scores_of.n_components);
-    SOW_TRY(sow_pca_transform(&w->scores_of, d->prior, d->items, d->has_prior, w->scores, env, err));
+    SOW_TRY(take_scores(w, use, env, err));
     w->p->prior_dim = d->prior_dim;
     SOW_NEW(w->p->prior_mean, d->prior_dim);
     SOW_NEW(w->p->from_prior, d->prior_dim * w->p->rank);
@@ -31,9 +66,9 @@ done:
     return st;
 }
 
-/* Ridge of loadings on scores for program r by generalised cross-validation (Golub, Heath & Wahba 1979): the share kept of each score's slope. sy [components] products of scores and loadings, ss of scores;
+/* Ridge of loadings on scores for program r by generalised cross-validation (Golub, Heath & Wahba 1979): the share kept of each score's slope. sy [components], one every `stride`, products of scores and loadings, ss of scores;
  * yy of loadings; n rows. */
-static double best_penalty(const double *sy, const double *ss, sow_index components, double yy, double n)
+static double best_penalty(const double *sy, sow_index stride, const double *ss, sow_index components, double yy, double n)
 {
     double best = INFINITY, least = INFINITY;
     for (int step = 0; step <= 24 && components > 0; step++) {
@@ -41,7 +76,7 @@ static double best_penalty(const double *sy, const double *ss, sow_index compone
         double left = yy, freedom = 0;
         for (sow_index j = 0; j < components; j++) {
             const double kept = isinf(penalty) ? 0 : ss[j] / (ss[j] + penalty);
-            left -= ss[j] > 0 ? (2 * kept - kept * kept) * sy[j] * sy[j] / ss[j] : 0;
+            left -= ss[j] > 0 ? (2 * kept - kept * kept) * sy[j * stride] * sy[j * stride] / ss[j] : 0;
             freedom += kept;
         }
         const double score = freedom < n - 1 ? left / ((n - freedom) * (n - freedom)) : INFINITY;
@@ -50,41 +85,33 @@ static double best_penalty(const double *sy, const double *ss, sow_index compone
     return best;
 }
 
-/* Products of the scores of rows with a prior with the loadings of program r. */
-typedef struct {
-    double *sy, *ss; /* [components] with the loadings; with themselves */
-    double yy, n;
-} sums;
-
-static void sum_up(sums *x, const sow_i_programs_work *w, sow_index r)
+sow_status sow_i_programs_prior_say_all(sow_i_programs_work *w, sow_error *err)
 {
-    const sow_programs *p = w->p;
-    const sow_index m = w->scores_of.n_components;
-    x->yy = x->n = 0;
-    memset(x->sy, 0, (size_t)m * sizeof *x->sy);
-    memset(x->ss, 0, (size_t)m * sizeof *x->ss);
-    for (sow_index q = 0; q < p->items; q++) {
-        if (!w->d->has_prior[q] || p->start[q + 1] == p->start[q]) continue;
-        const double y = p->loading[q * p->rank + r], *score = w->scores + q * m;
-        x->n++;
-        x->yy += y * y;
-        for (sow_index j = 0; j < m; j++) {
-            x->sy[j] += score[j] * y;
-            x->ss[j] += score[j] * score[j];
-        }
-    }
-}
-
-/* Of measured items while rounds go on, of all at the end. */
-void sow_i_programs_prior_say(const sow_i_programs_work *w, int all)
-{
+    sow_status st = SOW_OK;
     const sow_programs *p = w->p;
     const sow_programs_data *d = w->d;
+    double *row = NULL;
     memset(w->said, 0, (size_t)(d->items * p->rank) * sizeof *w->said);
-    if (!w->scores) return;
-    for (sow_index q = 0; q < d->items; q++)
-        for (sow_index i = 0; i < d->prior_dim && d->has_prior[q] && (all || p->start[q + 1] > p->start[q]); i++)
-            for (sow_index r = 0; r < p->rank; r++) w->said[q * p->rank + r] += (d->prior[q * d->prior_dim + i] - p->prior_mean[i]) * p->from_prior[i * p->rank + r];
+    if (!w->scores) return SOW_OK;
+    SOW_NEW(row, d->prior_dim);
+    for (sow_index q = 0; q < d->items; q++) {
+        for (sow_index i = 0; i < d->prior_dim && d->has_prior[q]; i++) row[i] = d->prior[q * d->prior_dim + i] - p->prior_mean[i];
+        if (d->has_prior[q]) sow_gemv(1, d->prior_dim, p->rank, 1, p->from_prior, p->rank, row, 0, w->said + q * p->rank);
+    }
+done:
+    free(row);
+    return st;
+}
+
+/* What priors say of items with rows. */
+static sow_status say(sow_i_programs_work *w, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index m = w->scores_of.n_components, rank = w->p->rank;
+    SOW_TRY(sow_gemm(w->threads, 0, 0, w->known, rank, m, 1, w->scores, m, w->coefficient, rank, 0, w->loadings, rank, err));
+    for (sow_index q = 0; q < w->known; q++) memcpy(w->said + w->known_item[q] * rank, w->loadings + q * rank, (size_t)rank * sizeof *w->said);
+done:
+    return st;
 }
 
 sow_status sow_i_programs_prior_learn(sow_i_programs_work *w, sow_error *err)
@@ -92,20 +119,17 @@ sow_status sow_i_programs_prior_learn(sow_i_programs_work *w, sow_error *err)
     sow_status st = SOW_OK;
     sow_programs *p = w->p;
     const sow_index m = w->scores_of.n_components, dim = w->d->prior_dim, rank = p->rank;
-    sums x = {0};
-    if (!w->scores) return SOW_OK;
-    SOW_NEW(x.sy, m);
-    SOW_NEW(x.ss, m);
-    memset(p->from_prior, 0, (size_t)(dim * rank) * sizeof(double));
+    if (!w->scores || m == 0) return SOW_OK;
+    for (sow_index q = 0; q < w->known; q++) memcpy(w->loadings + q * rank, p->loading + w->known_item[q] * rank, (size_t)rank * sizeof *w->loadings);
+    SOW_TRY(sow_gemm(w->threads, 1, 0, m, rank, w->known, 1, w->scores, m, w->loadings, rank, 0, w->coefficient, rank, err));
     for (sow_index r = 0; r < rank; r++) {
-        sum_up(&x, w, r);
-        const double penalty = best_penalty(x.sy, x.ss, m, x.yy, x.n);
-        for (sow_index j = 0; j < m && !isinf(penalty); j++)
-            for (sow_index i = 0; i < dim; i++) p->from_prior[i * rank + r] += x.sy[j] / (x.ss[j] + penalty) * w->scores_of.components[j * dim + i];
+        double yy = 0;
+        for (sow_index q = 0; q < w->known; q++) yy += w->loadings[q * rank + r] * w->loadings[q * rank + r];
+        const double penalty = best_penalty(w->coefficient + r, rank, w->score_square, m, yy, (double)w->known);
+        for (sow_index j = 0; j < m; j++) w->coefficient[j * rank + r] = isinf(penalty) ? 0 : w->coefficient[j * rank + r] / (w->score_square[j] + penalty);
     }
-    sow_i_programs_prior_say(w, 0);
+    SOW_TRY(sow_gemm(w->threads, 1, 0, dim, rank, m, 1, w->scores_of.components, dim, w->coefficient, rank, 0, p->from_prior, rank, err));
+    SOW_TRY(say(w, err));
 done:
-    free(x.sy);
-    free(x.ss);
     return st;
 }

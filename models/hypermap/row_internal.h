@@ -1,5 +1,5 @@
 /* Parts of the row `hypermap` of the model table. settings.c decides what is not said, space.c has contexts and the numbers that responses are told in, world.c what the networks learn from, hypermap.c fits and
- * predicts, adapted.c turns to the target, keep.c learns and saves, stack.c joins with gp, whole.c has the published way to predict. programs.h and learn.h are the two forms. Not installed. */
+ * predicts, adapted.c turns to the target, variance.c says how sure it is, keep.c learns and saves, stack.c joins with gp, whole.c has the published way to predict. programs.h and learn.h are the two forms. Not installed. */
 #ifndef SOWER_MODELS_HYPERMAP_ROW_INTERNAL_H
 #define SOWER_MODELS_HYPERMAP_ROW_INTERNAL_H
 
@@ -100,6 +100,7 @@ typedef struct {
     double *shift;               /* [d] what the target adds to all; zeros for cells */
     double believed;             /* how much of what sets its mean apart from the references' that is, 0..1 */
     double *activity;            /* [rank] programs */
+    double *covariance;          /* [rank, rank] of the activities */
     sow_params **member;         /* [n_members] networks */
 } sow_i_hypermap_adapted;
 
@@ -108,6 +109,13 @@ typedef struct {
     double weight;               /* of what is not gp; -1 = not chosen yet */
     sow_index held;              /* items it was chosen on */
 } sow_i_hypermap_stack;
+
+/** Gene by gene, of every prediction alike; and the programs in genes. */
+typedef struct {
+    double *shift;               /* [d] variance of what the target adds to all */
+    double *noise;               /* [d] of a response beside shift and programs */
+    double *along;               /* [rank, d] */
+} sow_i_hypermap_doubts;
 
 typedef struct {
     sow_model model;
@@ -126,12 +134,14 @@ typedef struct {
     sow_i_hypermap_adapted adapted;
     sow_i_hypermap_stack stack;
     double apart, rest;          /* squared lengths: how far the references' shifts are from their mean, and what is left of a row beside shift and programs; 0, 0 = not known (one reference) */
+    double *apart_of, *rest_of;  /* [d] the same gene by gene, but where nothing is known of it 0 */
+    sow_i_hypermap_doubts doubts; /* programs */
     uint64_t print;              /* of all that is learned from */
 } sow_i_hypermap_model;
 
 /* adapted.c */
 /** apart and rest, from the references. */
-SOW_MUST_CHECK sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, sow_error *err);
+SOW_MUST_CHECK sow_status sow_i_hypermap_measure_shifts(sow_i_hypermap_model *m, const sow_env *env, sow_error *err);
 /** Adapted to those items of the target with use[i] != 0 (NULL = all). On failure: clear all the same. */
 SOW_MUST_CHECK sow_status sow_i_hypermap_adapt(sow_i_hypermap_adapted *to, sow_i_hypermap_model *m, const unsigned char *use, const sow_env *env, sow_error *err);
 void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members);
@@ -139,6 +149,13 @@ void sow_i_hypermap_adapted_clear(sow_i_hypermap_adapted *a, sow_index n_members
 SOW_MUST_CHECK sow_status sow_i_hypermap_knows(int *knows, const sow_i_hypermap_model *m, sow_index perturbation, sow_error *err);
 /** Change of a perturbation in the target [d]; of one that nothing is known of, what the target adds to all. */
 SOW_MUST_CHECK sow_status sow_i_hypermap_ask(double *change, const sow_i_hypermap_adapted *a, const sow_i_hypermap_model *m, sow_index perturbation, sow_error *err);
+
+/* variance.c */
+/** After adapting. Programs only. */
+SOW_MUST_CHECK sow_status sow_i_hypermap_doubts_make(sow_i_hypermap_model *m, const sow_env *env, sow_error *err);
+void sow_i_hypermap_doubts_clear(sow_i_hypermap_doubts *x);
+/** Variance [d] of what programs say of a perturbation in the target; that of a response about it is doubts.noise. Cost: rank^2 d. */
+SOW_MUST_CHECK sow_status sow_i_hypermap_variance(double *var, const sow_i_hypermap_model *m, sow_index perturbation, sow_error *err);
 
 /* stack.c */
 SOW_MUST_CHECK sow_status sow_i_hypermap_stack_make(sow_i_hypermap_model *m, const sow_training *t, const sow_model_options *options, const sow_env *env, sow_error *err);

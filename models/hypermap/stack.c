@@ -6,7 +6,7 @@
 #include "models/hypermap/row_internal.h"
 #include "models/stacking.h"
 
-enum { FOLDS = 5, FEWEST_HELD = 8 };
+enum { FOLDS = 5, FEWEST_HELD = 8, ENOUGH_HELD = 60 };
 static const double weight_of_few = 0.5;
 
 typedef struct {
@@ -15,6 +15,8 @@ typedef struct {
     sow_model_options options;
     sow_index n, *item;      /* [n] the target's items, in random order: number i is of fold i mod FOLDS */
     unsigned char *keep;     /* [t->n] */
+    sow_i_part part;         /* the references' rows, and behind them those of the target that are kept */
+    sow_index n_references;  /* rows */
     sow_i_hypermap_adapted adapted;
     double *said, *base;     /* [d] */
     sow_i_products *each;    /* [n] */
@@ -25,6 +27,7 @@ static void chooser_clear(chooser *x)
     sow_i_hypermap_adapted_clear(&x->adapted, x->m->n_members);
     free(x->item);
     free(x->keep);
+    sow_i_part_clear(&x->part);
     free(x->said);
     free(x->base);
     free(x->each);
@@ -47,16 +50,25 @@ done:
     return st;
 }
 
-static sow_status fit_base(sow_model **out, const chooser *x, const unsigned char *keep, const sow_env *env, sow_error *err)
+/* Once for all folds: the references' rows are most of them. */
+static sow_status take_references(chooser *x, sow_error *err)
 {
     sow_status st = SOW_OK;
-    sow_i_part part = {0};
-    SOW_TRY(sow_i_part_make(&part, x->t, keep, err));
-    if (part.t.n < x->t->n) part.t.response = NULL; /* its components have seen the items that are left out */
-    SOW_TRY(sow_model_fit(out, &sow_i_gp, &part.t, &x->options, env, err));
+    for (sow_index i = 0; i < x->t->n; i++) x->keep[i] = x->t->context[i] != x->t->target;
+    SOW_TRY(sow_i_part_make(&x->part, x->t, x->keep, err));
+    x->n_references = x->part.t.n;
+    /* The campaign's response components have seen the items that are left out; those of the references have not. Where hypermap has none gp finds its own in every fold. */
+    x->part.t.response = x->m->space.genes ? NULL : &x->m->space.components;
 done:
-    sow_i_part_clear(&part);
     return st;
+}
+
+static void take_kept(chooser *x)
+{
+    sow_i_part *p = &x->part;
+    p->t.n = x->n_references;
+    for (sow_index i = 0; i < x->t->n; i++)
+        if (x->t->context[i] == x->t->target && x->keep[i]) sow_i_part_add(p, x->t, i);
 }
 
 static sow_status hold_out(chooser *x, sow_index fold, const sow_env *env, sow_error *err)
@@ -66,7 +78,8 @@ static sow_status hold_out(chooser *x, sow_index fold, const sow_env *env, sow_e
     sow_model *base = NULL;
     for (sow_index i = 0; i < x->t->n; i++) x->keep[i] = 1;
     for (sow_index i = fold; i < x->n; i += FOLDS) x->keep[x->item[i]] = 0;
-    SOW_TRY(fit_base(&base, x, x->keep, env, err));
+    take_kept(x);
+    SOW_TRY(sow_model_fit(&base, &sow_i_gp, &x->part.t, &x->options, env, err));
     SOW_TRY(sow_i_hypermap_adapt(&x->adapted, x->m, x->keep, env, err));
     for (sow_index i = fold; i < x->n; i += FOLDS) {
         const sow_index at = x->item[i], p = x->t->perturbation[at];
@@ -88,7 +101,8 @@ static sow_status choose_weight(chooser *x, const sow_env *env, sow_error *err)
     s->weight = weight_of_few;
     s->held = 0;
     if (x->n < FEWEST_HELD) return SOW_OK;
-    for (sow_index f = 0; f < FOLDS; f++) {
+    SOW_TRY(take_references(x, err));
+    for (sow_index f = 0; f < FOLDS && s->held < ENOUGH_HELD; f++) { /* with hundreds of seeds one fold says it */
         SOW_TRY(sow_progress(env, "weighing hypermap and gp", (double)f / FOLDS, err));
         SOW_TRY(hold_out(x, f, env, err));
     }
@@ -96,6 +110,15 @@ static sow_status choose_weight(chooser *x, const sow_env *env, sow_error *err)
     s->weight = sow_i_stack_weight(x->each, s->held, 1);
 done:
     return st;
+}
+
+/* On all; its components are the campaign's, or hypermap's where there are none. */
+static sow_status fit_base(sow_i_hypermap_model *m, const sow_training *t, const sow_model_options *options, const sow_env *env, sow_error *err)
+{
+    sow_training all = *t;
+    all.cells_of = NULL;
+    if (!all.response && !m->space.genes) all.response = &m->space.components;
+    return sow_model_fit(&m->stack.base, &sow_i_gp, &all, options, env, err);
 }
 
 sow_status sow_i_hypermap_stack_make(sow_i_hypermap_model *m, const sow_training *t, const sow_model_options *options, const sow_env *env, sow_error *err)
@@ -107,9 +130,9 @@ sow_status sow_i_hypermap_stack_make(sow_i_hypermap_model *m, const sow_training
     x.options.checkpoint = NULL;
     SOW_TRY(chooser_make(&x, err));
     if (x.n == 0) goto done; /* gp has nothing to learn from in the target */
-    for (sow_index i = 0; i < t->n; i++) x.keep[i] = 1;
-    SOW_TRY(fit_base(&m->stack.base, &x, x.keep, NULL, err));
     if (m->stack.weight < 0) SOW_TRY(choose_weight(&x, env, err)); /* else it was kept */
+    sow_i_part_clear(&x.part); /* as large as the training: it is wanted for gp */
+    SOW_TRY(fit_base(m, t, &x.options, env, err));
 done:
     chooser_clear(&x);
     return st;

@@ -66,3 +66,14 @@ expect 2 "$SOWER" check h.yaml --set model.hypermap.fusion=gate
 says "did you mean 'gated'"
 expect 1 "$SOWER" run h.yaml --quiet --out bad --set model.hypermap.form=network --set model.hypermap.steps=2 --set model.hypermap.adapt_rate=100000 --set model.stack=false
 says "adapt_rate"
+
+# programs know how sure they are, and a strategy that asks for it gets it (ucb, ei and thompson are of scalars); the network does not, and says so
+for threads in 1 2; do
+    expect 0 "$SOWER" run h.yaml --quiet --out "threads-$threads" --threads $threads --set acquisition.strategy=max-variance
+done
+equal "$(wc -l < threads-1/rounds/01/batch.csv)" 5 "lines of a header and four picks"
+same threads-1/rounds/01/batch.csv threads-2/rounds/01/batch.csv
+expect 2 "$SOWER" check h.yaml --set acquisition.strategy=max-variance --set model.hypermap.form=network
+says "needs a model with predictive variances" "form: network" "model.hypermap.form: programs"
+expect 2 "$SOWER" check h.yaml --set acquisition.strategy=max-variance --set model.mode=reference
+says "mode: reference"

@@ -1,4 +1,5 @@
 /* Gene programs whose activity a context sets. */
+#include "core/linalg.h"
 #include "models/hypermap/programs.h"
 #include "hypermap_world.h"
 
@@ -147,10 +148,15 @@ static void check_activities(double shared)
         left[r * rank + r] += 1 / (p.tau * p.tau);
         right[r] += typical / (p.tau * p.tau);
     }
+    double precise[WORLD_D * WORLD_D], covariance[WORLD_D * WORLD_D], expected[WORLD_D * WORLD_D];
+    memcpy(precise, left, sizeof precise);
+    for (int r = 0; r < rank * rank; r++) expected[r] = r % (rank + 1) == 0;
+    solve(precise, expected, rank, rank);
     solve(left, right, rank, 1);
-    OK(sow_programs_adapt(a, &p, z, item, N, shared, &err));
+    OK(sow_programs_adapt(a, covariance, &p, z, item, N, shared, &err));
     for (int r = 0; r < rank; r++) NEAR(a[r], right[r], 1e-7);
-    OK(sow_programs_adapt(a, &p, NULL, NULL, 0, shared, &err));
+    for (int r = 0; r < rank * rank; r++) NEAR(covariance[r], expected[r], 1e-9); /* the inverse of the precision that dense conditioning adds up */
+    OK(sow_programs_adapt(a, NULL, &p, NULL, NULL, 0, shared, &err));
     for (int r = 0; r < rank; r++) NEAR(a[r], 1, 0.35); /* what is typical: scaled to 1, but for programs whose mean activity is near 0 */
     sow_programs_clear(&p);
 }
@@ -159,6 +165,47 @@ Test(programs, activities_of_a_new_context_are_the_most_likely_ones)
 {
     check_activities(0);
     check_activities(0.3);
+}
+
+/* L of L L' = a [n, n]. */
+static void factor(double *l, const double *a, int n)
+{
+    memcpy(l, a, sizeof *l * (size_t)(n * n));
+    OK(sow_cholesky(NULL, n, l, n, &err));
+}
+
+/* By draws: activities from N(a, cov), loadings from their posterior by dense conditioning, products of both. */
+Test(programs, what_an_item_moves_varies_as_draws_of_activities_and_loadings_do)
+{
+    static rows x;
+    sow_programs p;
+    enum { DRAWS = 200000, RANK = 4 };
+    rows_make(&x, 8, 0.4, 0);
+    OK(sow_programs_fit(&p, &x.d, RANK, 7, NULL, &err));
+    for (sow_index q = 3; q < WORLD_ITEMS; q += WORLD_ITEMS - 4) { /* the last is measured nowhere else */
+        double a[RANK] = {1.2, -0.7, 0.1, 2}, spread[RANK * RANK], c[RANK * RANK], b[WORLD_D], cov[WORLD_D * WORLD_D], la[RANK * RANK], lb[RANK * RANK], sum[RANK] = {0}, square[RANK * RANK] = {0}, said[WORLD_D] = {0};
+        for (int r = 0; r < RANK * RANK; r++) spread[r] = (r % (RANK + 1) == 0 ? 0.3 : 0.05);
+        naive_posterior(b, cov, &p, &x.d, q, said);
+        factor(la, spread, RANK);
+        factor(lb, cov, RANK);
+        OK(sow_programs_covariance(c, &p, a, spread, q, &err));
+        sow_rng rng = sow_rng_make(5, SOW_RNG_TEST, 0, (uint32_t)q);
+        for (int i = 0; i < DRAWS; i++) {
+            double u[RANK], v[RANK], product[RANK];
+            for (int r = 0; r < RANK; r++) u[r] = sow_rng_normal(&rng), v[r] = sow_rng_normal(&rng);
+            for (int r = 0; r < RANK; r++) {
+                double act = a[r], load = b[r];
+                for (int s = 0; s <= r; s++) act += la[r * RANK + s] * u[s], load += lb[r * RANK + s] * v[s];
+                sum[r] += (product[r] = act * load) / DRAWS;
+            }
+            for (int r = 0; r < RANK * RANK; r++) square[r] += product[r / RANK] * product[r % RANK] / DRAWS;
+        }
+        for (int r = 0; r < RANK * RANK; r++) {
+            const double scale = sqrt(c[r / RANK * (RANK + 1)] * c[r % RANK * (RANK + 1)]);
+            NEAR(square[r] - sum[r / RANK] * sum[r % RANK], c[r], 0.03 * scale);
+        }
+    }
+    sow_programs_clear(&p);
 }
 
 /* Programs in the order of the world's, by the largest product of directions. */
@@ -207,7 +254,7 @@ Test(programs, priors_speak_of_what_is_measured_nowhere)
         for (int k = 0; k < WORLD_ITEMS * WORLD_PRIOR && !informative; k++) x.w.prior[k] = x.w.has[k / WORLD_PRIOR] ? sow_rng_normal(&rng) : 0;
         OK(sow_programs_fit(&p, &x.d, WORLD_PROGRAMS, 40, NULL, &err));
         cr_assert_eq(p.start[q + 1], p.start[q]);
-        OK(sow_programs_adapt(typical, &p, NULL, NULL, 0, 0, &err));
+        OK(sow_programs_adapt(typical, NULL, &p, NULL, NULL, 0, 0, &err));
         sow_programs_response(said, &p, typical, q);
         double truth[WORLD_D] = {0}, length = 0;
         for (int g = 0; g < WORLD_D; g++) {

@@ -296,6 +296,82 @@ Test(hypermap_row, refuses_what_it_cannot_do)
     SAYS("single cells");
 }
 
+/* Shares of the new context's numbers that were not measured that lie in their central 90 % interval: with the noise 0.2 of a measurement. Mean variance in *var. */
+static double covered(double *var, const char *name, sow_index seeds, int stack)
+{
+    static world w;
+    static double mean[ALL], v[ALL], noise[ALL];
+    sow_index q[WORLD_ITEMS], c[WORLD_ITEMS];
+    sow_model *m = NULL;
+    sow_model_options o = quick(0);
+    double inside = 0, n = 0;
+    o.hypermap.stack = stack;
+    const sow_model_class *class_ = NULL;
+    OK(sow_model_find(&class_, name, &err));
+    world_make(&w, seeds, 0.2, 1);
+    OK(sow_model_fit(&m, class_, &w.t, &o, NULL, &err));
+    const sow_query query = world_ask_all(q, c);
+    OK(sow_model_predict(m, &query, mean, v, noise, NULL, &err));
+    sow_rng rng = sow_rng_make(9, SOW_RNG_TEST, 0, 0);
+    *var = 0;
+    for (sow_index i = seeds * WORLD_D; i < (WORLD_ITEMS - 1) * WORLD_D; i++, n++) {
+        const double y = w.truth[0][i / WORLD_D][i % WORLD_D] + 0.2 * sow_rng_normal(&rng);
+        cr_assert(isfinite(v[i]) && v[i] >= 0 && isfinite(noise[i]) && noise[i] > 0);
+        inside += fabs(y - mean[i]) <= 1.6448536269514722 * sqrt(v[i] + noise[i]);
+        *var += v[i] / (double)((WORLD_ITEMS - 1 - seeds) * WORLD_D);
+    }
+    sow_model_destroy(m);
+    return inside / n;
+}
+
+Test(hypermap_row, knows_how_sure_its_programs_are)
+{
+    static const sow_index seeds[] = {0, 3, 12, 30};
+    for (int stack = 0; stack < 2; stack++) {
+        double before = INFINITY, var;
+        for (int s = 0; s < 4; s++) {
+            const double share = covered(&var, "hypermap", seeds[s], stack);
+            if (seeds[s] >= 12) cr_expect(share > 0.85 && share < 0.995, "%d seeds, stack %d: %.3f of the numbers are in their 90 %% intervals", (int)seeds[s], stack, share);
+            else cr_expect(share > 0.6, "%d seeds: %.3f", (int)seeds[s], share); /* a context that flips and loses programs which no other does is a surprise */
+            if (!stack) cr_expect(var < before, "%d seeds: variance %.3g after %.3g", (int)seeds[s], var, before);
+            before = var;
+        }
+    }
+}
+
+Test(hypermap_row, gp_beside_it_is_not_certain_after_one_seed)
+{
+    double var;
+    const double share = covered(&var, "gp", 1, 0);
+    cr_assert(share > 0.6 && share < 0.995, "%.3f of the numbers are in their 90 %% intervals", share);
+}
+
+Test(hypermap_row, variances_are_the_same_whatever_else_is_asked_and_the_networks_have_none)
+{
+    static world w;
+    static double mean[ALL], var[ALL], noise[ALL], again[ALL];
+    for (int network = 0; network < 2; network++) {
+        sow_index q[WORLD_ITEMS], c[WORLD_ITEMS];
+        sow_model *m = NULL;
+        const sow_model_options o = quick(network);
+        world_make(&w, 12, 0.2, 1);
+        OK(sow_model_fit(&m, hypermap(), &w.t, &o, NULL, &err));
+        const sow_query query = world_ask_all(q, c);
+        OK(sow_model_predict(m, &query, mean, var, noise, NULL, &err));
+        OK(sow_model_predict(m, &query, again, NULL, NULL, NULL, &err));
+        cr_assert(memcmp(mean, again, sizeof mean) == 0, "means do not depend on whether variances are asked for");
+        cr_assert_eq((sow_model_caps_with(hypermap(), &o) & SOW_CAP_VARIANCE) != 0, !network);
+        for (sow_index p = 0; p < WORLD_ITEMS; p++) {
+            double one[WORLD_D], v[WORLD_D], e[WORLD_D];
+            const sow_index context = 0;
+            const sow_query alone = {.n = 1, .perturbation = &p, .context = &context};
+            OK(sow_model_predict(m, &alone, one, v, e, NULL, &err));
+            for (int g = 0; g < WORLD_D; g++) cr_assert(network ? isnan(v[g]) && isnan(e[g]) : v[g] == var[p * WORLD_D + g] && e[g] == noise[p * WORLD_D + g]);
+        }
+        sow_model_destroy(m);
+    }
+}
+
 Test(hypermap_row, leaks_nothing_when_memory_runs_out)
 {
     static world w;
