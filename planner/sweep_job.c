@@ -46,7 +46,7 @@ static sow_status settings_of(const char **texts, char **seed_text, char **conte
         sow_config_destroy(base);
         base = NULL;
         if (!*contexts_text)
-            SOW_FAIL(err, SOW_E_CONFIG, "%s:%ld:%ld: arm '%s': contexts: no target source of %s has a column of contexts to choose from", sweep->path, arm->setting[k]->line, arm->setting[k]->column, arm->name, sweep->campaign);
+            SOW_FAIL(err, SOW_E_CONFIG, "%s:%ld:%ld: contexts: no target source of %s has a column of contexts to choose from", sweep->path, arm->setting[k]->line, arm->setting[k]->column, sweep->campaign);
         texts[k] = *contexts_text;
     }
     *seed_text = sow_format("seed=%lld", (long long)sweep->seeds[seed]);
