@@ -229,7 +229,7 @@ static sow_status slurm_text(sow_text *t, const sow_i_sweep *s, sow_index tasks,
                        "# what is finished is not played again. The comparison, when all parts have ended: sower simulate.\n"
                        "#SBATCH --job-name=%s\n#SBATCH --array=1-%lld\n#SBATCH --ntasks=1\n#SBATCH --cpus-per-task=1\n#SBATCH --requeue\n",
                     s->config->name, (long long)tasks, s->config->name, (long long)tasks);
-    sow_text_printf(t, "#SBATCH --output=%s/slurm-%%a.log\nset -eu\nexec ", dir);
+    sow_text_printf(t, "#SBATCH --output=\"%s/slurm-%%a.log\"\nset -eu\nexec ", dir);
     append_shell(t, sower);
     sow_text_append(t, " simulate ");
     append_shell(t, sweep);

@@ -27,7 +27,8 @@ double sow_i_curve_reach(const double *x, const double *y, sow_index n, double l
 {
     for (sow_index i = 0; i < n; i++) {
         if (!(sign * (y[i] - level) >= 0)) continue;
-        if (i == 0 || y[i] == y[i - 1] || !isfinite(y[i - 1])) return x[i];
+        if (i == 0) return y[0] == level ? x[0] : (double)NAN;
+        if (y[i] == y[i - 1] || !isfinite(y[i - 1])) return x[i];
         return x[i - 1] + (x[i] - x[i - 1]) * (level - y[i - 1]) / (y[i] - y[i - 1]);
     }
     return NAN;

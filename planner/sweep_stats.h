@@ -10,9 +10,10 @@
 
 /** Mean height of the curve between low and high: its trapezoid area there over high - low. NaN unless x[0] <= low < high <= x[n - 1] and every y is finite. */
 double sow_i_curve_height(const double *x, const double *y, sow_index n, double low, double high);
-/** Where the curve first reaches `level`, with straight lines between rounds; `sign` +1: higher is better, -1: lower. x[0] when it starts there, NaN when it never gets there. */
+/** Where the curve first reaches `level`, with straight lines between rounds; `sign` +1: higher is better, -1: lower. NaN when it never gets there, or was there before its first round, nobody knows
+ *  when. */
 double sow_i_curve_reach(const double *x, const double *y, sow_index n, double level, int sign);
-/** What b used less what a used until both were as good as the worse of the two ended: > 0, a saved that much. NaN without points. */
+/** What b used less what a used until both were as good as the worse of the two ended: > 0, a saved that much. NaN where one of them was that good before its first round. */
 double sow_i_curve_saved(const double *xa, const double *ya, sow_index na, const double *xb, const double *yb, sow_index nb, int sign);
 
 typedef struct {

@@ -37,7 +37,8 @@ Test(sweep_curve, a_level_is_reached_between_rounds_either_way)
     near(sow_i_curve_reach(x4, y4, 4, 2, 1), 80, 1e-12);
     near(sow_i_curve_reach(x4, down, 4, -2, -1), 80, 1e-12);
     near(sow_i_curve_reach(x4, y4, 4, 5, 1), 180, 1e-12);
-    near(sow_i_curve_reach(x4, y4, 4, 0.5, 1), 60, 0);
+    near(sow_i_curve_reach(x4, y4, 4, 1, 1), 60, 0);
+    cr_expect(isnan(sow_i_curve_reach(x4, y4, 4, 0.5, 1)), "it was that good before its first round");
     near(sow_i_curve_reach(x4, y4, 4, 3, 1), 100, 1e-12);
     cr_expect(isnan(sow_i_curve_reach(x4, y4, 4, 7.1, 1)));
 }
@@ -51,6 +52,9 @@ Test(sweep_curve, saved_is_measured_at_the_quality_both_reach)
     near(sow_i_curve_saved(x4, y4, 4, once_x, once_y, 1, 1), 220 - 180, 1e-12);
     near(sow_i_curve_saved(x4, y4, 4, x4, y4, 4, 1), 0, 0);
     cr_expect(isnan(sow_i_curve_saved(x4, y4, 0, x4, y4, 4, 1)));
+    /* all at once ended better than the other ever was: with how many it would have been as good is not known */
+    const double best_y[] = {9};
+    cr_expect(isnan(sow_i_curve_saved(x4, y4, 4, once_x, best_y, 1, 1)));
 }
 
 Test(sweep_difference, is_students_t_of_the_finite_pairs)
