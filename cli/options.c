@@ -65,7 +65,7 @@ static const cli_command seeds_row = {
 static const cli_command simulate_row = {
     .name = "simulate", .usage = "sower simulate [SWEEP.yaml] [--jobs N]\n       mpirun -n N sower simulate [SWEEP.yaml]\n       sower simulate [SWEEP.yaml] --emit slurm [--jobs TASKS]",
     .summary = "play strategies, models and allocations against each other", .options = "jobs,emit,part,set,seed,out,memory,cache,json,quiet,verbose", .max_positional = 1, .run = cmd_simulate,
-    .details = "A sweep file names a campaign, axes of settings (strategies, models, allocations, oracles, arms) and seeds; every arm of their product is played with every\n"
+    .details = "A sweep file (sweep.yaml where none is named) names a campaign, axes of settings (strategies, models, allocations, oracles, arms) and seeds; every arm of their product is played with every\n"
                "seed, and compared with the baseline pair by pair. Each job has a result file of its own in NAME.sweep/jobs, named by what it depends on: an interrupted or\n"
                "killed sweep goes on where it stopped, and one with an arm more plays only that. Writes summary.csv (arm,metric,statistic,value,low,high,n), curves.csv\n"
                "(arm,metric,round,perturbations,cost,weeks,value,low,high,n) and summary.json (docs/simulate.md), the same bytes for any number of workers or ranks.\n"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/memory.h"
@@ -122,6 +123,21 @@ static sow_status find_results(sow_i_sweep *s, sow_error *err)
     return SOW_OK;
 }
 
+/* Jobs that another process holds: the workers of one that was killed just now live a moment longer, so they are asked for again a few times. */
+static sow_status ask_again(sow_i_sweep *s, int *tries, sow_error *err)
+{
+    enum { TRIES_MOST = 5 };
+    const struct timespec second = {1, 0};
+    sow_index held = 0;
+    for (sow_index i = 0; i < s->config->n_arms * s->config->n_seeds; i++)
+        held += s->job[i].state == SOW_JOB_ELSEWHERE;
+    if (held == 0 || s->n_failed > 0 || ++*tries > TRIES_MOST) return SOW_OK;
+    nanosleep(&second, NULL);
+    for (sow_index i = 0; i < s->config->n_arms * s->config->n_seeds; i++)
+        if (s->job[i].state == SOW_JOB_ELSEWHERE) s->job[i].state = SOW_JOB_OPEN;
+    return sow_progress(s->env, "jobs", 0, err);
+}
+
 static sow_status jobs_that_failed(const sow_i_sweep *s, sow_error *err)
 {
     sow_index elsewhere = 0;
@@ -138,14 +154,15 @@ static sow_status play_all(sow_i_sweep *s, const sow_sweep_options *o, sow_i_tea
 {
     sow_status st = SOW_OK;
     sow_index *list = NULL, n = 0;
-    int complete = 0;
+    int complete = 0, tries = 0;
     SOW_NEW(list, s->config->n_arms * s->config->n_seeds);
     do {
         SOW_TRY(sow_i_sweep_due(s, o->n_parts > 0, &complete, err));
         SOW_TRY(make_list(list, &n, s, o->part, o->n_parts, err));
         if (n > 0) SOW_TRY(sow_i_sweep_hand_out(s, list, n, team, err));
+        SOW_TRY(ask_again(s, &tries, err));
         SOW_TRY(jobs_that_failed(s, err));
-    } while (!complete && o->n_parts == 0);
+    } while (o->n_parts == 0 ? !complete : n > 0);
 done:
     free(list);
     return st;

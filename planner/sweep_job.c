@@ -234,6 +234,19 @@ static sow_status check_key(const sow_sweep_config *sweep, const char *key, cons
     return st;
 }
 
+/* A scratch folder that cannot be gone on with (its store is damaged, or of other settings) is begun anew: all that is lost is this job's work. */
+static sow_status open_scratch(sow_campaign **out, const sow_config *config, const char *scratch, const char *cache, const sow_env *env, sow_error *err)
+{
+    const sow_campaign_options options = {.dir = scratch, .mode = SOW_CAMPAIGN_WRITE, .cache = cache, .argv = "", .lean = 1};
+    const int begun = sow_file_exists(scratch);
+    sow_status st = sow_make_directories(scratch, err);
+    if (st == SOW_OK) st = sow_campaign_open(out, config, &options, env, err);
+    if (!begun || (st != SOW_E_DATA && st != SOW_E_CONFIG)) return st;
+    st = sow_remove_folder(scratch, err);
+    if (st == SOW_OK) st = sow_make_directories(scratch, err);
+    return st == SOW_OK ? sow_campaign_open(out, config, &options, env, err) : st;
+}
+
 sow_status sow_i_sweep_play(const sow_sweep_config *sweep, const char *dir, const char *cache, sow_index arm, sow_index seed, const char *key, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -243,9 +256,7 @@ sow_status sow_i_sweep_play(const sow_sweep_config *sweep, const char *dir, cons
     char data[65], *scratch = sow_format("%s/scratch/%s", dir, key);
     if (!scratch) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_i_sweep_configure(&config, NULL, sweep, arm, seed, err));
-    SOW_TRY(sow_make_directories(scratch, err));
-    sow_campaign_options options = {.dir = scratch, .mode = SOW_CAMPAIGN_WRITE, .cache = cache, .argv = "", .lean = 1};
-    SOW_TRY(sow_campaign_open(&c, config, &options, env, err));
+    SOW_TRY(open_scratch(&c, config, scratch, cache, env, err));
     SOW_TRY(sow_i_sweep_identity(&settings, data, c, err));
     SOW_TRY(check_key(sweep, key, settings, data, sweep->seeds[seed], err));
     SOW_TRY(play_rounds(c, env, err));

@@ -103,6 +103,27 @@ for signal in KILL INT TERM; do # everything ends, and the next run goes on
     clean k
 done
 
+# two processes on one folder share the work, or wait for each other's last jobs; a scratch folder that is damaged is begun anew
+rm -rf k
+"$SOWER" simulate k.yaml --jobs 1 --out k --quiet > /dev/null 2>&1 &
+pid=$!
+"$SOWER" simulate k.yaml --jobs 1 --out k --quiet > out 2> err || says "are being played by another process; run the same command again"
+wait $pid || [ $? = 1 ] || fail "the first of two processes"
+expect 0 "$SOWER" simulate k.yaml --out k --quiet
+equal "$(compared k)" "$wanted" "results of two processes"
+rm -rf k
+"$SOWER" simulate k.yaml --jobs 2 --out k --quiet > /dev/null 2>&1 &
+pid=$!
+sleep 0.4
+kill -9 $pid 2> /dev/null
+wait $pid 2> /dev/null
+for db in k/scratch/*/campaign.db; do
+    [ -f "$db" ] && head -c 3000 "$SOWER" > "$db"
+done
+expect 0 "$SOWER" simulate k.yaml --jobs 2 --out k --quiet
+equal "$(compared k)" "$wanted" "results after scratch folders were damaged"
+clean k
+
 # ---- a job array: the script as it is, its tasks in any order, one of them lost on the way
 expect 0 "$SOWER" simulate k.yaml --out array --emit slurm --jobs 4
 script=$(cat out)

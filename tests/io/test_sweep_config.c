@@ -1,6 +1,7 @@
 /* The sweep file: axes to settings to arms, and what is wrong with it. What a setting may say is tested by the campaign file's own tests. */
 #include "io/sweep_config.h"
 
+#include "core/memory.h"
 #include "io/file.h"
 #include "scratch.h"
 
@@ -136,6 +137,25 @@ Test(sweep_config, what_is_wrong_is_said_with_its_place)
     refused(HEAD "stop: {after: 4, level: 1}\n", "stop.level must be a number in (0.5, 1)");
     refused(HEAD "metrics: [rmse, rmse]\n", "metrics: 'rmse' is given twice");
     refused("sower: 1\ncampaign: c.yaml\nseeds: 500000\nstrategies: [random, ucb, ei]\n", "3 arms x 500000 seeds are 1500000 jobs; a sweep has at most 1000000");
+}
+
+Test(sweep_config, memory_that_runs_out_anywhere_is_said)
+{
+    sow_sweep_config *k = NULL;
+    sow_status st = SOW_E_NOMEM;
+    scratch_write("s.yaml", HEAD "set: {model.iterations: 2}\nstrategies: [random, ucb]\nallocations: {a: {initial: 5, batches: [2]}}\narms: {x: {acquisition.list: [A, B]}}\nbaseline: ucb/a/x\nmetrics: [rmse]\n");
+    sow_index n = 0;
+    for (; st == SOW_E_NOMEM && n < 10000; n++) {
+        sow_error err = {0};
+        char *problems = NULL;
+        sow_memory_fail_after(n);
+        st = sow_sweep_config_read(&k, &problems, scratch_path("s.yaml"), NULL, 0, &err);
+        sow_memory_fail_after(-1);
+        cr_expect(st == SOW_OK || (st == SOW_E_NOMEM && !k && !problems), "%s", err.message);
+    }
+    cr_assert_eq(st, SOW_OK);
+    cr_expect_gt(n, 50);
+    sow_sweep_config_destroy(k);
 }
 
 Test(sweep_config, the_page_has_the_table_of_keys)
