@@ -25,6 +25,8 @@ typedef struct {
     int leave_context;                            /* evaluate */
     const char *strategy;                         /* seeds */
     sow_index n;                                  /* seeds; 0 = not said */
+    const char *emit, *part;                      /* simulate */
+    sow_index jobs;                               /* simulate; 0 = not said */
     const char *to;                               /* predict */
     sow_index cells;                              /* predict; 0 = not said */
     int all;                                      /* predict */
@@ -96,6 +98,7 @@ int cmd_init(const cli_args *args, const sow_env *env);
 int cmd_check(const cli_args *args, const sow_env *env);
 int cmd_plan(const cli_args *args, const sow_env *env);
 int cmd_record(const cli_args *args, const sow_env *env);
+int cmd_simulate(const cli_args *args, const sow_env *env);
 int cmd_seeds(const cli_args *args, const sow_env *env);
 int cmd_status(const cli_args *args, const sow_env *env);
 int cmd_run(const cli_args *args, const sow_env *env);

@@ -64,6 +64,15 @@ static const cli_command seeds_row = {
                "seeds_accuracy.csv (strategy,seeds,metric,mean,low,high,replays: 95 % interval over references) and seeds.html, and prints the list and the accuracy\n"
                "expected with 5, 10, 20 and 50 seeds. Without --strategy the one is taken that was best in replays, if it was clearly better than random, else random.\n"
                "With one reference there is nothing to replay: a list, and no accuracy. Nothing is written when it is interrupted (exit 130)."};
+static const cli_command simulate_row = {
+    .name = "simulate", .usage = "sower simulate [SWEEP.yaml] [--jobs N]\n       mpirun -n N sower simulate [SWEEP.yaml]\n       sower simulate [SWEEP.yaml] --emit slurm [--jobs TASKS]",
+    .summary = "play strategies, models and allocations against each other", .options = "jobs,emit,part,set,seed,out,memory,cache,json,quiet,verbose", .max_positional = 1, .run = cmd_simulate,
+    .details = "A sweep file (sweep.yaml where none is named) names a campaign, axes of settings (strategies, models, allocations, oracles, arms) and seeds; every arm of their product is played with every\n"
+               "seed, and compared with the baseline pair by pair. Each job has a result file of its own in NAME.sweep/jobs, named by what it depends on: an interrupted or\n"
+               "killed sweep goes on where it stopped, and one with an arm more plays only that. Writes summary.csv (arm,metric,statistic,value,low,high,n), curves.csv\n"
+               "(arm,metric,round,perturbations,cost,weeks,value,low,high,n) and summary.json (docs/simulate.md), the same bytes for any number of workers or ranks.\n"
+               "--set and --seed are of the sweep file: --set seeds=5, --set set.model.iterations=20; --seed N plays that seed alone. --emit slurm writes NAME.sweep/NAME.slurm for\n"
+               "sbatch. Campaigns use one thread each. Exit 130 when interrupted, 1 when a job failed (the others are kept)."};
 static const cli_command fit_row = {
     .name = "fit", .usage = "sower fit [CAMPAIGN.yaml]", .summary = "fit the campaign's model by itself", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_fit,
     .details = "On what is measured so far. Prints what the model learned, and the file it is kept in (rounds/NN/model.h5; predict and plan use it). A training that\n"
@@ -113,7 +122,7 @@ static const cli_command version_row = {.name = "version", .usage = "sower versi
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
-                                           &run_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &power_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
+                                           &run_row, &simulate_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &power_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
 
 typedef struct {
     const char *name, *argument, *help;
@@ -122,7 +131,10 @@ typedef struct {
 static const option options[] = {
     {"set", "KEY=VALUE", "override one key of the campaign file, e.g. --set acquisition.strategy=ucb; may be repeated"},
     {"seed", "N", "same as --set seed=N"},
-    {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of evaluate, its own [NAME.evaluate]; of seeds [NAME.seeds]; of preprocess, the file [NAME-prepared.h5ad in this folder]; of power, a CSV file"},
+    {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of evaluate, its own [NAME.evaluate]; of seeds [NAME.seeds]; of simulate [NAME.sweep]; of preprocess, the file [NAME-prepared.h5ad in this folder]; of power, a CSV file"},
+    {"jobs", "N", "worker processes; results do not depend on it [as many as the process may use]; with --emit, tasks of the array [16]"},
+    {"emit", "KIND", "write a script in place of playing: slurm"},
+    {"part", "I/N", "play the I-th of N parts and compare nothing (what the script of --emit slurm does)"},
     {"split", "KIND", "what is held out: folds, outliers, or folds,outliers [folds]"},
     {"folds", "N", "number of folds [5]"},
     {"leave-one-context-out", NULL, "hold out contexts in place of perturbations"},
@@ -320,6 +332,7 @@ static int apply(cli_args *args, const cli_command *command, const option *o, co
     if (strcmp(o->name, "threads") == 0) return parse_threads(args, value);
     if (strcmp(o->name, "memory") == 0) return parse_memory(args, value);
     if (strcmp(o->name, "folds") == 0) return parse_count(&args->folds, "folds", 2, value);
+    if (strcmp(o->name, "jobs") == 0) return parse_count(&args->jobs, "jobs", 1, value);
     if (strcmp(o->name, "n") == 0) return parse_count(&args->n, "n", 1, value);
     if (strcmp(o->name, "draws") == 0) return parse_count(&args->draws, "draws", 1, value);
     if (strcmp(o->name, "cells") == 0) return parse_count(&args->cells, "cells", 1, value);
@@ -328,6 +341,8 @@ static int apply(cli_args *args, const cli_command *command, const option *o, co
     else if (strcmp(o->name, "perturbation") == 0) args->perturbation = value;
     else if (strcmp(o->name, "control") == 0) args->control = value;
     else if (strcmp(o->name, "context") == 0) args->context = value;
+    else if (strcmp(o->name, "emit") == 0) args->emit = value;
+    else if (strcmp(o->name, "part") == 0) args->part = value;
     else if (strcmp(o->name, "to") == 0) args->to = value;
     else if (strcmp(o->name, "split") == 0) args->split = value;
     else if (strcmp(o->name, "models") == 0) args->models = value;

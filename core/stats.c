@@ -235,7 +235,8 @@ sow_status sow_bootstrap(sow_interval *out, sow_index n, double (*stat)(void *us
     SOW_NEW(draw, draws);
     for (sow_index i = 0; i < n; i++) idx[i] = i;
     out->value = out->low = out->high = n > 0 ? stat(user, idx, n) : NAN;
-    if (n < 2) goto done;
+    if (!rng) out->low = out->high = NAN;
+    if (n < 2 || !rng) goto done;
     for (sow_index k = 0; k < draws; k++) {
         for (sow_index i = 0; i < n; i++) idx[i] = sow_rng_below(rng, n);
         draw[k] = stat(user, idx, n);

@@ -37,11 +37,11 @@ typedef struct {
     double value, low, high; /* estimate and interval */
 } sow_interval;
 
-/** Percentile bootstrap of the mean of x [n]: `level` in (0,1), `draws` resamples from `rng`. n < 2: low = high = value. */
+/** Percentile bootstrap of the mean of x [n]: `level` in (0,1), `draws` resamples from `rng`; NULL = the value alone, low and high NaN. n < 2: low = high = value. */
 SOW_MUST_CHECK sow_status sow_bootstrap_mean(sow_interval *out, const double *x, sow_index n, double level, sow_index draws, sow_rng *rng,
                                              sow_error *err);
-/** Percentile bootstrap of a statistic of a resampled index set: stat(user, idx, n). Resamples for which it is NaN are left out. SOW_E_ARG for
- *  a level outside (0,1) or no draws. */
+/** Percentile bootstrap of a statistic of a resampled index set: stat(user, idx, n). Resamples for which it is NaN are left out. rng NULL: the
+ *  value alone. SOW_E_ARG for a level outside (0,1) or no draws. */
 SOW_MUST_CHECK sow_status sow_bootstrap(sow_interval *out, sow_index n, double (*stat)(void *user, const sow_index *idx, sow_index n),
                                         void *user, double level, sow_index draws, sow_rng *rng, sow_error *err);
 /** Student-t interval of the mean of the paired differences a - b [n]; n < 2: low and high NaN. */

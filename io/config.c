@@ -167,22 +167,24 @@ static void reader_clear(sow_i_reader *r)
 /* ---- reading */
 
 /* A file that is not there is a wrong command line; one that cannot be read is trouble with the machine. */
-static sow_status read_campaign_text(char **out, size_t *size, const char *path, sow_error *err)
+static sow_status read_text(char **out, size_t *size, const sow_i_reader *r, sow_error *err)
 {
+    const char *path = r->path;
     struct stat s;
     int found = stat(path, &s) == 0;
     if (!found && (errno == ENOENT || errno == ENOTDIR))
-        return SOW_ERROR(err, SOW_E_CONFIG, "%s: no such file; `sower init` writes a campaign to start from", path);
-    if (found && S_ISDIR(s.st_mode)) return SOW_ERROR(err, SOW_E_CONFIG, "%s: a folder, not a campaign file", path);
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: no such file; %s", path, r->schema->empty);
+    if (found && S_ISDIR(s.st_mode)) return SOW_ERROR(err, SOW_E_CONFIG, "%s: a folder, not %s", path, r->schema->is);
     return sow_file_read_text(out, size, path, err);
 }
 
-static void read_tree(sow_i_reader *r, sow_config *config, const char *text, size_t size, const char *const *sets, sow_index n_sets)
+static void read_tree(sow_i_reader *r, void *config, const char *folder, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root), const char *text, size_t size,
+                      const char *const *sets, sow_index n_sets)
 {
     sow_i_node *root = sow_i_yaml_parse(r, text, size, NULL);
     if (!root) return;
     if (root->kind != SOW_NODE_MAPPING) {
-        sow_i_problem_at(r, root, "a campaign file is a mapping of keys (`sower: 1`, `rounds: ...`)");
+        sow_i_problem_at(r, root, "%s is a mapping of keys (`sower: 1`, `%s: ...`)", r->schema->is, r->schema->sample);
         return;
     }
     for (sow_index i = 0; i < n_sets && !r->failed; i++) {
@@ -192,8 +194,29 @@ static void read_tree(sow_i_reader *r, sow_config *config, const char *text, siz
         else
             r->failed = 1;
     }
-    if (!r->failed) sow_i_config_fill(r, config, root);
-    if (!r->failed) sow_i_config_check(r, config, root);
+    if (!r->failed) sow_i_config_fill(r, config, folder, root);
+    if (!r->failed) check(r, config, root);
+}
+
+sow_status sow_i_config_load(sow_i_reader *r, void *config, const char *folder, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root),
+                             const char *const *sets, sow_index n_sets, char **problems, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *text = NULL;
+    size_t size = 0;
+    SOW_TRY(read_text(&text, &size, r, err));
+    read_tree(r, config, folder, check, text, size, sets, n_sets);
+    if (r->failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", r->path);
+    if (r->n_problems) SOW_TRY(report_problems(r, problems, err));
+done:
+    reader_clear(r);
+    free(text);
+    return st;
+}
+
+static void check_campaign(sow_i_reader *r, void *config, const sow_i_node *root)
+{
+    sow_i_config_check(r, config, root);
 }
 
 sow_status sow_config_read(sow_config **out, char **problems, const char *path, const char *const *sets, sow_index n_sets,
@@ -202,26 +225,19 @@ sow_status sow_config_read(sow_config **out, char **problems, const char *path, 
     sow_status st = SOW_OK;
     sow_config *c = NULL;
     sow_i_arena *arena = NULL;
-    sow_i_reader r = {.path = path};
-    char *text = NULL;
-    size_t size = 0;
     *out = NULL;
     if (problems) *problems = NULL;
-    SOW_TRY(read_campaign_text(&text, &size, path, err));
     SOW_NEW(c, 1);
     SOW_TRY(sow_i_arena_create(&arena, err));
-    c->arena = r.arena = arena;
+    c->arena = arena;
     c->path = sow_strdup(path);
     c->folder = sow_path_dirname(path);
     if (!c->path || !c->folder) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", path);
-    read_tree(&r, c, text, size, sets, n_sets);
-    if (r.failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", path);
-    if (r.n_problems) SOW_TRY(report_problems(&r, problems, err));
+    sow_i_reader r = {.path = path, .schema = sow_i_campaign_schema(), .arena = arena};
+    SOW_TRY(sow_i_config_load(&r, c, c->folder, check_campaign, sets, n_sets, problems, err));
     *out = c;
     c = NULL;
 done:
-    reader_clear(&r);
-    free(text);
     sow_config_destroy(c);
     return st;
 }

@@ -102,6 +102,7 @@ typedef struct {
         const char *consistency;   /* least-consistent, most-consistent [corrected] */
         sow_index n_list;          /* functional [0] */
         const char **list;
+        sow_index stream;          /* another stream of random choices after round 0 [0] */
     } acquisition;
 
     struct {
@@ -154,6 +155,12 @@ typedef struct {
 
     void *arena; /* owns every string and array above */
 } sow_config;
+
+/** One setting of a campaign as a sweep file gives it. */
+typedef struct {
+    const char *text;  /* "key.path=value", as --set takes it */
+    long line, column; /* of the value in the sweep file; 0 = from its --set */
+} sow_setting;
 
 /** `sets` are "key.path=value" strings of --set, applied over the file and checked the same way (named "--set" in messages). Lists as YAML flow: "[4, 4]".
  *  On problems: SOW_E_CONFIG, err->message holds the first, `*problems` (may be NULL) all of them in the file's order, those of --set last, one a line,

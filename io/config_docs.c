@@ -42,7 +42,7 @@ static void append_allowed(sow_text *t, const sow_i_key *key)
     free(aliases);
 }
 
-static void append_row(sow_text *t, const sow_i_key *key)
+void sow_i_docs_row(sow_text *t, const sow_i_key *key)
 {
     sow_text_printf(t, "| `%s` | ", key->path);
     append_allowed(t, key);
@@ -81,7 +81,7 @@ sow_status sow_config_reference(char **out, sow_error *err)
             sow_text_append(&t, "\n| key | value | default | meaning |\n|---|---|---|---|\n");
             in_table = 1;
         }
-        if (!(top && group)) append_row(&t, &keys[i]);
+        if (!(top && group)) sow_i_docs_row(&t, &keys[i]);
     }
     if (t.failed) {
         sow_text_clear(&t);

@@ -4,6 +4,7 @@
 
 #include "io/config.h"
 #include "io/config_keys.h"
+#include "io/file.h"
 
 /* ---- arena: owns everything a sow_config points to */
 typedef struct {
@@ -49,6 +50,7 @@ typedef struct {
 } sow_i_problem;
 typedef struct {
     const char *path;
+    const sow_i_schema *schema;
     sow_i_arena *arena;
     sow_i_problem *problem;
     sow_index n_problems, capacity;
@@ -66,13 +68,21 @@ void sow_i_problem_at_mark(sow_i_reader *r, long line, long column, const char *
 sow_i_node *sow_i_yaml_parse(sow_i_reader *r, const char *text, size_t n, const char *set);
 /** Apply one "key.path=value" to the tree. */
 void sow_i_config_set(sow_i_reader *r, sow_i_node *root, const char *set);
-/** Tree to struct by the table; defaults for what is not given. */
-void sow_i_config_fill(sow_i_reader *r, sow_config *config, const sow_i_node *root);
+/** Tree to struct by the reader's schema; defaults for what is not given. Files are resolved against `folder`. */
+void sow_i_config_fill(sow_i_reader *r, void *config, const char *folder, const sow_i_node *root);
+/** The keys below a mapping as settings "key.path=value" in the form of --set: a mapping below it adds its keys to the path. */
+void sow_i_settings_of(sow_i_reader *r, sow_setting **out, sow_index *n, const sow_i_node *node);
 /** What no single row can check. */
 void sow_i_config_check(sow_i_reader *r, sow_config *config, const sow_i_node *root);
 
+/** The whole of reading one file: r has path, schema and arena. `config` (zeroed) is filled and checked; problems as sow_config_read. Clears r. */
+SOW_MUST_CHECK sow_status sow_i_config_load(sow_i_reader *r, void *config, const char *folder, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root),
+                                            const char *const *sets, sow_index n_sets, char **problems, sow_error *err);
+
 /** "a whole number >= 1 (perturbations)": what a row allows, in words. Caller frees; NULL = out of memory. */
 char *sow_i_key_allows(const sow_i_key *key);
+/** A key as a row of a Markdown table. */
+void sow_i_docs_row(sow_text *t, const sow_i_key *key);
 /** "a,b" as "a, b". Caller frees. */
 char *sow_i_words(const char *list);
 

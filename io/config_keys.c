@@ -294,6 +294,8 @@ static const sow_i_key keys[] = {
      .sentence = "least-consistent, most-consistent: less what the noise of few cells adds, where it is known, or as published."},
     {"acquisition.list", SOW_KEY_TEXTS, LIST_AT(acquisition.list, acquisition.n_list), .standard = "[]", .example = "[POU5F1, CHD4]",
      .sentence = "functional: perturbations to take, in this order."},
+    {"acquisition.stream", SOW_KEY_INT, AT(acquisition.stream), RANGE(0, 4294967295.0), .standard = "0",
+     .sentence = "Other random choices after round 0 with the same seed, world and initial set: to compare chance with chance."},
 
     GROUP("rounds", SOW_KEY_REQUIRED, "How many perturbations in each round."),
     GROUP("rounds.initial", SOW_KEY_REQUIRED, "Round 0, chosen before anything is known."),
@@ -438,11 +440,22 @@ const sow_i_key *sow_i_keys(sow_index *n)
     return keys;
 }
 
+const sow_i_schema *sow_i_campaign_schema(void)
+{
+    static const sow_i_schema schema = {keys, (sow_index)(sizeof keys / sizeof *keys), "the campaign file", "a campaign file", "rounds", "`sower init` writes a campaign to start from"};
+    return &schema;
+}
+
+const sow_i_key *sow_i_schema_find(const sow_i_schema *schema, const char *path)
+{
+    for (sow_index i = 0; i < schema->n; i++)
+        if (strcmp(schema->key[i].path, path) == 0) return &schema->key[i];
+    return NULL;
+}
+
 const sow_i_key *sow_i_key_find(const char *path)
 {
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(keys[i].path, path) == 0) return &keys[i];
-    return NULL;
+    return sow_i_schema_find(sow_i_campaign_schema(), path);
 }
 
 const char *sow_i_key_name(const sow_i_key *key)

@@ -1,4 +1,4 @@
-/* One row a key of the campaign file. The same rows parse, check, print the effective configuration, write docs/config.md and the
+/* One row a key of the campaign file, and of the sweep file (sweep_config.c). The same rows parse, check, print the effective configuration, write docs/config.md and the
  * template. */
 #ifndef SOWER_IO_CONFIG_KEYS_H
 #define SOWER_IO_CONFIG_KEYS_H
@@ -18,6 +18,8 @@ typedef enum {
     SOW_KEY_CURRENCY,   /* char[8] */
     SOW_KEY_TEXTS,      /* const char **, count at offset_n */
     SOW_KEY_INTS,       /* sow_index *, count at offset_n */
+    SOW_KEY_NAMED,      /* a mapping of names, each to a mapping of the keys below "path[]": elements of `size` bytes that begin with their name */
+    SOW_KEY_SETTINGS,   /* a mapping of keys of the campaign file: sow_setting *, count at offset_n */
     SOW_KEY_UNSUPPORTED /* known to the design, refused by this version */
 } sow_i_key_type;
 
@@ -47,9 +49,19 @@ typedef struct {
     const char *sentence;    /* UNSUPPORTED: what it belongs to */
 } sow_i_key;
 
-/** All rows, a group before its keys, in the order a reader meets them. */
+/** The rows of one kind of file. */
+typedef struct {
+    const sow_i_key *key;
+    sow_index n;
+    const char *file, *is, *sample; /* "the campaign file", "a campaign file", a key that it has: "rounds" */
+    const char *empty;  /* what to do about a file that is not there, or empty */
+} sow_i_schema;
+const sow_i_schema *sow_i_campaign_schema(void);
+const sow_i_key *sow_i_schema_find(const sow_i_schema *schema, const char *path);
+
+/** All rows of the campaign file, a group before its keys, in the order a reader meets them. */
 const sow_i_key *sow_i_keys(sow_index *n);
-/** Row by path with [] for any index, or NULL. */
+/** Row of the campaign file by path with [] for any index, or NULL. */
 const sow_i_key *sow_i_key_find(const char *path);
 /** Is `key` a direct child of the group `parent` ("" = the file, "data.sources[]" = an entry)? */
 int sow_i_key_is_child(const sow_i_key *key, const char *parent);

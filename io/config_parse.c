@@ -57,6 +57,8 @@ char *sow_i_key_allows(const sow_i_key *key)
         [SOW_KEY_CURRENCY] = "text of 1 to 7 bytes",
         [SOW_KEY_TEXTS] = "a list of names",
         [SOW_KEY_INTS] = "a list of whole numbers",
+        [SOW_KEY_NAMED] = "a mapping of names",
+        [SOW_KEY_SETTINGS] = "a mapping of keys of the campaign file",
         [SOW_KEY_UNSUPPORTED] = "nothing",
     };
     sow_text t = {0};
@@ -107,7 +109,7 @@ static void unknown_word(filler *f, const sow_i_node *node, int at_key, const ch
     }
     void (*report)(sow_i_reader *, const sow_i_node *, const char *, ...) = at_key ? sow_i_problem_at_key : sow_i_problem_at;
     if (list && both)
-        report(f->reader, node, "unknown %s '%s' in %s%s%s%s (allowed: %s)", what, word, *group ? group : "the campaign file",
+        report(f->reader, node, "unknown %s '%s' in %s%s%s%s (allowed: %s)", what, word, *group ? group : f->reader->schema->file,
                near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
     free(list);
     free(both);
@@ -262,6 +264,19 @@ static void fill_scalars(filler *f, const sow_i_key *key, const sow_i_node *node
 
 static void fill_group(filler *f, const char *path, const char *where, const sow_i_node *node, char *base);
 
+static void fill_settings(filler *f, const sow_i_key *key, const sow_i_node *node, const char *where, char *base)
+{
+    if (node->kind != SOW_NODE_MAPPING && !sow_i_node_is_null(node)) {
+        wrong_value(f, key, node, where);
+        return;
+    }
+    sow_setting *setting = NULL;
+    sow_index n = 0;
+    sow_i_settings_of(f->reader, &setting, &n, node);
+    memcpy(base + key->offset_n, &n, sizeof n);
+    memcpy(base + key->offset, &setting, sizeof setting);
+}
+
 static void fill_list(filler *f, const sow_i_key *key, const sow_i_node *node, const char *where, char *base)
 {
     int one = node->kind == SOW_NODE_MAPPING && (key->flags & SOW_KEY_ONE_ALONE);
@@ -287,6 +302,34 @@ static void fill_list(filler *f, const sow_i_key *key, const sow_i_node *node, c
     memcpy(base + key->offset, &array, sizeof array);
 }
 
+/* A mapping of names to groups of keys. A group that is settings throughout is one row, "path[]". */
+static void fill_named(filler *f, const sow_i_key *key, const sow_i_node *node, const char *where, char *base)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s[]", key->path);
+    const sow_i_key *settings = sow_i_schema_find(f->reader->schema, path);
+    if (node->kind != SOW_NODE_MAPPING) {
+        wrong_value(f, key, node, where);
+        return;
+    }
+    if (node->n == 0) sow_i_problem_at(f->reader, node, "%s must not be empty", where);
+    char *array = node->n ? sow_i_arena_new(f->reader->arena, (size_t)node->n * key->size) : NULL;
+    if (node->n && !array) {
+        f->reader->failed = 1;
+        return;
+    }
+    char *at = array;
+    for (const sow_i_node *item = node->first; item && !f->reader->failed; item = item->next, at += key->size) {
+        char entry[200];
+        snprintf(entry, sizeof entry, "%.100s.%.90s", where, item->key);
+        memcpy(at, &item->key, sizeof item->key);
+        if (settings) fill_settings(f, settings, item, entry, at);
+        else fill_group(f, path, entry, item, at);
+    }
+    memcpy(base + key->offset_n, &node->n, sizeof node->n);
+    memcpy(base + key->offset, &array, sizeof array);
+}
+
 /* The default of one key, read by the same rules as a value of the file. */
 static void fill_default(filler *f, const sow_i_key *key, char *base)
 {
@@ -298,7 +341,8 @@ static void fill_default(filler *f, const sow_i_key *key, char *base)
         return;
     }
     if (key->offset == SIZE_MAX) return;
-    if (key->type == SOW_KEY_TEXTS || key->type == SOW_KEY_INTS || key->type == SOW_KEY_LIST) return; /* none: zero already */
+    if (key->type == SOW_KEY_TEXTS || key->type == SOW_KEY_INTS || key->type == SOW_KEY_LIST || key->type == SOW_KEY_NAMED || key->type == SOW_KEY_SETTINGS)
+        return; /* none: zero already */
     sow_i_node value = {.kind = SOW_NODE_SCALAR, .text = key->standard};
     if (key->standard)
         fill_scalar(f, key, &value, key->path, at);
@@ -328,6 +372,12 @@ static void fill_value(filler *f, const sow_i_key *key, const sow_i_node *node, 
     case SOW_KEY_LIST:
         fill_list(f, key, node, where, base);
         break;
+    case SOW_KEY_NAMED:
+        fill_named(f, key, node, where, base);
+        break;
+    case SOW_KEY_SETTINGS:
+        fill_settings(f, key, node, where, base);
+        break;
     case SOW_KEY_TEXTS:
     case SOW_KEY_INTS:
         fill_scalars(f, key, node, where, base);
@@ -341,8 +391,8 @@ static void fill_value(filler *f, const sow_i_key *key, const sow_i_node *node, 
 /* Keys of the file that the table does not have in this group. */
 static void report_unknown_keys(filler *f, const char *path, const char *where, const sow_i_node *node)
 {
-    sow_index n_keys = 0;
-    const sow_i_key *keys = sow_i_keys(&n_keys);
+    const sow_index n_keys = f->reader->schema->n;
+    const sow_i_key *keys = f->reader->schema->key;
     for (const sow_i_node *c = node->first; c; c = c->next) {
         sow_text allowed = {0};
         int known = 0;
@@ -367,15 +417,15 @@ static void report_missing(filler *f, const sow_i_key *key, const char *where, c
         f->reader->failed = 1;
     else
         sow_i_problem_at(f->reader, node, "key '%s' is missing in %s: %s (%.*s)", sow_i_key_name(key),
-                         *where ? where : "the campaign file", allows, (int)strlen(key->sentence) - 1, key->sentence);
+                         *where ? where : f->reader->schema->file, allows, (int)strlen(key->sentence) - 1, key->sentence);
     free(allows);
 }
 
 /* All keys of one mapping; node NULL = the mapping is not given: defaults. */
 static void fill_group(filler *f, const char *path, const char *where, const sow_i_node *node, char *base)
 {
-    sow_index n_keys = 0;
-    const sow_i_key *keys = sow_i_keys(&n_keys), *self = sow_i_key_find(path);
+    const sow_index n_keys = f->reader->schema->n;
+    const sow_i_key *keys = f->reader->schema->key, *self = sow_i_schema_find(f->reader->schema, path);
     if (node && node->kind != SOW_NODE_MAPPING) {
         sow_i_key group = {.type = SOW_KEY_MAPPING};
         wrong_value(f, self ? self : &group, node, where);
@@ -396,8 +446,8 @@ static void fill_group(filler *f, const char *path, const char *where, const sow
     }
 }
 
-void sow_i_config_fill(sow_i_reader *r, sow_config *config, const sow_i_node *root)
+void sow_i_config_fill(sow_i_reader *r, void *config, const char *folder, const sow_i_node *root)
 {
-    filler f = {.reader = r, .folder = config->folder};
-    fill_group(&f, "", "", root, (char *)config);
+    filler f = {.reader = r, .folder = folder};
+    fill_group(&f, "", "", root, config);
 }

@@ -57,7 +57,7 @@ static sow_i_node *push_down(walker *w, sow_i_node_kind kind, const char *key)
 /* Make w->node a mapping: from nothing, or from the single value that stands for one. */
 static void become_mapping(walker *w)
 {
-    const sow_i_key *row = sow_i_key_find(w->path);
+    const sow_i_key *row = sow_i_schema_find(w->reader->schema, w->path);
     char what[MAX_PATH + 80];
     if (w->node->kind == SOW_NODE_MAPPING) return;
     if (sow_i_node_is_null(w->node)) {
@@ -74,7 +74,7 @@ static void become_mapping(walker *w)
 
 static void become_sequence(walker *w)
 {
-    const sow_i_key *row = sow_i_key_find(w->path);
+    const sow_i_key *row = sow_i_schema_find(w->reader->schema, w->path);
     char what[MAX_PATH + 80];
     if (w->node->kind == SOW_NODE_SEQUENCE) return;
     if (sow_i_node_is_null(w->node)) {

@@ -247,7 +247,9 @@ sow_i_node *sow_i_yaml_parse(sow_i_reader *r, const char *text, size_t n, const 
     yaml_parser_delete(&b.yaml);
     if (root || b.stop || r->failed) return root;
     if (!set) {
-        syntax_error(&b, 1, 1, "the file is empty; `sower init` writes a campaign to start from");
+        char what[160];
+        snprintf(what, sizeof what, "the file is empty; %s", r->schema->empty);
+        syntax_error(&b, 1, 1, what);
         return NULL;
     }
     yaml_event_t nowhere = {0}; /* "--set key=": nothing is null */

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "io/file_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -172,6 +173,26 @@ sow_status sow_make_directories(const char *path, sow_error *err)
     st = make_directory(part, err);
 done:
     free(part);
+    return st;
+}
+
+sow_status sow_remove_folder(const char *path, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    DIR *d = opendir(path);
+    if (!d && errno == ENOENT) return SOW_OK;
+    if (!d) return sow_i_io_error(err, "remove", path, errno);
+    for (struct dirent *e = readdir(d); e && st == SOW_OK; e = readdir(d)) {
+        struct stat s;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        char *inside = sow_path_join(path, e->d_name);
+        if (!inside) st = SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
+        else if (lstat(inside, &s) == 0 && S_ISDIR(s.st_mode)) st = sow_remove_folder(inside, err);
+        else if (unlink(inside) != 0 && errno != ENOENT) st = sow_i_io_error(err, "remove", inside, errno);
+        free(inside);
+    }
+    closedir(d);
+    if (st == SOW_OK && rmdir(path) != 0 && errno != ENOENT) st = sow_i_io_error(err, "remove", path, errno);
     return st;
 }
 

@@ -16,6 +16,8 @@ SOW_MUST_CHECK sow_status sow_file_copy_atomic(const char *path, const char *fro
 /** mkdir -p. SOW_E_IO. */
 SOW_MUST_CHECK sow_status sow_make_directories(const char *path, sow_error *err);
 int sow_file_exists(const char *path);
+/** A folder with all that is in it; fine when it is not there. Links are removed, never followed. SOW_E_IO. */
+SOW_MUST_CHECK sow_status sow_remove_folder(const char *path, sow_error *err);
 /** "dir/name"; absolute `name` is returned as it is. Caller frees; NULL = out of memory. */
 char *sow_path_join(const char *dir, const char *name);
 /** Folder of a path ("." when it has none). Caller frees. */

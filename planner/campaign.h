@@ -29,6 +29,7 @@ typedef struct {
     sow_campaign_mode mode;
     const char *cache; /* folder for caches of single-cell files; NULL = sower-cache beside the YAML */
     const char *argv; /* the command line, for provenance; may be NULL */
+    int lean;         /* nobody will look into the folder: of each round only the model itself is judged, without intervals, and no files for people are written. Decisions and values are the same */
 } sow_campaign_options;
 
 /** Load data, priors and rules, open the store, bring the state up to the last event. `config` is borrowed for the campaign's life.

@@ -103,6 +103,7 @@ typedef struct {
 struct sow_campaign {
     const sow_config *config;
     sow_campaign_mode mode;
+    int lean; /* as in the options */
     char *dir, *argv, *cache;
     const sow_env *env; /* of the call in progress */
     sow_store *store; /* NULL in CHECK */

@@ -134,6 +134,7 @@ sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char 
     char *folder = sow_format("%s/rounds/%02lld", c->dir, (long long)round);
     if (!folder) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_make_directories(folder, err));
+    if (c->lean) goto done;
     SOW_TRY(batch_rows(&rows, c, r, err));
     sow_batch_csv(&batch, rows, r->n);
     SOW_TRY(save_in(folder, "batch.csv", &batch, err));
@@ -164,6 +165,7 @@ static void text_field(sow_text *out, const json_t *row, const char *key)
 sow_status sow_i_write_metrics(const sow_campaign *c, sow_error *err)
 {
     sow_text out = {0};
+    if (c->lean) return SOW_OK;
     sow_text_append(&out, "round,measured,model,context,metric,value,low,high\n");
     for (sow_index r = 0; r < c->n_rounds; r++) {
         for (size_t i = 0; i < json_array_size(c->round[r].metrics); i++) {

@@ -152,8 +152,9 @@ static sow_status score_model(json_t *rows, const sow_campaign *c, const sow_mod
         st = sow_i_score_cells(rows, c, model, mean, name, round, err);
         goto done;
     }
-    if (c->d == 1) SOW_TRY(sow_evaluate_scalar(metrics, &n, h->truth, mean, has_var ? var : NULL, has_var ? noise : NULL, h->n, &rng, err));
-    else SOW_TRY(sow_evaluate_profile(metrics, &n, h->truth, mean, centre, h->own, h->n, c->d, &rng, err));
+    sow_rng *draws = c->lean ? NULL : &rng;
+    if (c->d == 1) SOW_TRY(sow_evaluate_scalar(metrics, &n, h->truth, mean, has_var ? var : NULL, has_var ? noise : NULL, h->n, draws, err));
+    else SOW_TRY(sow_evaluate_profile(metrics, &n, h->truth, mean, centre, h->own, h->n, c->d, draws, err));
     sow_index measured = sow_i_count_measured(c);
     for (sow_index i = 0; i < n; i++)
         add_row(rows, round, measured, name, sow_i_target_name(c), metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
@@ -208,7 +209,7 @@ static sow_status score_models(json_t *rows, sow_campaign *c, sow_index round, c
     SOW_TRY(score_model(rows, c, c->here->model, c->model_class->name, &h, round, env, err));
     sow_model_options options = sow_i_model_options(c);
     for (sow_index i = 0; i < n; i++) {
-        if (!baseline_applies(c, table[i])) continue;
+        if (c->lean || !baseline_applies(c, table[i])) continue;
         SOW_TRY(sow_model_fit(&baseline, table[i], &c->here->training.view, &options, env, err));
         SOW_TRY(score_model(rows, c, baseline, table[i]->name, &h, round, env, err));
         sow_model_destroy(baseline);
@@ -271,7 +272,7 @@ static sow_status add_transfer_line(json_t *lines, const sow_campaign *c, sow_er
 {
     sow_status st = SOW_OK;
     json_t *contexts = NULL;
-    if (!c->cells) return SOW_OK;
+    if (!c->cells || c->lean) return SOW_OK;
     SOW_TRY(sow_i_contexts_json(&contexts, c, err));
     if (contexts) json_array_append(lines, json_object_get(contexts, "finding"));
 done:

@@ -278,7 +278,7 @@ sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_mode
     float *made = NULL;
     SOW_TRY(present(&made, c, h, fitted, shift, err));
     sow_rng rng = sow_rng_make(c->config->seed, SOW_RNG_BOOTSTRAP, (uint32_t)round, 0);
-    SOW_TRY(sow_evaluate_cells(metrics, &n, h->truth, h->item, h->n, &rng, c->env, err));
+    SOW_TRY(sow_evaluate_cells(metrics, &n, h->truth, h->item, h->n, c->lean ? NULL : &rng, c->env, err));
     for (sow_index i = 0; i < n; i++)
         add_row(rows, c, round, model, metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
     SOW_TRY(add_precision(rows, c, h, model, round, err));

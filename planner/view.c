@@ -271,7 +271,7 @@ sow_status sow_i_choice_view(sow_i_choice *x, sow_campaign *c, const sow_strateg
     v->threshold = NAN;
     v->hit_share = c->config->objective.column ? NAN : c->config->objective.top;
     v->round = round;
-    v->rng = sow_rng_make(c->config->seed, SOW_RNG_STRATEGY, (uint32_t)round, 0);
+    v->rng = sow_rng_make(c->config->seed, SOW_RNG_STRATEGY, (uint32_t)round, round > 0 ? (uint32_t)c->config->acquisition.stream : 0);
     v->picks_after = sow_i_picks_after(c, round);
     SOW_TRY(view_features(x, c, needs, env, err));
     if (needs & (SOW_NEED_MOMENTS | SOW_NEED_JOINT)) SOW_TRY(view_moments(x, c, env, err));

@@ -5,6 +5,14 @@ cd a/b || exit 1
 for yaml in "$source_dir"/campaigns/*.yaml; do
     name=$(basename "$yaml")
     cp "$yaml" empty/
+    case "$name" in
+    sweep-*) # every arm is opened, and nothing is played; of the large one two arms
+        set --
+        [ "$name" = sweep-budget.yaml ] && set -- --set 'allocations={60+160: {initial: 60, batches: [160]}, "220": {initial: 220}}'
+        expect 0 "$SOWER" simulate "empty/$name" --emit slurm --out "sweep-of-$name" "$@"
+        continue
+        ;;
+    esac
     needs=$(grep -c 'file: \.\./\.\./shared' "$yaml")
     if [ "$needs" = 0 ]; then
         expect 0 "$SOWER" check "empty/$name"

@@ -208,7 +208,7 @@ static void expect_words(const char *text, const char *words)
 Test(config_problem, unknown_key_says_where_what_is_near_and_what_is_allowed)
 {
     expect_problem(REPLAY "acquisition:\n  stratgy: ucb\n", "c.yaml:7:3: unknown key 'stratgy' in acquisition; did you mean "
-                                                            "'strategy'? (allowed: strategy, beta, starts, representation, weight, loss_form, loss_target, loss_members, loss_cells, consistency, list)");
+                                                            "'strategy'? (allowed: strategy, beta, starts, representation, weight, loss_form, loss_target, loss_members, loss_cells, consistency, list, stream)");
     expect_problem(REPLAY "zebra: 1\n",
                    "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, features, priors, "
                    "model, objective, acquisition, rounds, oracle, evaluation, constraints, design, costs)");
@@ -656,7 +656,7 @@ Test(config_set, problems_are_named_after_the_option)
 {
     expect_set_problem("acquisition.stratgy=x",
                        "--set acquisition.stratgy=x: unknown key 'stratgy' in acquisition; did you mean 'strategy'? "
-                       "(allowed: strategy, beta, starts, representation, weight, loss_form, loss_target, loss_members, loss_cells, consistency, list)");
+                       "(allowed: strategy, beta, starts, representation, weight, loss_form, loss_target, loss_members, loss_cells, consistency, list, stream)");
     expect_set_problem("acquisition.beta=-1", "--set acquisition.beta=-1: acquisition.beta must be a number >= 0, not '-1'");
     expect_set_problem("seed", "--set seed: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
     expect_set_problem("=2", "--set =2: write KEY=VALUE, for example --set seed=2 or --set data.sources[0].file=screen.csv");
