@@ -75,7 +75,12 @@ for delay in 0.1 0.3 0.5; do # a worker dies: its job is taken up by another, in
     "$SOWER" simulate k.yaml --jobs 2 --out k > out 2> err &
     pid=$!
     sleep $delay
-    victim=$(workers $pid | head -n 1)
+    victim=
+    for _ in $(seq 200); do # until there is one, or all is over
+        victim=$(workers $pid | head -n 1)
+        [ -z "$victim" ] && kill -0 $pid 2> /dev/null || break
+        sleep 0.05
+    done
     [ -n "$victim" ] && kill -9 "$victim" 2> /dev/null && killed=$((killed + 1))
     wait $pid || fail "exit code $? after a worker was killed at $delay s"
     equal "$(compared k)" "$wanted" "results after a worker was killed at $delay s"
