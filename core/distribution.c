@@ -1,4 +1,4 @@
-/* Normal and Student distributions of core/stats.h. */
+/* Normal, Student and negative-binomial distributions of core/stats.h. */
 #include "core/stats.h"
 
 #include <math.h>
@@ -163,4 +163,24 @@ double sow_student_quantile(double p, double df)
     double inside = fabs(2 * p - 1), outside = p < 0.5 ? 2 * p : 2 * (1 - p);
     double t = student_two_sided(outside, inside, df);
     return p < 0.5 ? -t : t;
+}
+
+void sow_nb_cdf(double *below, double *above, double k, double mean, double size)
+{
+    int sign; /* as above */
+    *below = *above = NAN;
+    if (isnan(k) || !(mean > 0) || !(size > 0)) return;
+    *below = 0;
+    *above = 1;
+    if (k < 0) return;
+    const double a = size, b = floor(k) + 1, x = size / (size + mean), y = mean / (size + mean);
+    const double log_x = -log1p(mean / size), log_y = -log1p(size / mean); /* of x near 1 the logarithm would see nothing */
+    const double front = exp(a * log_x + b * log_y + lgamma_r(a + b, &sign) - lgamma_r(a, &sign) - lgamma_r(b, &sign));
+    if (x < (a + 1) / (a + b + 2)) {
+        *below = fmin(1, front * beta_fraction(a, b, x) / a);
+        *above = 1 - *below;
+    } else {
+        *above = fmin(1, front * beta_fraction(b, a, y) / b);
+        *below = 1 - *above;
+    }
 }

@@ -29,6 +29,9 @@ double sow_normal_cdf(double z);
 double sow_normal_quantile(double p);              /* Wichura AS241, relative error 1e-15 */
 double sow_student_quantile(double p, double df);  /* df > 0 */
 double sow_student_two_sided(double t, double df); /* P(|T| > |t|), relative error 1e-12; NaN for a NaN or df <= 0 */
+/** P(X <= k) and P(X > k) of a negative-binomial count (variance mean + mean^2 / size), each without the cancellation of 1 - the other: the incomplete beta function at size / (size + mean).
+ *  k below 0 gives 0 and 1; mean > 0, size > 0, else NaN. Relative error 1e-9, of sizes about 1e8 1e-6. Cost about sqrt(size + k) steps. */
+void sow_nb_cdf(double *below, double *above, double k, double mean, double size);
 
 typedef struct {
     double value, low, high; /* estimate and interval */
