@@ -28,6 +28,7 @@ typedef struct {
     const char *to;                               /* predict */
     sow_index cells;                              /* predict; 0 = not said */
     int all;                                      /* predict */
+    int check;                                    /* calibrate */
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
@@ -89,6 +90,8 @@ double cli_json_number(const json_t *j, const char *key);
 const char *cli_json_text(const json_t *j, const char *key);
 
 int cmd_init(const cli_args *args, const sow_env *env);
+int cmd_calibrate(const cli_args *args, const sow_env *env);
+int cmd_generate(const cli_args *args, const sow_env *env);
 int cmd_check(const cli_args *args, const sow_env *env);
 int cmd_plan(const cli_args *args, const sow_env *env);
 int cmd_record(const cli_args *args, const sow_env *env);
