@@ -272,8 +272,8 @@ static void check_lab(sow_i_reader *r, const sow_config *c, const sow_i_node *ro
     if (c->oracle.technical_batches == 1) check_needs_key(r, root, of_batches, "several oracle.technical_batches");
     if (!(c->oracle.lost_samples > 0)) check_needs_key(r, root, of_loss, "oracle.lost_samples");
     if (c->oracle.guides > 0 && c->oracle.efficiency_sd > 0 && !(c->oracle.efficiency_sd < most))
-        sow_i_problem_at_path(r, root, "oracle.efficiency_sd", "efficiencies between 0 and 1 with a mean of %g have a standard deviation below %.3g, not %g; lower it, or set oracle.efficiency", e, most,
-                              c->oracle.efficiency_sd);
+        sow_i_problem_at_path(r, root, "oracle.efficiency_sd", "oracle.efficiency_sd is %g; efficiencies between 0 and 1 with a mean of %g have a standard deviation below %.3g: lower it, or set oracle.efficiency",
+                              c->oracle.efficiency_sd, e, most);
     if (!isnan(c->oracle.saturation) && c->design.reads_per_cell <= 0)
         sow_i_problem_at_path(r, root, "oracle.saturation", "oracle.saturation says how many UMIs follow from design.reads_per_cell, which is not above 0; set it");
 }
