@@ -15,7 +15,7 @@
 #include "core/stats.h"
 #include "simulator/calibrate.h"
 
-enum { MOST_GENES = 2000, MOST_PERTURBATIONS = 200, MOST_CELLS = 400, MOST_CONTROLS = 2000, DE_CONTROLS = 500, DRAWS = 4, SIZES = 5, FEWEST = 20, GENE_FACTS = 3 };
+enum { MOST_GENES = 1000, MOST_PERTURBATIONS = 100, MOST_CELLS = 400, MOST_CONTROLS = 2000, DE_CONTROLS = 500, DRAWS = 4, SIZES = 5, FEWEST = 20, GENE_FACTS = 3 };
 static const sow_index sizes[SIZES] = {10, 25, 50, 100, 150};
 
 /* Chosen cells as rows; the first n_controls are controls. */
