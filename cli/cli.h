@@ -33,6 +33,7 @@ typedef struct {
     struct { /* power, as said; NULL = not said */
         const char *fold, *power, *fdr, *correction, *changed, *tested, *levels, *genes, *cells, *controls, *reads, *guides, *guide_sd, *baseline, *umis, *variation, *mapping, *reliability, *round, *folder;
     } power;
+    int check;                                    /* calibrate */
     sow_index memory; /* bytes; 0 = not said */
     int threads, json, quiet, verbose, complete, force, help;
     int takes_results; /* a positional that is no YAML file is the results, not the campaign */
@@ -95,6 +96,8 @@ double cli_json_number(const json_t *j, const char *key);
 const char *cli_json_text(const json_t *j, const char *key);
 
 int cmd_init(const cli_args *args, const sow_env *env);
+int cmd_calibrate(const cli_args *args, const sow_env *env);
+int cmd_generate(const cli_args *args, const sow_env *env);
 int cmd_check(const cli_args *args, const sow_env *env);
 int cmd_plan(const cli_args *args, const sow_env *env);
 int cmd_record(const cli_args *args, const sow_env *env);

@@ -118,11 +118,25 @@ static const cli_command preprocess_row = {
                "features.* and data.sources[0].* of a campaign (sower check --list keys). Prints what was dropped and why, and writes NAME-prepared.h5ad in\n"
                "this folder, or the file given with --out: the prepared values, with the cells' names and columns. Fitted on all cells; a campaign, which\n"
                "prepares cells by itself, fits at round 0. Nothing is left when it is interrupted (exit 130)."};
+static const cli_command calibrate_row = {
+    .name = "calibrate", .usage = "sower calibrate [CAMPAIGN.yaml] [--to FILE.json] [--check]", .summary = "measure a screen, to simulate one like it", .options = "to,check," CAMPAIGN_OPTIONS,
+    .max_positional = 1, .run = cmd_calibrate,
+    .details = "From the control cells of the campaign's target context: every gene's share of UMIs and negative-binomial size, UMIs of a cell, what technical batches (or\n"
+               "replicates) differ in; from its perturbed cells: how large effects are, and cells per perturbation. Of a file without a campaign, sower init FILE makes one.\n"
+               "Writes NAME.calibration.json in this folder, or the file given with --to: what oracle.baseline takes; prints its path and the `oracle:` block of a screen like\n"
+               "this one. With --check, 20 such screens are simulated and measured as the real one is: FILE.check.csv (quantity,cells,real,simulated,low,high,perturbations:\n"
+               "mean and 5-95 % range over screens) and FILE.check.html; the sentence printed says whether reliabilities agree to 0.1."};
+static const cli_command generate_row = {
+    .name = "generate", .usage = "sower generate [CAMPAIGN.yaml] [--to FILE.h5ad]", .summary = "write a simulated screen of cells as a file", .options = "to,set,seed,threads,json,quiet,verbose",
+    .max_positional = 1, .run = cmd_generate,
+    .details = "The screen that a campaign with oracle: {kind: generative} and readout: {kind: cells} plays against, whole: NAME.screen.h5ad in this folder, or the file given\n"
+               "with --to (counts, CSR; obs: perturbation with \"control\", context, batch, guide), and what is true: FILE.truth.h5ad (log fold changes; obs: perturbation, context,\n"
+               "module, growth, cells), FILE.programs.h5ad, and FILE.guides.csv (guide,perturbation,efficiency) where there are guides. Prints their paths."};
 static const cli_command version_row = {.name = "version", .usage = "sower version", .summary = "print the version", .options = "json,quiet",
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
-                                           &run_row, &simulate_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &power_row, &report_row, &inspect_row, &preprocess_row, &version_row, NULL};
+                                           &run_row, &simulate_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &power_row, &report_row, &inspect_row, &preprocess_row, &calibrate_row, &generate_row, &version_row, NULL};
 
 typedef struct {
     const char *name, *argument, *help;
@@ -145,7 +159,8 @@ static const option options[] = {
     {"strategy", "NAMES", "strategies to compare, or the one to choose by, e.g. kmeans [all that can choose before anything is measured]"},
     {"contexts", "NAMES", "contexts to leave out in turn, e.g. nk,b [all]"},
     {"models", "NAMES", "models to judge, e.g. gp,linear,train-mean [the campaign's and every baseline that applies]"},
-    {"to", "FILE", "file of predictions [predictions.h5ad, predictions-cells.h5ad, predictions.csv or map.h5ad in the campaign's folder]"},
+    {"to", "FILE", "file to write [predictions.h5ad, predictions-cells.h5ad, predictions.csv or map.h5ad in the campaign's folder; of calibrate and generate, in this folder, NAME.calibration.json and NAME.screen.h5ad]"},
+    {"check", NULL, "simulate screens with it and compare them with the real one"},
     {"all", NULL, "the whole map: every context of the screen"},
     {"cells", "N", "of predict: write N predicted cells of each perturbation in place of mean changes; of power, N,...: cells of each perturbation [a quarter to four times the design's]"},
     {"fold", "F", "fold change to be found: 0.5 is lowered to half, 2 doubled [0.5]"},
@@ -352,6 +367,7 @@ static int apply(cli_args *args, const cli_command *command, const option *o, co
     else if (strcmp(o->name, "contexts") == 0) args->contexts = value;
     else if (strcmp(o->name, "leave-one-context-out") == 0) args->leave_context = 1;
     else if (strcmp(o->name, "all") == 0) args->all = 1;
+    else if (strcmp(o->name, "check") == 0) args->check = 1;
     else if (strcmp(o->name, "list") == 0) args->list = value;
     else if (strcmp(o->name, "json") == 0) args->json = 1;
     else if (strcmp(o->name, "quiet") == 0) args->quiet = 1;

@@ -37,6 +37,7 @@ typedef enum {
     SOW_RNG_PREDICT = 22,  /* controls that predicted cells are made from */
     SOW_RNG_LAYOUT = 23,   /* the picture of a map */
     SOW_RNG_SKETCH = 24,   /* directions that a large matrix is looked at from first */
+    SOW_RNG_LAB = 27,      /* what happens to a made cell in the lab: its batch and guide, escapes, doublets; samples that are lost */
     SOW_RNG_TEST = 1000
 } sow_rng_purpose;
 

@@ -123,6 +123,10 @@ typedef struct {
         sow_index contexts, targets;                  /* and, where there are several: */
         double context_scale, context_flip, context_lose, context_shift, context_baseline, context_coverage;
         double cells, informativeness, noise_per_cell;
+        const char *baseline;                         /* NULL: made genes */
+        double saturation;                            /* UMIs of a cell at saturation; NaN: depth is not of the reads */
+        sow_index guides, technical_batches, samples;
+        double efficiency, efficiency_sd, failed_guides, escapers, batch_effect, batch_depth, doublets, dropout, lost_samples;
     } oracle;
 
     struct {

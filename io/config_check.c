@@ -235,6 +235,7 @@ static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_nod
 }
 
 #define OF_CONTEXTS "targets", "context_scale", "context_flip", "context_lose", "context_shift", "context_baseline", "context_coverage"
+#define OF_LAB "baseline", "saturation", "guides", "efficiency", "efficiency_sd", "failed_guides", "escapers", "technical_batches", "batch_effect", "batch_depth", "doublets", "dropout", "samples", "lost_samples"
 
 /* In what several simulated contexts differ. */
 static void check_contexts(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
@@ -252,10 +253,35 @@ static void check_contexts(sow_i_reader *r, const sow_config *c, const sow_i_nod
                               "a program cannot be flipped with probability %g and lost with probability %g: together at most 1", c->oracle.context_flip, c->oracle.context_lose);
 }
 
+static void check_needs_key(sow_i_reader *r, const sow_i_node *root, const char *const *keys, const char *what)
+{
+    for (size_t i = 0; keys[i]; i++) {
+        char path[60];
+        snprintf(path, sizeof path, "oracle.%s", keys[i]);
+        if (given(root, "oracle", keys[i])) sow_i_problem_at_path(r, root, path, "%s does nothing without %s; set it, or remove %s", path, what, path);
+    }
+}
+
+/* What a simulated lab has. */
+static void check_lab(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+{
+    static const char *const of_guides[] = {"efficiency", "efficiency_sd", "failed_guides", NULL}, *const of_batches[] = {"batch_effect", "batch_depth", NULL};
+    static const char *const of_loss[] = {"samples", NULL};
+    const double e = c->oracle.efficiency, most = sqrt(e * (1 - e));
+    if (c->oracle.guides == 0) check_needs_key(r, root, of_guides, "oracle.guides");
+    if (c->oracle.technical_batches == 1) check_needs_key(r, root, of_batches, "several oracle.technical_batches");
+    if (!(c->oracle.lost_samples > 0)) check_needs_key(r, root, of_loss, "oracle.lost_samples");
+    if (c->oracle.guides > 0 && c->oracle.efficiency_sd > 0 && !(c->oracle.efficiency_sd < most))
+        sow_i_problem_at_path(r, root, "oracle.efficiency_sd", "oracle.efficiency_sd is %g; efficiencies between 0 and 1 with a mean of %g have a standard deviation below %.3g: lower it, or set oracle.efficiency",
+                              c->oracle.efficiency_sd, e, most);
+    if (!isnan(c->oracle.saturation) && c->design.reads_per_cell <= 0)
+        sow_i_problem_at_path(r, root, "oracle.saturation", "oracle.saturation says how many UMIs follow from design.reads_per_cell, which is not above 0; set it");
+}
+
 /* Keys of the generative oracle that only one of its two readouts knows. */
 static void check_generative(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
 {
-    static const char *const of_cells[] = {"genes", "programs", "controls", "contexts", OF_CONTEXTS, NULL}, *const of_scalar[] = {"failure_rate", "noise_per_cell", NULL};
+    static const char *const of_cells[] = {"genes", "programs", "controls", "contexts", OF_CONTEXTS, OF_LAB, NULL}, *const of_scalar[] = {"failure_rate", "noise_per_cell", NULL};
     const int cells = c->readout.kind == SOW_READOUT_CELLS;
     const char *const *wrong = cells ? of_scalar : of_cells;
     for (size_t i = 0; wrong[i]; i++) {
@@ -265,6 +291,7 @@ static void check_generative(sow_i_reader *r, const sow_config *c, const sow_i_n
             sow_i_problem_at_path(r, root, path, "%s is for a simulated screen with %s", path, cells ? "a scalar readout" : "`readout: {kind: cells}`");
     }
     if (cells) check_contexts(r, c, root);
+    if (cells) check_lab(r, c, root);
     if (c->oracle.modules > c->oracle.perturbations)
         sow_i_problem_at_path(r, root, "oracle.modules", "oracle.modules (%lld) must not exceed oracle.perturbations (%lld)", (long long)c->oracle.modules,
                               (long long)c->oracle.perturbations);
@@ -279,7 +306,7 @@ static void check_held_out(sow_i_reader *r, const sow_config *c, const sow_i_nod
         return;
     }
     static const char *const only[] = {"failure_rate", "perturbations",   "modules",       "prior_dims", "genes", "programs", "controls",
-                                       "cells",        "informativeness", "noise_per_cell", "contexts",   OF_CONTEXTS};
+                                       "cells",        "informativeness", "noise_per_cell", "contexts",   OF_CONTEXTS, OF_LAB};
     for (size_t i = 0; i < sizeof only / sizeof *only && c->oracle.kind; i++) {
         char path[60];
         snprintf(path, sizeof path, "oracle.%s", only[i]);

@@ -74,6 +74,10 @@ SOW_MUST_CHECK sow_status sow_report_write_contexts(const char *path, const char
  *  when the text is no JSON object or lacks name or seeds. */
 SOW_MUST_CHECK sow_status sow_report_write_seeds(const char *path, const char *json, sow_error *err);
 
+/** The page of `sower calibrate --check`: name, context, verdict, screens, genes, controls, perturbations, umis, rows [{quantity, cells, real, simulated, low, high, perturbations}] (planner/calibrate.h).
+ *  SOW_E_DATA when the text is no JSON object or lacks name or rows. */
+SOW_MUST_CHECK sow_status sow_report_write_calibration(const char *path, const char *json, sow_error *err);
+
 /** The page of `sower predict --all`, from another document:
  *   name, generated_by, readout, model, provenance as above
  *   perturbations, features, unknown (left out: measured nowhere, no prior), alike (measured nowhere and predicted all the same), first_share (of variance in the first direction)

@@ -244,28 +244,14 @@ sow_status sow_i_cells_make(sow_campaign *c, sow_prior *given, const sow_env *en
 {
     sow_status st = SOW_OK;
     const sow_config *k = c->config;
-    sow_cell_world_options world = SOW_CELL_WORLD_OPTIONS_INIT;
-    world.seed = k->seed;
-    world.n_perturbations = k->oracle.perturbations;
-    world.n_genes = k->oracle.genes;
-    world.n_modules = k->oracle.modules;
-    world.n_programs = k->oracle.programs;
-    world.n_controls = k->oracle.controls;
-    world.cells_median = k->oracle.cells;
-    world.prior_informativeness = k->oracle.informativeness;
-    world.prior_dims = k->oracle.prior_dims;
-    world.n_contexts = k->oracle.contexts;
-    world.n_targets = k->oracle.targets;
-    world.context_scale = k->oracle.context_scale;
-    world.context_flip = k->oracle.context_flip;
-    world.context_lose = k->oracle.context_lose;
-    world.context_shift = k->oracle.context_shift;
-    world.context_baseline = k->oracle.context_baseline;
-    world.context_coverage = k->oracle.context_coverage;
+    sow_cell_world_options world;
+    sow_calibration measured = {0};
+    SOW_TRY(sow_i_world_options(&world, &measured, k, err));
     SOW_NEW(c->cells, 1);
     SOW_TRY(sow_cell_world_create(&c->cells->table, &c->screen, given, NULL, &world, env, err));
     SOW_TRY(filter_and_refresh(c, env, err));
 done:
+    sow_calibration_clear(&measured);
     return st;
 }
 

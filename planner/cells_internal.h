@@ -8,6 +8,7 @@
 #include "core/prepare.h"
 #include "io/cell_source.h"
 #include "planner/campaign_internal.h"
+#include "simulator/cell_world.h"
 
 enum { SOW_I_CONTROL_LISTS = 2 };
 
@@ -52,6 +53,10 @@ sow_index sow_i_own_genes(sow_index *own, const sow_campaign *c, sow_index pertu
 enum { SOW_I_MAX_OWN = 16 };
 /** Size of a response y [d] without the perturbation's own genes. */
 double sow_i_effect(const sow_campaign *c, sow_index perturbation, const double *y);
+
+/* generate.c */
+/** The simulated screen that the campaign asks for; `measured` is what its baseline file says, borrowed by `out`; caller clears. */
+SOW_MUST_CHECK sow_status sow_i_world_options(sow_cell_world_options *out, sow_calibration *measured, const sow_config *k, sow_error *err);
 
 /* response.c */
 /** Mean response of cells [n]: by technical batch, mean of the cells minus mean of that batch's controls, averaged by cells. A batch without controls does not

@@ -360,7 +360,9 @@ static sow_status create_oracle(sow_campaign *c, sow_error *err)
                                   .failure_rate = is_kind(c, "generative") ? k->oracle.failure_rate : 0.0,
                                   .cells = c->cells ? &c->cells->table : NULL,
                                   .n_rounds = c->n_rounds,
-                                  .control_share = k->design.control_share};
+                                  .control_share = k->design.control_share,
+                                  .n_samples = is_kind(c, "generative") ? k->oracle.samples : 0,
+                                  .lost_samples = is_kind(c, "generative") ? k->oracle.lost_samples : 0};
     SOW_TRY(row->create(&c->oracle, &options, err));
 done:
     return st;
@@ -388,6 +390,7 @@ static sow_status check_files(const sow_campaign *c, sow_error *err)
         SOW_TRY(must_exist(c, k->constraints.exclude[i].file, "constraints.exclude", err));
     SOW_TRY(must_exist(c, k->oracle.held_list, "oracle.held_out.list", err));
     SOW_TRY(must_exist(c, k->guides.file, "design.guides", err));
+    SOW_TRY(must_exist(c, k->oracle.baseline, "oracle.baseline", err));
 done:
     return st;
 }
@@ -416,6 +419,10 @@ static sow_status digest_files(sow_campaign *c, sow_error *err)
     if (k->oracle.held_list) {
         SOW_TRY(sow_file_sha256(hex, k->oracle.held_list, err));
         sow_text_printf(&all, "held out %s\n", hex);
+    }
+    if (k->oracle.baseline) {
+        SOW_TRY(sow_file_sha256(hex, k->oracle.baseline, err));
+        sow_text_printf(&all, "baseline %s\n", hex);
     }
     if (all.failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     sow_sha256(c->world_digest, all.text ? all.text : "", all.size);

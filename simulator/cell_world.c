@@ -23,6 +23,28 @@ static sow_status check_number(const char *what, double x, double most, sow_erro
     return SOW_ERROR(err, SOW_E_ARG, "a simulated screen with %s = %g: 0 to %g is allowed", what, x, most);
 }
 
+static sow_status check_lab(const sow_cell_world_options *o, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(check_number("depth", o->depth, 1e9, err));
+    SOW_TRY(check_count("guides", o->guides, 0, 1000, err));
+    SOW_TRY(check_number("efficiency", o->efficiency, 1, err));
+    SOW_TRY(check_number("efficiency_sd", o->efficiency_sd, 1, err));
+    SOW_TRY(check_number("failed_guides", o->failed_guides, 1, err));
+    SOW_TRY(check_number("escapers", o->escapers, 1, err));
+    SOW_TRY(check_count("batches", o->batches, 1, 10000, err));
+    SOW_TRY(check_number("batch_effect", o->batch_effect, 3, err));
+    SOW_TRY(check_number("batch_depth", o->batch_depth, 3, err));
+    SOW_TRY(check_number("doublets", o->doublets, 1, err));
+    SOW_TRY(check_number("dropout", o->dropout, 10, err));
+    if (o->efficiency_sd > 0 && !(o->efficiency_sd * o->efficiency_sd < o->efficiency * (1 - o->efficiency)))
+        SOW_FAIL(err, SOW_E_ARG, "a simulated screen with efficiency_sd = %g: with efficiency = %g it is below %.3g", o->efficiency_sd, o->efficiency, sqrt(o->efficiency * (1 - o->efficiency)));
+    if (o->measured && (o->measured->genes.n < 2))
+        SOW_FAIL(err, SOW_E_ARG, "a simulated screen of a measured baseline of %lld genes: at least 2 are needed", (long long)o->measured->genes.n);
+done:
+    return st;
+}
+
 static sow_status check_options(const sow_cell_world_options *o, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -46,8 +68,14 @@ static sow_status check_options(const sow_cell_world_options *o, sow_error *err)
         SOW_FAIL(err, SOW_E_ARG, "a simulated screen with context_coverage = %g: above 0, to 1 is allowed", o->context_coverage);
     if (!(o->cells_median >= 1 && o->cells_median <= 100000))
         SOW_FAIL(err, SOW_E_ARG, "a simulated screen with cells_median = %g: 1 to 100000 is allowed", o->cells_median);
+    SOW_TRY(check_lab(o, err));
 done:
     return st;
+}
+
+static void fit_to_baseline(sow_cell_world_options *o)
+{
+    if (o->measured && o->n_genes > o->measured->genes.n) o->n_genes = o->measured->genes.n;
 }
 
 static sow_status name_perturbations(sow_screen *s, sow_index n, sow_error *err)
@@ -125,7 +153,12 @@ static sow_status truth_of(sow_cell_truth *out, sow_i_cell_world *w, sow_error *
     for (sow_index i = 0; i < out->n; i++)
         out->module[i] = w->module[2 * i];
     out->change = w->change;
-    w->change = NULL;
+    out->loading = w->loading;
+    out->growth = w->growth;
+    out->efficiency = w->efficiency;
+    out->programs = w->o->n_programs;
+    out->guides = w->o->guides;
+    w->change = w->loading = w->growth = w->efficiency = NULL;
 done:
     return st;
 }
@@ -134,6 +167,9 @@ void sow_cell_truth_clear(sow_cell_truth *t)
 {
     free(t->change);
     free(t->module);
+    free(t->loading);
+    free(t->growth);
+    free(t->efficiency);
     memset(t, 0, sizeof *t);
 }
 
@@ -150,9 +186,10 @@ sow_status sow_cell_world_create(sow_cells *cells, sow_screen **screen, sow_prio
     *screen = NULL;
     if (prior) memset(prior, 0, sizeof *prior);
     if (truth) memset(truth, 0, sizeof *truth);
-    if (!options) options = &defaults;
-    SOW_TRY(check_options(options, err));
-    SOW_TRY(sow_i_cell_world_draw(&w, options, env, err));
+    sow_cell_world_options used = options ? *options : defaults;
+    SOW_TRY(check_options(&used, err));
+    fit_to_baseline(&used);
+    SOW_TRY(sow_i_cell_world_draw(&w, &used, env, err));
     SOW_TRY(sow_i_cell_world_cells(&made, &w, env, err));
     SOW_TRY(screen_of(&table, &w, &made, err));
     if (prior) SOW_TRY(sow_i_cell_world_prior(&known, &w, err));
@@ -168,5 +205,89 @@ done:
     sow_screen_destroy(table);
     sow_cells_clear(&made);
     sow_i_cell_world_clear(&w);
+    return st;
+}
+
+/* ---- piece by piece ---- */
+
+enum { BLOCK = 4096 }; /* cells */
+
+struct sow_cell_stream {
+    sow_cell_world_options o;
+    sow_i_cell_world w;
+    sow_cells cells;
+    sow_screen *screen;
+    sow_index *first, at;
+    sow_cell_arrays block;
+};
+
+static void clear_block(sow_cell_stream *s)
+{
+    free(s->block.start);
+    free(s->block.gene);
+    free(s->block.value);
+    s->block = (sow_cell_arrays){0};
+}
+
+void sow_cell_stream_destroy(sow_cell_stream *s)
+{
+    if (!s) return;
+    clear_block(s);
+    sow_cells_clear(&s->cells);
+    sow_screen_destroy(s->screen);
+    sow_i_cell_world_clear(&s->w);
+    free(s->first);
+    free(s);
+}
+
+sow_status sow_cell_stream_create(sow_cell_stream **out, const sow_cell_world_options *options, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_cell_world_options defaults = SOW_CELL_WORLD_OPTIONS_INIT;
+    sow_cell_stream *s = NULL;
+    *out = NULL;
+    SOW_NEW(s, 1);
+    s->o = options ? *options : defaults;
+    SOW_TRY(check_options(&s->o, err));
+    fit_to_baseline(&s->o);
+    SOW_TRY(sow_i_cell_world_draw(&s->w, &s->o, env, err));
+    SOW_TRY(sow_i_cell_world_labels(&s->cells, &s->first, &s->w, err));
+    SOW_TRY(screen_of(&s->screen, &s->w, &s->cells, err));
+    *out = s;
+    s = NULL;
+done:
+    sow_cell_stream_destroy(s);
+    return st;
+}
+
+const sow_cells *sow_cell_stream_cells(const sow_screen **screen, const sow_cell_stream *s)
+{
+    if (screen) *screen = s->screen;
+    return &s->cells;
+}
+
+sow_status sow_cell_stream_next(sow_index *n, const int64_t **start, const int32_t **gene, const float **value, sow_cell_stream *s, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index to = s->at + BLOCK < s->cells.n ? s->at + BLOCK : s->cells.n;
+    *n = 0;
+    clear_block(s);
+    if (s->at == to) return SOW_OK;
+    SOW_TRY(sow_i_cell_world_counts(&s->block, &s->w, &s->cells, s->first, s->at, to, env, err));
+    *n = to - s->at;
+    *start = s->block.start;
+    *gene = s->block.gene;
+    *value = s->block.value;
+    s->at = to;
+done:
+    return st;
+}
+
+sow_status sow_cell_stream_truth(sow_cell_truth *truth, sow_cell_stream *s, sow_error *err)
+{
+    *truth = (sow_cell_truth){0};
+    s->at = s->cells.n;
+    const sow_status st = truth_of(truth, &s->w, err);
+    if (st != SOW_OK) sow_cell_truth_clear(truth);
     return st;
 }

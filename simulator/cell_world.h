@@ -10,6 +10,7 @@
 #ifndef SOWER_SIMULATOR_CELL_WORLD_H
 #define SOWER_SIMULATOR_CELL_WORLD_H
 
+#include "core/calibration.h"
 #include "core/cells.h"
 #include "core/prior.h"
 #include "core/screen.h"
@@ -36,16 +37,45 @@ typedef struct {
     double context_baseline;   /* 0..3 [0.5]: log-sd of a gene's share of UMIs between contexts */
     double context_coverage;   /* above 0, to 1 [1]: probability that a reference context has measured a perturbation; the targets have all */
     sow_index n_targets;       /* 1..n_contexts [1]: the first so many are targets */
+    /* What a lab has; with the defaults nothing of it. docs/simulate-screens.md */
+    const sow_calibration *measured; /* [NULL] genes, libraries and, where known, effects and cells of a measured screen; borrowed. n_genes at most as many as it has: the most expressed */
+    double depth;              /* median UMIs of a cell over the whole transcriptome, 0..1e9 [0: the measured one, or 12,000] */
+    sow_index guides;          /* of a perturbation, 0..1000 [0: cells carry no guide] */
+    double efficiency;         /* 0..1 [1]: mean part of a perturbation's log fold changes that a working guide brings about */
+    double efficiency_sd;      /* and its standard deviation between guides [0]; beta-distributed, so below sqrt(efficiency (1 - efficiency)) */
+    double failed_guides;      /* 0..1 [0]: probability that a guide does nothing */
+    double escapers;           /* 0..1 [0]: probability that a cell with a guide is as a control */
+    sow_index batches;         /* technical batches, 1..10000 [1]; a cell is in any of them alike */
+    double batch_effect;       /* 0..3 [0]: log-sd of a gene's share between them */
+    double batch_depth;        /* 0..3 [0]: log-sd of their depths */
+    double doublets;           /* 0 to below 1 [0]: probability that a barcode is of two cells; it is labelled as one of them */
+    double dropout;            /* 0..10 [0]: a perturbation with growth effect x (0 in about half, else to about 3) keeps exp(-dropout x) of its cells */
 } sow_cell_world_options;
-#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1}
+#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0}
 
 /** What nobody but a test or an oracle may look at. Caller clears. */
 typedef struct {
     sow_index n, genes, n_contexts;
     double *change;     /* [n_contexts, n, genes] log fold change of the mean, measured or not */
     sow_index *module;  /* [n] */
+    sow_index programs, guides;
+    double *loading;    /* [programs, genes] log fold change of a program at weight 1 */
+    double *growth;     /* [n] growth effect, >= 0 */
+    double *efficiency; /* [n, guides] 0 where the guide failed */
 } sow_cell_truth;
 void sow_cell_truth_clear(sow_cell_truth *t);
+
+/** The screen piece by piece, so that its counts need not fit in memory; the same counts as sow_cell_world_create makes. */
+typedef struct sow_cell_stream sow_cell_stream;
+/** SOW_E_ARG names an option out of range. Caller owns; destroy(NULL) is fine. */
+SOW_MUST_CHECK sow_status sow_cell_stream_create(sow_cell_stream **out, const sow_cell_world_options *options, const sow_env *env, sow_error *err);
+void sow_cell_stream_destroy(sow_cell_stream *s);
+/** Labels of all cells in order, with genes and names but no matrix; borrowed. The screen's catalogue and contexts are in *screen. */
+const sow_cells *sow_cell_stream_cells(const sow_screen **screen, const sow_cell_stream *s);
+/** The next cells, *n = 0 at the end: start [n + 1] from 0, gene, value; borrowed until the next call. A block is some 4,096 cells. */
+SOW_MUST_CHECK sow_status sow_cell_stream_next(sow_index *n, const int64_t **start, const int32_t **gene, const float **value, sow_cell_stream *s, const sow_env *env, sow_error *err);
+/** Hands over the truth; nothing can be drawn any more. */
+SOW_MUST_CHECK sow_status sow_cell_stream_truth(sow_cell_truth *truth, sow_cell_stream *s, sow_error *err);
 
 /** The table (context after context, in each controls first, then P0001.. in name order; one matrix of counts, one technical batch), a screen with a row per perturbation and context that
  *  measured it (values NaN; cells and weight its number of cells) and the prior "simulated", unscaled. One context is named "simulated"; several C1, C2, ..., the first n_targets targets and the

@@ -8,7 +8,7 @@
 #include "simulator/cell_world_internal.h"
 
 /* Log-linear between (x, y) knots; flat beyond the ends. */
-static double between(const double *x, const double *y, int n, double at)
+double sow_i_between(const double *x, const double *y, int n, double at)
 {
     int k = 1;
     if (at <= x[0]) return y[0];
@@ -24,7 +24,7 @@ double sow_i_baseline_share(double f)
     static const double rank[] = {0, .0005, .002, .005, .01, .02, .03, .05, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1};
     static const double share[] = {1.458e-02, 1.337e-02, 7.196e-03, 5.350e-03, 3.573e-03, 1.428e-03, 7.564e-04, 4.124e-04, 2.270e-04, 1.256e-04,
                                    8.875e-05, 6.913e-05, 5.666e-05, 4.799e-05, 4.068e-05, 3.500e-05, 3.036e-05, 2.642e-05};
-    return between(rank, share, (int)(sizeof rank / sizeof *rank), f);
+    return sow_i_between(rank, share, (int)(sizeof rank / sizeof *rank), f);
 }
 
 double sow_i_baseline_size(double f, double u)
@@ -40,12 +40,12 @@ double sow_i_baseline_size(double f, double u)
     int band = 0;
     while (band + 1 < BANDS && f >= upto[band])
         band++;
-    return between(at, size[band], KNOTS, u);
+    return sow_i_between(at, size[band], KNOTS, u);
 }
 
 /* Uncut counts that, cut to multiples of 32, have the published quantiles; the knot at .99 is set by the mean that the number of batches implies (148). */
 double sow_i_cells_quantile(double u)
 {
     static const double at[] = {0, .05, .162, .5, .95, .99, 1}, cells[] = {32, 32, 64, 96, 330, 640, 1984};
-    return between(at, cells, (int)(sizeof at / sizeof *at), u);
+    return sow_i_between(at, cells, (int)(sizeof at / sizeof *at), u);
 }

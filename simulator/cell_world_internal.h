@@ -18,7 +18,10 @@ enum {
     SOW_I_WORLD_ACTIVITY, /* of programs in a context */
     SOW_I_WORLD_SHIFT,    /* of a context */
     SOW_I_WORLD_BASELINE, /* of genes in a context */
-    SOW_I_WORLD_MEASURED  /* whether a context has measured a perturbation, and on how many cells */
+    SOW_I_WORLD_MEASURED, /* whether a context has measured a perturbation, and on how many cells */
+    SOW_I_WORLD_GROWTH,   /* of a perturbation */
+    SOW_I_WORLD_GUIDES,   /* of a perturbation */
+    SOW_I_WORLD_BATCH     /* of a context */
 };
 
 /* Names the stream of a perturbation (at most 200,000; 0 may be the controls) in a context. The first context's are those of a world that has no other. */
@@ -53,6 +56,13 @@ typedef struct {
     double *mix;       /* [n, programs] what each perturbation is made of in the common world, before the limit */
     double *activity;  /* [contexts, programs] */
     double *shift;     /* [contexts, genes] */
+    /* the lab */
+    double depth_median, depth_log_sd;
+    const sow_index *gene;    /* [genes] position in the measured baseline, owned; NULL = made genes */
+    double *growth;           /* [n] */
+    double *efficiency;       /* [n, guides]; NULL without guides */
+    double *batch_share;      /* [contexts, batches, genes] factors; NULL with one batch */
+    double *batch_depth;      /* [contexts, batches] factors; NULL with one batch */
 } sow_i_cell_world;
 
 sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_options *o, const sow_env *env, sow_error *err);
@@ -77,7 +87,30 @@ void sow_i_contexts_act(sow_i_cell_world *w, sow_index i, const double *genes, d
 void sow_i_contexts_measure(sow_i_cell_world *w, sow_index i);
 /* Cells of a perturbation: the published quantiles, scaled. */
 sow_index sow_i_draw_cells(const sow_cell_world_options *o, sow_rng *rng);
+/* Log-linear between n knots (x, y), flat beyond the ends. */
+double sow_i_between(const double *x, const double *y, int n, double at);
 sow_status sow_i_cell_world_prior(sow_prior *out, const sow_i_cell_world *w, sow_error *err);
+/* cell_world_lab.c: which genes, how deep; then what guides, batches and growth do. Both leave a world without any of it as it is. */
+sow_status sow_i_lab_genes(sow_i_cell_world *w, sow_error *err);
+sow_status sow_i_lab_draw(sow_i_cell_world *w, sow_error *err);
+/* Cells that are left of a perturbation after its growth effect. */
+sow_index sow_i_lab_grow(const sow_i_cell_world *w, sow_index i, sow_index cells);
+/* What happens to a cell; `stream` and `cell` name it as its counts. */
+typedef struct {
+    sow_index batch, guide; /* guide -1: the world has none */
+    int escaped, doubled;
+    sow_rng rest;           /* of its stream: for the other cell of a doublet */
+} sow_i_lab_cell;
+sow_i_lab_cell sow_i_lab_cell_at(const sow_i_cell_world *w, uint32_t stream, sow_index cell);
+/* Part of the changes that a cell of a perturbation shows. */
+double sow_i_lab_part(const sow_i_cell_world *w, sow_index perturbation, const sow_i_lab_cell *c);
+/* Nothing happens to cells: none of the above need be asked. */
+int sow_i_lab_is_plain(const sow_cell_world_options *o);
+
+/* Labels of all cells, indexed, without a matrix; *first [groups + 1], caller frees. */
+sow_status sow_i_cell_world_labels(sow_cells *out, sow_index **first, const sow_i_cell_world *w, sow_error *err);
+/* Counts of the cells from..to; start from 0. */
+sow_status sow_i_cell_world_counts(sow_cell_arrays *a, const sow_i_cell_world *w, const sow_cells *cells, const sow_index *first, sow_index from, sow_index to, const sow_env *env, sow_error *err);
 sow_status sow_i_cell_world_cells(sow_cells *out, const sow_i_cell_world *w, const sow_env *env, sow_error *err);
 
 /* K562 (Gasperini 2019): share of UMIs of the gene at rank fraction `f` in 0..1 (0 the strongest) among the 5,000 strongest, and the size at quantile `u`

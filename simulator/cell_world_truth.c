@@ -39,6 +39,11 @@ void sow_i_cell_world_clear(sow_i_cell_world *w)
     free(w->mix);
     free(w->activity);
     free(w->shift);
+    free((void *)(uintptr_t)w->gene);
+    free(w->growth);
+    free(w->efficiency);
+    free(w->batch_share);
+    free(w->batch_depth);
     memset(w, 0, sizeof *w);
 }
 
@@ -142,12 +147,13 @@ static void draw_modules(sow_i_cell_world *w, double *weight)
 
 /* Length of the visible change by the normal score of its rank. Linear in the logarithm; the first piece goes on below, the last value above. The lengths give MMD distances
  * to control that stand above the null, in sd of the null, as the published ones do (.6 at 25 %, 2.4, 7.2, 15.6, 21.8, 38, 84). */
-static double length_of(double score)
+static double length_of(const sow_i_cell_world *w, double score)
 {
     static const double at[] = {-1.2816, -.6745, 0, .6745, 1.2816, 1.6449, 2.3263, 3.2905}; /* 10, 25, 50, 75, 90, 95, 99, 99.95 % */
     static const double length[] = {.49, .60, SOW_I_MEDIAN_LENGTH, 2.44, 3.67, 4.33, 6.08, 12};
     const int n = (int)(sizeof at / sizeof *at);
     int k = 1;
+    if (w->o->measured && w->o->measured->n_perturbations > 0) return sow_i_between(at, w->o->measured->length, n, score);
     if (score >= at[n - 1]) return length[n - 1];
     while (at[k] < score)
         k++;
@@ -223,7 +229,7 @@ static void draw_change(sow_i_cell_world *w, sow_index i, double own_part, doubl
     const double of_own = add_scaled(change, w, part, sqrt(own_part / 2));
     memset(part, 0, (size_t)n * sizeof *part);
     draw_own_genes(part, w, rng);
-    const double of_genes = add_scaled(change, w, part, sqrt(own_part / 2)), size = length_of(w->score[i]) / sow_i_visible_length(w, change);
+    const double of_genes = add_scaled(change, w, part, sqrt(own_part / 2)), size = length_of(w, w->score[i]) / sow_i_visible_length(w, change);
     if (w->mix) {
         keep_mix(w, i, size * of_modules, size * of_own);
         scale(part, n, size * of_genes);
@@ -244,7 +250,9 @@ enum { TILE = 64 }; /* perturbations */
 
 sow_index sow_i_draw_cells(const sow_cell_world_options *o, sow_rng *rng)
 {
-    const double cells = round(o->cells_median / 96 * sow_i_cells_quantile(sow_rng_uniform(rng)));
+    static const double at[] = SOW_CALIBRATION_CELLS_AT;
+    const double u = sow_rng_uniform(rng), *known = o->measured && o->measured->n_perturbations > 0 ? o->measured->cells : NULL;
+    const double cells = round(known ? o->cells_median / known[3] * sow_i_between(at, known, SOW_CALIBRATION_CELLS, u) : o->cells_median / 96 * sow_i_cells_quantile(u));
     return cells < 1 ? 1 : (sow_index)cells;
 }
 
@@ -260,6 +268,8 @@ static sow_status draw_tile(void *user, sow_index tile, sow_error *err)
         const double own_part = own_least + (own_most - own_least) * sow_rng_uniform(&rng);
         draw_change(w, i, own_part, job->part + tile * w->o->n_genes, job->active + tile * w->o->n_programs, &rng);
         if (w->mix) sow_i_contexts_measure(w, i);
+        for (sow_index k = 0; k < w->o->n_contexts; k++)
+            w->cells[k * w->o->n_perturbations + i] = sow_i_lab_grow(w, i, w->cells[k * w->o->n_perturbations + i]);
     }
     return SOW_OK;
 }
@@ -277,6 +287,7 @@ static sow_status allocate(sow_i_cell_world *w, sow_error *err)
     SOW_NEW(w->popular, o->n_modules);
     SOW_NEW(w->module, 2 * o->n_perturbations);
     SOW_NEW(w->score, o->n_perturbations);
+    SOW_NEW(w->growth, o->n_perturbations);
     SOW_NEW(w->own, o->n_perturbations * o->n_programs);
     SOW_NEW(w->change, o->n_contexts * o->n_perturbations * o->n_genes);
     SOW_NEW(w->cells, o->n_contexts * o->n_perturbations);
@@ -307,7 +318,9 @@ sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_optio
     SOW_NEW(job.active, tiles * o->n_programs);
     shuffled_places(place, o->n_genes, o->seed, 0);
     draw_genes(w, place);
+    SOW_TRY(sow_i_lab_genes(w, err));
     SOW_TRY(sow_i_contexts_draw(w, err));
+    SOW_TRY(sow_i_lab_draw(w, err));
     draw_programs(w);
     shuffled_places(place, o->n_modules, o->seed, 1);
     draw_modules(w, weight);

@@ -48,6 +48,8 @@ typedef struct {
     const sow_cells *cells;   /* replay of cells: the finished screen's; borrowed; NULL = not cells */
     sow_index n_rounds;       /* replay of cells: controls are shared out over so many rounds */
     double control_share;     /* replay of cells: controls as a share of all cells of a round */
+    sow_index n_samples;      /* replay of cells: samples of a round, over which its perturbations are spread; 0 or 1: one */
+    double lost_samples;      /* replay of cells, 0..1: probability that one of them is lost in a round: its requests have failed, and none of their cells is used up */
 } sow_oracle_options;
 
 /* Replay of cells. A perturbation's cells stand in an order drawn once (its own stream), and a request takes the next `planned_cells` of them after `already`

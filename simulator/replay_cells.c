@@ -22,7 +22,8 @@ typedef struct {
     const sow_screen *screen;
     const sow_cells *cells;
     sow_index n_rounds, n_batches, n_contexts;
-    double control_share;
+    double control_share, lost_samples;
+    sow_index n_samples;
     sow_index *control; /* controls by context and technical batch, each batch's in the order drawn for it */
     sow_index *start;   /* [n_contexts * n_batches + 1] */
 } replay_cells;
@@ -120,6 +121,8 @@ static sow_status check_options(const sow_oracle_options *o, sow_error *err)
     if (o->n_rounds < 1 || o->n_rounds > UINT32_MAX)
         return SOW_ERROR(err, SOW_E_ARG, "controls cannot be shared out over %lld rounds; at least 1 is needed",
                          (long long)o->n_rounds);
+    if (!(o->lost_samples >= 0 && o->lost_samples < 1) || o->n_samples < 0)
+        return SOW_ERROR(err, SOW_E_ARG, "of %lld samples a share of %g cannot be lost; 0 <= share < 1 is allowed", (long long)o->n_samples, o->lost_samples);
     if (!(o->control_share >= 0 && o->control_share < 1))
         return SOW_ERROR(err, SOW_E_ARG, "controls cannot be a share of %g of a round's cells; 0 <= share < 1 is allowed",
                          o->control_share);
@@ -156,7 +159,9 @@ static sow_status create_replay_cells(sow_oracle **out, const sow_oracle_options
                         .n_rounds = options->n_rounds,
                         .n_batches = count_batches(options->cells),
                         .n_contexts = options->cells->n_contexts,
-                        .control_share = options->control_share};
+                        .control_share = options->control_share,
+                        .lost_samples = options->lost_samples,
+                        .n_samples = options->n_samples > 1 ? options->n_samples : 1};
     SOW_TRY(order_controls(r, err));
     for (sow_index c = 0; c < r->n_contexts; c++)
         if (!r->screen->context_role || r->screen->context_role[c] == SOW_ROLE_TARGET) SOW_TRY(check_controls(r, c, err));
@@ -211,8 +216,21 @@ static void say_handed_out(sow_measurement *m, const sow_request *q, sow_index i
     if (beyond > 0) say(m, "; %lld more are in technical batches without controls", (long long)beyond);
 }
 
+/* Says so when the request's sample of this round is lost. The cells stay where they are: another round makes others of them. */
+static int is_lost(sow_measurement *m, const replay_cells *r, const sow_request *q, sow_index round)
+{
+    if (!(r->lost_samples > 0)) return 0;
+    sow_rng which = sow_rng_make(r->seed, SOW_RNG_ORACLE, (uint32_t)round, (uint32_t)(q->context * r->cells->n_perturbations + q->perturbation));
+    const sow_index sample = sow_rng_below(&which, r->n_samples);
+    sow_rng fate = sow_rng_make(r->seed, SOW_RNG_LAB, (uint32_t)round, UINT32_MAX - (uint32_t)sample); /* beside the streams of cells, which number up from 0 */
+    if (!(sow_rng_uniform(&fate) < r->lost_samples)) return 0;
+    m->outcome = SOW_FAILED;
+    say(m, "sample %lld of the round's %lld was lost", (long long)sample + 1, (long long)r->n_samples);
+    return 1;
+}
+
 /* The next of its cells, in the order drawn for the pair; `scratch` has room for all cells. */
-static sow_status hand_out(sow_measurement *m, const replay_cells *r, const sow_request *q, sow_index *scratch, sow_error *err)
+static sow_status hand_out(sow_measurement *m, const replay_cells *r, const sow_request *q, sow_index round, sow_index *scratch, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_index *list = NULL, in_screen = sow_cells_of(&list, r->cells, q->perturbation, q->context);
@@ -223,6 +241,10 @@ static sow_status hand_out(sow_measurement *m, const replay_cells *r, const sow_
         if (is_usable(r, q->context, r->cells->batch[list[i]])) scratch[usable++] = list[i];
     for (sow_index j = 0; j < sow_screen_n_features(r->screen); j++)
         m->values[j] = NAN;
+    if (is_lost(m, r, q, round)) {
+        m->cells = m->weight = 0;
+        goto done;
+    }
     const sow_index left = usable > q->already ? usable - q->already : 0;
     m->n_cell = q->planned_cells > 0 && q->planned_cells < left ? q->planned_cells : left;
     m->cells = m->weight = (double)m->n_cell;
@@ -351,7 +373,7 @@ static sow_status measure_replay_cells(sow_measurements *out, sow_oracle *oracle
     SOW_TRY(check_requests(r, requests, n, round, err));
     SOW_NEW(scratch, r->cells->n);
     for (sow_index i = 0; i < n; i++)
-        SOW_TRY(hand_out(&out->item[i], r, &requests[i], scratch, err));
+        SOW_TRY(hand_out(&out->item[i], r, &requests[i], round, scratch, err));
     SOW_TRY(add_controls(out, r, round, err));
 done:
     free(scratch);

@@ -28,3 +28,4 @@ set_tests_properties(io/anndata_roundtrip PROPERTIES SKIP_REGULAR_EXPRESSION "SK
 sow_add_test(io/cell_cache)
 sow_add_test(io/cell_source)
 sow_add_test(io/archive_file)
+sow_add_test(io/calibration)

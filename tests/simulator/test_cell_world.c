@@ -565,7 +565,7 @@ Test(cell_world, is_what_it_always_was)
 
 Test(cell_world, can_be_as_small_as_two_perturbations_of_two_genes)
 {
-    const sow_cell_world_options o = {.seed = 1, .n_perturbations = 2, .n_genes = 2, .n_modules = 1, .n_programs = 1, .n_controls = 2, .cells_median = 1, .prior_informativeness = 1, .prior_dims = 1,
+    const sow_cell_world_options o = {.seed = 1, .n_perturbations = 2, .efficiency = 1, .batches = 1, .n_genes = 2, .n_modules = 1, .n_programs = 1, .n_controls = 2, .cells_median = 1, .prior_informativeness = 1, .prior_dims = 1,
                                       .n_contexts = 1, .n_targets = 1, .context_coverage = 1};
     made m = make(o, 1);
     for (int k = 0; k < 4; k++)
@@ -617,7 +617,7 @@ Test(cell_world, refuses_options_out_of_range)
 static sow_status create_and_clear(sow_error *err)
 {
     made m = {0};
-    const sow_cell_world_options o = {1, 5, 6, 2, 2, 520, 2, 0.5, 3, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1};
+    const sow_cell_world_options o = {1, 5, 6, 2, 2, 520, 2, 0.5, 3, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0};
     const sow_status st = sow_cell_world_create(&m.cells, &m.screen, &m.prior, &m.truth, &o, NULL, err);
     if (st != SOW_OK) cr_assert(!m.screen && m.cells.n == 0 && !m.prior.x && !m.truth.change);
     clear(&m);

@@ -1,0 +1,111 @@
+# Simulated screens from outside: written, read back, calibrated on, compared; and every bad input.
+. "$(dirname "$0")/lib.sh"
+
+campaign() { # campaign FILE ORACLE-KEYS
+    cat > "$1" <<YAML
+sower: 1
+name: $(basename "$1" .yaml)
+seed: 4
+oracle: {kind: generative, perturbations: 30, modules: 6, genes: 80, controls: 600, cells: 60$2}
+readout: {kind: cells}
+model: {kind: linear}
+acquisition: {strategy: random}
+rounds: {initial: {size: 6, strategy: random}, batches: [6, 6]}
+design: {cells_per_perturbation: 40, control_share: 0.1, reads_per_cell: 20000}
+YAML
+}
+lab=", guides: 3, efficiency: 0.8, efficiency_sd: 0.1, failed_guides: 0.1, escapers: 0.1, technical_batches: 2, batch_effect: 0.2, batch_depth: 0.1, doublets: 0.05, dropout: 0.2"
+campaign lab.yaml "$lab"
+
+# the same bytes for any number of threads
+expect 0 "$SOWER" generate lab.yaml --threads 1
+prints lab.screen.h5ad lab.screen.truth.h5ad lab.screen.programs.h5ad lab.screen.guides.csv
+expect 0 "$SOWER" generate lab.yaml --to again.h5ad --threads 3
+for part in h5ad truth.h5ad programs.h5ad guides.csv; do
+    case $part in h5ad) same lab.screen.h5ad again.h5ad ;; *) same "lab.screen.$part" "again.$part" ;; esac
+done
+equal "$(head -n 1 lab.screen.guides.csv)" guide,perturbation,efficiency "head of guides"
+equal "$(sed 1d lab.screen.guides.csv | wc -l)" 90 "guides"
+
+# sower reads it as it reads any screen
+expect 0 "$SOWER" inspect lab.screen.h5ad
+prints "30 perturbations in perturbation, control control" "600 controls" "technical batch" "raw counts"
+cat > replay.yaml <<'YAML'
+sower: 1
+name: replay
+seed: 4
+data:
+  sources:
+    - {file: lab.screen.h5ad, role: target, context: made, perturbation: {column: perturbation, control: control, guide: guide}, technical_batch: batch, values: counts}
+readout: {kind: cells}
+model: {kind: train-mean}
+acquisition: {strategy: random}
+rounds: {initial: {size: 6, strategy: random}, batches: [6]}
+oracle: {kind: replay}
+design: {cells_per_perturbation: 40, control_share: 0.1}
+YAML
+expect 0 "$SOWER" run replay.yaml
+grep -q guide replay.sower/report.html || fail "the report says nothing of guides"
+
+# calibrated on it, a campaign plays against a screen like it
+expect 0 "$SOWER" calibrate replay.yaml --to like.json --check
+prints like.json like.check.csv like.check.html "The split-half reliability of simulated effects is within " "baseline: like.json" "perturbations: 30" "technical_batches: 2"
+equal "$(head -n 1 like.check.csv)" quantity,cells,real,simulated,low,high,perturbations "head of the check"
+equal "$(grep -c '^split_half_reliability,' like.check.csv)" 5 "numbers of cells"
+grep -q "How reliable an effect is" like.check.html || fail "the page has no reliability"
+"$source_dir/scripts/check-report" like.check.html > checked 2>&1
+case $? in 0) ;; 77) note_skip "$(tail -n 1 checked)" ;; *) fail "the page: $(tail -n 3 checked)" ;; esac
+cp like.json like.first
+expect 0 "$SOWER" calibrate replay.yaml --to like.json
+same like.json like.first
+campaign like.yaml ", baseline: like.json"
+expect 0 "$SOWER" run like.yaml --quiet
+
+# a sample that is lost has failed, and may be planned again
+campaign lost.yaml ", samples: 2, lost_samples: 0.5"
+expect 0 "$SOWER" run lost.yaml --quiet
+expect 0 "$SOWER" report lost.yaml
+[ "$(grep -c "of the round's 2 was lost" lost.sower/rounds/*/* lost.sower/report.html | awk -F: '{ n += $NF } END { print n }')" -gt 0 ] || grep -aq "was lost" lost.sower/campaign.db || fail "nobody says that a sample was lost"
+
+# deeper by the reads
+campaign deep.yaml ", saturation: 40000"
+expect 0 "$SOWER" generate deep.yaml --to deep.h5ad
+expect 0 "$SOWER" generate deep.yaml --to shallow.h5ad --set design.reads_per_cell=1000
+[ "$(wc -c < deep.h5ad)" -gt "$(wc -c < shallow.h5ad)" ] || fail "fewer reads gave no fewer counts"
+
+# bad input
+rm -rf ./*.sower
+bad() { # bad KEYS TEXT...
+    campaign bad.yaml "$1"
+    shift
+    refused "$@" -- "$SOWER" generate bad.yaml
+}
+bad ", doublets: 2" "bad.yaml:4:" "oracle.doublets" "0"
+bad ", escapers: -1" "oracle.escapers"
+bad ", efficiency: 0.5" "oracle.efficiency does nothing without oracle.guides"
+bad ", batch_effect: 0.5" "oracle.batch_effect does nothing without several oracle.technical_batches"
+bad ", samples: 3" "oracle.samples does nothing without oracle.lost_samples"
+bad ", guides: 2, efficiency: 0.9, efficiency_sd: 0.4" "oracle.efficiency_sd" "below 0.3"
+bad ", guide: 2" "unknown key" "guides"
+bad ", baseline: nowhere.json" "oracle.baseline" "nowhere.json"
+echo "gene,share" > table.csv
+echo "A,0.1" >> table.csv
+bad ", baseline: table.csv" table.csv response_id
+printf '{"sower_calibration": 1}' > empty.json
+bad ", baseline: empty.json" empty.json genes
+expect 2 "$SOWER" generate lab.yaml --to screen.csv
+says "a screen is written as .h5ad"
+expect 2 "$SOWER" generate replay.yaml
+says "only a simulated screen of cells can be written"
+expect 2 "$SOWER" calibrate replay.yaml --to like.csv
+says "a calibration is written as .json"
+expect 2 "$SOWER" calibrate lab.screen.h5ad
+says "lab.screen.h5ad"
+sed 's/control: control/control: nobody/' replay.yaml > uncontrolled.yaml
+expect 2 "$SOWER" calibrate uncontrolled.yaml
+says "nobody"
+sed 's/values: counts/values: log1p/' replay.yaml > logged.yaml
+expect 2 "$SOWER" calibrate logged.yaml
+says "values: counts"
+[ -e uncontrolled.calibration.json ] && fail "a calibration without controls was written"
+exit 0
