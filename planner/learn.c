@@ -77,7 +77,7 @@ static sow_morph_options morph_options(const sow_config *k)
 static sow_hypermap_options hypermap_options(const sow_config *k)
 {
     static const char *const embeddings[] = {"auto", "prior", "one-hot", "response"}; /* in the orders of the enumerations */
-    static const char *const fusions[] = {"auto", "rows", "whole", "gated", "context"};
+    static const char *const fusions[] = {"auto", "rows", "whole", "gated", "context", "tokens"};
     static const char *const methods[] = {"exact", "first-order", "reptile", "joint"};
     sow_hypermap_options o = SOW_HYPERMAP_OPTIONS_INIT;
     o.reference = strcmp(k->model.mode, "reference") == 0;

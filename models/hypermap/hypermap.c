@@ -350,7 +350,7 @@ done:
 
 static char *describe_networks(const sow_i_hypermap_model *m)
 {
-    static const char *const fusions[] = {"attention over the rows of a batch", "attention of weight 1", "gated attention", "weights from the context alone"};
+    static const char *const fusions[] = {"attention over the rows of a batch", "attention of weight 1", "gated attention", "weights from the context alone", "attention over learned tokens"};
     static const char *const methods[] = {"exact meta-gradients", "first-order meta-gradients", "reptile", "joint training"};
     const sow_hypermap_options *o = &m->s.o;
     const sow_i_hypermap_world *w = &m->w;

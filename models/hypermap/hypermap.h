@@ -25,8 +25,10 @@ typedef enum {
     SOW_HYPERMAP_ROWS,   /* as published: w = softmax over the batch's rows of q(zc) . k(zp) / sqrt(latent) */
     SOW_HYPERMAP_WHOLE,  /* w = 1: attention over a sequence of one */
     SOW_HYPERMAP_GATED,  /* w = sigmoid(q(zc) . k(zp) / sqrt(latent)) */
-    SOW_HYPERMAP_CONTEXT /* no c: the weights depend on the control cell alone, and one W serves every perturbation */
+    SOW_HYPERMAP_CONTEXT, /* no c: the weights depend on the control cell alone, and one W serves every perturbation */
+    SOW_HYPERMAP_TOKENS  /* c = sum over learned tokens t of w_t V_t, w = softmax over tokens of ((q(zc) + k(zp)) . t + b_t) / sqrt(latent): attention that has something to choose from in every row */
 } sow_hypermap_fusion;
+enum { SOW_HYPERMAP_N_TOKENS = 16 };
 
 /** Widths. Defaults give 6,555,908 numbers at genes 2500, embedding 3072. */
 typedef struct {
@@ -71,8 +73,8 @@ typedef struct {
 /** Values of one forward pass on the tape. */
 typedef struct {
     sow_var zc, zp;   /* [n, latent] */
-    sow_var score;    /* [n, 1] q . k / sqrt(latent); SOW_NO_VAR for WHOLE and CONTEXT */
-    sow_var weight;   /* [n, 1] w; SOW_NO_VAR likewise */
+    sow_var score;    /* [n, 1] q . k / sqrt(latent), TOKENS: [n, tokens]; SOW_NO_VAR for WHOLE and CONTEXT */
+    sow_var weight;   /* w, of the same shape; SOW_NO_VAR likewise */
     sow_var fused;    /* [n, latent] c; SOW_NO_VAR for CONTEXT */
     sow_var matrices; /* [n, hidden x latent] W, hidden slow; SOW_NO_VAR without a hypernetwork */
     sow_var biases;   /* [n, hidden] likewise */

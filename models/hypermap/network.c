@@ -50,10 +50,24 @@ static sow_var spread(const network *net, sow_var latent, const sow_index *row)
     return row ? sow_op_gather(net->t, latent, row, net->batch->n) : latent;
 }
 
+/* c from learned tokens: their scores and their values are rows of two matrices. */
+static void fuse_tokens(const network *net, sow_hypermap_values *v)
+{
+    sow_tape *t = net->t;
+    const sow_var q = linear(net, v->zc, "ContextFusion.query_proj", SOW_ACT_NONE), k = linear(net, v->zp, "ContextFusion.key_proj", SOW_ACT_NONE);
+    v->score = sow_op_scale(t, linear(net, sow_op_add(t, q, k), "ContextFusion.tokens", SOW_ACT_NONE), 1 / sqrt((double)net->sizes->latent));
+    v->weight = sow_op_softmax(t, v->score);
+    v->fused = linear(net, v->weight, "ContextFusion.value_proj", SOW_ACT_NONE);
+}
+
 /* c, and what it is made of. */
 static void fuse(const network *net, sow_hypermap_values *v)
 {
     sow_tape *t = net->t;
+    if (net->sizes->fusion == SOW_HYPERMAP_TOKENS) {
+        fuse_tokens(net, v);
+        return;
+    }
     v->fused = linear(net, v->zp, "ContextFusion.value_proj", SOW_ACT_NONE);
     if (net->sizes->fusion == SOW_HYPERMAP_WHOLE) return;
     const sow_var q = linear(net, v->zc, "ContextFusion.query_proj", SOW_ACT_NONE), k = linear(net, v->zp, "ContextFusion.key_proj", SOW_ACT_NONE);

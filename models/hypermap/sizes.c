@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MOST_PARAMS = 24, NAME = 48 };
+enum { MOST_PARAMS = 26, NAME = 48 };
 
 typedef struct {
     sow_param_spec spec[MOST_PARAMS];
@@ -55,7 +55,8 @@ static void list_params(spec_list *l, const sow_hypermap_sizes *s)
         add_linear(l, "ContextFusion", "query_proj", s->latent, s->latent);
         add_linear(l, "ContextFusion", "key_proj", s->latent, s->latent);
     }
-    add_linear(l, "ContextFusion", "value_proj", s->latent, s->latent);
+    if (s->fusion == SOW_HYPERMAP_TOKENS) add_linear(l, "ContextFusion", "tokens", s->latent, SOW_HYPERMAP_N_TOKENS);
+    add_linear(l, "ContextFusion", "value_proj", s->fusion == SOW_HYPERMAP_TOKENS ? SOW_HYPERMAP_N_TOKENS : s->latent, s->latent);
 }
 
 static sow_status check_sizes(const sow_hypermap_sizes *s, sow_error *err)

@@ -401,7 +401,7 @@ Test(hypermap_learn, gives_the_same_bits_for_any_number_of_threads)
 Test(hypermap_predict, an_answer_does_not_depend_on_what_else_is_asked)
 {
     world *w = world_make(1);
-    for (int fusion = SOW_HYPERMAP_WHOLE; fusion <= SOW_HYPERMAP_CONTEXT; fusion++) {
+    for (int fusion = SOW_HYPERMAP_WHOLE; fusion <= SOW_HYPERMAP_TOKENS; fusion++) {
         const sow_hypermap_sizes s = small((sow_hypermap_fusion)fusion);
         sow_params *p = fresh(&s);
         float all[PERTURBATIONS * GENES], one[GENES];

@@ -197,7 +197,7 @@ static void check_difference(sow_hypermap_fusion fusion, uint32_t number, double
 
 Test(hypermap_network, meta_gradients_agree_with_differences)
 {
-    for (int fusion = SOW_HYPERMAP_ROWS; fusion <= SOW_HYPERMAP_CONTEXT; fusion++)
+    for (int fusion = SOW_HYPERMAP_ROWS; fusion <= SOW_HYPERMAP_TOKENS; fusion++)
         for (uint32_t number = 1; number <= 5; number++) check_difference((sow_hypermap_fusion)fusion, number, number % 2 ? 0 : 0.2);
 }
 
@@ -230,7 +230,7 @@ static double difference_alone(sow_hypermap_fusion fusion)
 Test(hypermap_network, only_the_published_fusion_looks_at_other_rows)
 {
     cr_assert_gt(difference_alone(SOW_HYPERMAP_ROWS), 1e-6);
-    for (int fusion = SOW_HYPERMAP_WHOLE; fusion <= SOW_HYPERMAP_CONTEXT; fusion++) cr_assert_lt(difference_alone((sow_hypermap_fusion)fusion), 1e-14, "fusion %d", fusion);
+    for (int fusion = SOW_HYPERMAP_WHOLE; fusion <= SOW_HYPERMAP_TOKENS; fusion++) cr_assert_lt(difference_alone((sow_hypermap_fusion)fusion), 1e-14, "fusion %d", fusion);
 }
 
 /* ---- what stops ---- */

@@ -73,7 +73,7 @@ Test(hypermap_row, says_the_same_of_a_perturbation_whatever_else_is_asked)
     static world w;
     static double all[ALL];
     for (int network = 0; network < 2; network++)
-        for (int fusion = 1; fusion < (network ? 4 : 2); fusion++) {
+        for (int fusion = 1; fusion < (network ? 5 : 2); fusion++) {
             sow_model *m = NULL;
             sow_model_options o = quick(network);
             if (network) o.hypermap.fusion = fusion;
