@@ -67,7 +67,7 @@ expect 0 "$SOWER" power cells.yaml --round 0 --fold 0.99
 prints "4 of 4 had too few cells" ": too few cells"
 mv cells.sower elsewhere
 expect 0 "$SOWER" power cells.yaml --round 1 --folder elsewhere
-expect 2 "$SOWER" power cells.yaml --round 9 --folder elsewhere
+expect 2 "$SOWER" power cells.yaml --round 9 --folder elsewhere --quiet # a file written just now may be read anew, and that is said
 says "--round 9: there is no such round; measured: 0, 1"
 lines_said 1
 
@@ -99,11 +99,11 @@ says "nowhere.csv: cannot open"
 lines_said 1
 refused "sim.yaml: this campaign measures no single cells" "--baseline FILE" -- "$SOWER" power sim.yaml --out bad
 refused "sim.yaml: this campaign measures no single cells" -- "$SOWER" power sim.yaml --round 0 --out bad
-refused "design.control_share is 0" "--controls N" -- "$SOWER" power cells.yaml --set design.control_share=0 --out bad
-refused "--reads changes nothing where UMIs are those of the control cells" -- "$SOWER" power cells.yaml --reads 5000 --out bad
-refused "design.reads_per_cell is 0" -- "$SOWER" power cells.yaml --umis 2000 --out bad
-refused "there is no context 'ther' in the data; did you mean 'there'?" -- "$SOWER" power cells.yaml --context ther --out bad
-refused "--round looks back at the cells that came" -- "$SOWER" power cells.yaml --round 0 --cells 50 --out bad
+refused "design.control_share is 0" "--controls N" -- "$SOWER" power cells.yaml --quiet --set design.control_share=0 --out bad
+refused "--reads changes nothing where UMIs are those of the control cells" -- "$SOWER" power cells.yaml --quiet --reads 5000 --out bad
+refused "design.reads_per_cell is 0" -- "$SOWER" power cells.yaml --quiet --umis 2000 --out bad
+refused "there is no context 'ther' in the data; did you mean 'there'?" -- "$SOWER" power cells.yaml --quiet --context ther --out bad
+refused "--round looks back at the cells that came" -- "$SOWER" power cells.yaml --quiet --round 0 --cells 50 --out bad
 sed 's/, control: nt//' cells.yaml > bare.yaml
 expect 2 "$SOWER" power bare.yaml --out bad
 says "single cells are compared with controls: data.sources[0].perturbation.control names their label"
