@@ -124,6 +124,7 @@ static json_t *effort_json(const sow_campaign *c)
     }
     memory += trained;
     if (strcmp(c->model_class->name, "hypermap") == 0) add_effort_of_hypermap(&seconds, &memory, c);
+    seconds *= (double)c->n_sites; /* each target context has a model of its own */
     if (c->cells) add_effort_of_cells(&seconds, &memory, c);
     return json_pack("{s:f,s:f}", "seconds_at_most", ceil(seconds), "memory_mb", ceil(memory / 1e6));
 }

@@ -88,6 +88,12 @@ case $? in
 *) fail "the page in a browser" ;;
 esac
 
+# ---- check reckons with a model for each target context
+expect 0 "$SOWER" check p.yaml --json --set 'rounds.batches=[20]' --set oracle.held_out.count=2
+both=$(json out effort.seconds_at_most)
+expect 0 "$SOWER" check p.yaml --json --set 'rounds.batches=[20]' --set oracle.held_out.count=2 --set 'data.sources[0].contexts=[a]' --set 'constraints.quota=[]' --set 'costs.contexts=[]'
+[ "${both%.*}" -gt "$(json out effort.seconds_at_most | cut -d. -f1)" ] || fail "check reckons with $both s of two target contexts"
+
 # ---- single cells
 on_cells cells.yaml
 sed 's/contexts: \[here\]/contexts: [here, there]/; /role: reference/d' cells.yaml > two.yaml
