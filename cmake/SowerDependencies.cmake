@@ -18,6 +18,7 @@ sow_require(YAML yaml-0.1 libyaml-dev)
 sow_require(SQLITE sqlite3 libsqlite3-dev)
 sow_require(JANSSON jansson libjansson-dev)
 sow_require(ZLIB zlib zlib1g-dev)
+sow_require(LIBDEFLATE libdeflate libdeflate-dev)
 sow_require(NETTLE nettle nettle-dev)
 
 # Leiden clustering, for the outlier split of sower evaluate. igraph 1 has other functions.

@@ -1,7 +1,7 @@
 get_property(_folders GLOBAL PROPERTY SOWER_FOLDERS)
 get_property(_headers GLOBAL PROPERTY SOWER_HEADERS)
 get_property(_pkgs GLOBAL PROPERTY SOWER_PKGS)
-set(_libs PkgConfig::HDF5 PkgConfig::LAPACKE PkgConfig::OPENBLAS PkgConfig::YAML PkgConfig::SQLITE PkgConfig::JANSSON PkgConfig::ZLIB
+set(_libs PkgConfig::HDF5 PkgConfig::LAPACKE PkgConfig::OPENBLAS PkgConfig::YAML PkgConfig::SQLITE PkgConfig::JANSSON PkgConfig::ZLIB PkgConfig::LIBDEFLATE
           PkgConfig::NETTLE $<TARGET_NAME_IF_EXISTS:PkgConfig::IGRAPH> $<TARGET_NAME_IF_EXISTS:PkgConfig::MPI> Threads::Threads m)
 set(_objects)
 foreach(_folder IN LISTS _folders)

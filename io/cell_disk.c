@@ -1,6 +1,7 @@
 #include "io/cell_disk_internal.h"
 
 #include "core/memory.h"
+#include "io/deflate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 enum { TILE_BYTES = 1 << 18, PIECE_BYTES = 1 << 16 };
 
@@ -270,12 +270,6 @@ static sow_status read_run(const sow_i_disk *d, void *out, uint64_t address, sow
     return SOW_OK;
 }
 
-static int inflate_all(unsigned char *out, size_t n, const unsigned char *in, size_t n_in)
-{
-    uLongf got = (uLongf)n;
-    return uncompress(out, &got, in, (uLong)n_in) == Z_OK && got == n;
-}
-
 /* HDF5's shuffle keeps all first bytes together, then all second bytes, ...; a rest that fills no element stays at the end. */
 static void unshuffle(unsigned char *restrict out, const unsigned char *restrict in, size_t n_bytes, size_t size)
 {
@@ -307,7 +301,7 @@ static sow_status decode(const unsigned char **out, const sow_i_disk *d, sow_i_s
         if (c->skipped >> i & 1u) continue;
         if (d->filter[i] == H5Z_FILTER_DEFLATE) {
             SOW_TRY(room(&slot->plain, &slot->plain_size, d->chunk_bytes, err));
-            if (now == slot->plain || !inflate_all(slot->plain, d->chunk_bytes, now, n)) SOW_TRY(damaged(d, "a chunk cannot be inflated", err));
+            if (now == slot->plain || !sow_i_inflate(slot->plain, d->chunk_bytes, now, n)) SOW_TRY(damaged(d, "a chunk cannot be inflated", err));
             now = slot->plain;
             n = d->chunk_bytes;
         } else {

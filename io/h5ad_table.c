@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "core/memory.h"
+#include "io/deflate.h"
 
 typedef sow_i_h5ad_file writer;
 
@@ -100,7 +100,7 @@ done:
 
 typedef struct {
     unsigned char *bytes;
-    uLongf size;
+    size_t size;
     unsigned skips;
 } packed;
 
@@ -123,15 +123,13 @@ static sow_status pack(void *user, sow_index i, sow_error *err)
     sow_status st = SOW_OK;
     const packing *p = user;
     packed *c = &p->chunk[i];
-    const uLong size = (uLong)p->entries * sizeof *p->rows;
+    const size_t size = (size_t)p->entries * sizeof *p->rows, bound = sow_i_deflate_bound(size);
     unsigned char *shuffled = NULL;
-    c->size = compressBound(size);
     SOW_NEW(shuffled, size);
-    SOW_NEW(c->bytes, c->size);
+    SOW_NEW(c->bytes, bound);
     shuffle(shuffled, p->rows + i * p->entries, p->entries);
-    const int code = compress2(c->bytes, &c->size, shuffled, size, LEVEL);
-    if (code == Z_MEM_ERROR) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    if (code == Z_OK && c->size < size) goto done;
+    SOW_TRY(sow_i_deflate(c->bytes, bound, &c->size, shuffled, size, err));
+    if (c->size < size) goto done;
     memcpy(c->bytes, shuffled, size); /* noise does not get smaller */
     c->size = size;
     c->skips = SKIPS_DEFLATE;
@@ -211,10 +209,10 @@ static sow_status unpack(void *user, sow_index i, sow_error *err)
     const unpacking *p = user;
     const packed *c = &p->chunk[i];
     unsigned char *shuffled = NULL, *out = (unsigned char *)(p->rows + i * p->entries);
-    uLongf size = (uLongf)p->entries * sizeof *p->rows;
+    const size_t size = (size_t)p->entries * sizeof *p->rows;
     SOW_NEW(shuffled, size);
     if (c->skips) memcpy(shuffled, c->bytes, size);
-    else if (uncompress(shuffled, &size, c->bytes, c->size) != Z_OK) SOW_FAIL(err, SOW_E_IO, "what was written a moment ago cannot be read back");
+    else if (!sow_i_inflate(shuffled, size, c->bytes, c->size)) SOW_FAIL(err, SOW_E_IO, "what was written a moment ago cannot be read back");
     for (size_t b = 0; b < sizeof *p->rows; b++)
         for (sow_index k = 0; k < p->entries; k++) out[k * (sow_index)sizeof *p->rows + (sow_index)b] = shuffled[(sow_index)b * p->entries + k];
 done:
@@ -248,8 +246,8 @@ static sow_status get_chunks(sow_h5ad_table *t, hid_t d, sow_index first, sow_in
             note(&t->w, H5Dget_chunk_storage_size(d, at, &size));
             SOW_NEW(chunk[i].bytes, size);
             if (!t->w.failed) note(&t->w, H5Dread_chunk(d, H5P_DEFAULT, at, &mask, chunk[i].bytes));
-            chunk[i].size = (uLongf)size;
-            chunk[i].skips = chunk[i].size == (uLong)entries * sizeof *rows ? SKIPS_DEFLATE : 0; /* HDF5 1.10 says 0 for a mask it has just been given */
+            chunk[i].size = (size_t)size;
+            chunk[i].skips = chunk[i].size == (size_t)entries * sizeof *rows ? SKIPS_DEFLATE : 0; /* HDF5 1.10 says 0 for a mask it has just been given */
         }
         if (t->w.failed) break;
         SOW_TRY(sow_parallel_for(threads, n, unpack, (void *)(uintptr_t)&p, err));

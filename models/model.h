@@ -30,7 +30,7 @@ typedef struct {
     sow_index n_control;
 } sow_training_cells;
 
-/** What is measured. All arrays borrowed: y, cells and the positions until fit returns; priors, response and catalogue as long as the model lives. */
+/** What is measured. All arrays borrowed: y, cells and the positions until fit returns (y longer where it is said to last); priors, response and catalogue as long as the model lives. */
 typedef struct {
     sow_index n;                   /* items */
     sow_index n_features;          /* d: 1 for a scalar */
@@ -46,6 +46,7 @@ typedef struct {
     const sow_perturbation *detail; /* agents of every perturbation of the catalogue, or NULL = not known: nothing is a combination */
     const sow_names *catalogue;    /* names of the perturbations, or NULL; with detail: to find the single of each agent */
     const sow_training_cells *cells_of; /* cells behind the items, or NULL */
+    int lasting;                   /* y outlives the model and does not change: it need not be copied */
 } sow_training;
 
 /** What is asked. All arrays borrowed. */

@@ -16,13 +16,15 @@ void sow_i_row_moments(double *mean, double *var, const double *y, sow_index d, 
 /** Mean square per feature of the given rows of y [., d] into out [d], never below 1e-12. n >= 1. */
 void sow_i_mean_square(double *out, const double *y, sow_index d, const sow_index *rows, sow_index n);
 
-/** A copy of the training values by perturbation. */
+/** The training values by perturbation: a copy, or the training's own where they last (sow_training.lasting). */
 typedef struct {
     sow_index n_items; /* largest perturbation + 1 */
     sow_index d;
     sow_index *start;   /* [n_items + 1] rows of each perturbation, in training order */
     sow_index *context; /* [n] */
-    double *y;          /* [n, d] */
+    sow_index *row;     /* [n] of y */
+    const double *y;    /* [n, d] as the training has them */
+    double *own;        /* the copy, or NULL */
 } sow_i_rows;
 SOW_MUST_CHECK sow_status sow_i_rows_make(sow_i_rows *out, const sow_training *t, sow_error *err); /* on failure: clear all the same */
 void sow_i_rows_clear(sow_i_rows *rows);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/linalg.h"
 #include "core/memory.h"
 #include "models/model_internal.h"
 
@@ -60,13 +61,18 @@ sow_status sow_i_rows_make(sow_i_rows *out, const sow_training *t, sow_error *er
         if (t->perturbation[i] >= out->n_items) out->n_items = t->perturbation[i] + 1;
     SOW_NEW(out->start, out->n_items + 2);
     SOW_NEW(out->context, t->n);
-    SOW_NEW(out->y, t->n * d);
+    SOW_NEW(out->row, t->n);
+    if (!t->lasting) {
+        SOW_NEW(out->own, t->n * d);
+        memcpy(out->own, t->y, (size_t)(t->n * d) * sizeof *out->own);
+    }
+    out->y = t->lasting ? t->y : out->own;
     for (sow_index i = 0; i < t->n; i++) out->start[t->perturbation[i] + 2]++;
     for (sow_index p = 0; p < out->n_items; p++) out->start[p + 2] += out->start[p + 1];
     for (sow_index i = 0; i < t->n; i++) {
         sow_index at = out->start[t->perturbation[i] + 1]++;
         out->context[at] = t->context[i];
-        memcpy(out->y + at * d, t->y + i * d, (size_t)d * sizeof(double));
+        out->row[at] = i;
     }
 done:
     return st;
@@ -76,7 +82,8 @@ void sow_i_rows_clear(sow_i_rows *rows)
 {
     free(rows->start);
     free(rows->context);
-    free(rows->y);
+    free(rows->row);
+    free(rows->own);
     *rows = (sow_i_rows){0};
 }
 
@@ -87,7 +94,7 @@ sow_index sow_i_rows_mean(double *out, const sow_i_rows *rows, sow_index p, sow_
     if (p < 0 || p >= rows->n_items) return 0;
     for (sow_index k = rows->start[p]; k < rows->start[p + 1]; k++) {
         if ((rows->context[k] == c) != (where == SOW_I_HERE)) continue;
-        for (sow_index j = 0; j < d; j++) out[j] += rows->y[k * d + j];
+        sow_axpy(d, 1, rows->y + rows->row[k] * d, out);
         n++;
     }
     for (sow_index j = 0; j < d && n > 0; j++) out[j] /= (double)n;

@@ -57,6 +57,7 @@ static sow_status take_references(chooser *x, sow_error *err)
     for (sow_index i = 0; i < x->t->n; i++) x->keep[i] = x->t->context[i] != x->t->target;
     SOW_TRY(sow_i_part_make(&x->part, x->t, x->keep, err));
     x->n_references = x->part.t.n;
+    x->part.t.lasting = 1; /* a fold's gp is gone before the next fold's rows are written */
     /* The campaign's response components have seen the items that are left out; those of the references have not. Where hypermap has none gp finds its own in every fold. */
     x->part.t.response = x->m->space.genes ? NULL : &x->m->space.components;
 done:
