@@ -121,13 +121,15 @@ static char *judge(const json_t *rows)
 static sow_status write_check(sow_calibrated *out, const sow_calibrate_source *of, const sow_calibration *k, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *rows = NULL, *doc = NULL;
-    char *text = NULL;
-    SOW_TRY(sow_i_calibration_check(&rows, k, of->cells, of->screen, of->context, SOW_CHECK_SCREENS, env, err));
-    out->verdict = judge(rows);
+    json_t *rows = NULL, *curves = NULL, *doc = NULL;
+    char *text = NULL, *reliability = NULL, *likeness = NULL;
+    SOW_TRY(sow_i_calibration_check(&rows, &curves, k, of->cells, of->screen, of->context, SOW_CHECK_SCREENS, env, err));
+    reliability = judge(rows);
+    likeness = sow_i_calibration_words(rows);
+    out->verdict = reliability && likeness ? sow_format("%s %s", reliability, likeness) : NULL;
     SOW_TRY(write_table(out->table, rows, err));
-    doc = json_pack("{s:s,s:s,s:s?,s:i,s:I,s:I,s:I,s:f,s:O}", "name", of->name, "context", sow_names_get(of->screen->contexts, of->context), "verdict", out->verdict, "screens", SOW_CHECK_SCREENS, "genes",
-                    (json_int_t)k->genes.n, "controls", (json_int_t)k->n_controls, "perturbations", (json_int_t)k->n_perturbations, "umis", k->depth_median, "rows", rows);
+    doc = json_pack("{s:s,s:s,s:s?,s:s?,s:i,s:I,s:I,s:I,s:f,s:O,s:O}", "name", of->name, "context", sow_names_get(of->screen->contexts, of->context), "verdict", reliability, "likeness", likeness, "screens", SOW_CHECK_SCREENS, "genes",
+                    (json_int_t)k->genes.n, "controls", (json_int_t)k->n_controls, "perturbations", (json_int_t)k->n_perturbations, "umis", k->depth_median, "rows", rows, "curves", curves);
     text = doc ? json_dumps(doc, JSON_SORT_KEYS) : NULL;
     if (!text || !out->verdict) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_report_write_calibration(out->page, text, err));
@@ -135,6 +137,9 @@ done:
     free(text);
     json_decref(doc);
     json_decref(rows);
+    json_decref(curves);
+    free(reliability);
+    free(likeness);
     return st;
 }
 

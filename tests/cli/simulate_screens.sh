@@ -49,10 +49,11 @@ grep -q guide replay.sower/report.html || fail "the report says nothing of guide
 
 # calibrated on it, a campaign plays against a screen like it
 expect 0 "$SOWER" calibrate replay.yaml --to like.json --check
-prints like.json like.check.csv like.check.html "The split-half reliability of simulated effects is within " "baseline: like.json" "perturbations: 30" "technical_batches: 2"
+prints like.json like.check.csv like.check.html "The split-half reliability of simulated effects is within " "Like the real screen: " "baseline: like.json" "perturbations: 30" "technical_batches: 2"
 equal "$(head -n 1 like.check.csv)" quantity,cells,real,simulated,low,high,perturbations "head of the check"
 equal "$(grep -c '^split_half_reliability,' like.check.csv)" 5 "numbers of cells"
 grep -q "How reliable an effect is" like.check.html || fail "the page has no reliability"
+equal "$(grep -o 'data-chart="[0-9]"' like.check.html | wc -l)" 5 "charts"
 "$source_dir/scripts/check-report" like.check.html > checked 2>&1
 case $? in 0) ;; 77) note_skip "$(tail -n 1 checked)" ;; *) fail "the page: $(tail -n 3 checked)" ;; esac
 cp like.json like.first
@@ -77,6 +78,7 @@ expect 0 "$SOWER" calibrate lab.screen.h5ad --unperturbed --to alone.json --chec
 prints "every cell" "No perturbation has 10 cells or more" "perturbations: 1200" alone.check.html
 equal "$(grep -c '^gene_' alone.check.csv)" 12 "genes are compared"
 equal "$(grep -c -v -e '^gene_' -e '^quantity,' alone.check.csv)" 0 "and nothing else"
+equal "$(grep -o 'data-chart="[0-9]"' alone.check.html | wc -l)" 2 "charts of genes"
 campaign alone.yaml ", baseline: alone.json"
 expect 0 "$SOWER" run alone.yaml --quiet
 
