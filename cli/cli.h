@@ -18,7 +18,9 @@ typedef struct {
     const char *sets[MAX_SETS]; /* --set and --seed, in order */
     int n_sets;
     const char *out, *list, *cache;
-    const char *perturbation, *control, *context; /* preprocess */
+    const char *perturbation, *control, *context; /* preprocess, calibrate */
+    const char *batch, *calibrate;                /* calibrate; simulate */
+    int unperturbed;                              /* calibrate */
     const char *split, *models;                   /* evaluate */
     sow_index folds, draws;                       /* evaluate, seeds; 0 = not said */
     const char *seeds, *contexts, *unseen;        /* evaluate */

@@ -173,9 +173,44 @@ static int misused(const cli_args *args)
     return EXIT_WRONG_INPUT;
 }
 
+/* `--calibrate FILE`: the calibration of a file, whose options do nothing else. */
+static int calibrate_misused(const cli_args *args)
+{
+    const struct {
+        const char *name;
+        int said;
+    } own[] = {{"to", args->to != NULL}, {"check", args->check}, {"perturbation", args->perturbation != NULL}, {"control", args->control != NULL}, {"batch", args->batch != NULL},
+               {"context", args->context != NULL}, {"unperturbed", args->unperturbed}, {"threads", args->threads > 0}},
+      sweep[] = {{"jobs", args->jobs > 0}, {"emit", args->emit != NULL}, {"part", args->part != NULL}};
+    for (size_t i = 0; !args->calibrate && i < sizeof own / sizeof *own; i++)
+        if (own[i].said) {
+            fprintf(stderr, "sower simulate: --%s goes with --calibrate FILE%s\n", own[i].name, strcmp(own[i].name, "threads") == 0 ? "; campaigns of a sweep use one thread each (--jobs N plays N at a time)" : "");
+            return EXIT_WRONG_INPUT;
+        }
+    for (size_t i = 0; args->calibrate && i < sizeof sweep / sizeof *sweep; i++)
+        if (sweep[i].said) {
+            fprintf(stderr, "sower simulate: --%s is of a sweep, and with --calibrate none is played\n", sweep[i].name);
+            return EXIT_WRONG_INPUT;
+        }
+    if (!args->calibrate || args->n_positional == 0) return 0;
+    fprintf(stderr, "sower simulate: --calibrate %s plays no sweep: leave out '%s'\n", args->calibrate, args->positional[0]);
+    return EXIT_WRONG_INPUT;
+}
+
+static int calibrate(const cli_args *args, const sow_env *env)
+{
+    cli_args own = *args;
+    own.positional[0] = args->calibrate;
+    own.n_positional = 1;
+    return cmd_calibrate(&own, env);
+}
+
 int cmd_simulate(const cli_args *args, const sow_env *env)
 {
-    int code = misused(args);
+    int code = calibrate_misused(args);
+    if (code) return code;
+    if (args->calibrate) return calibrate(args, env);
+    code = misused(args);
     sow_sweep_options options = SOW_SWEEP_OPTIONS_INIT;
     if (!code && args->part) code = parse_part(&options, args->part);
     sow_sweep_config *config = code ? NULL : read_sweep(args, args->n_positional ? args->positional[0] : "sweep.yaml", &code);

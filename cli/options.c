@@ -65,14 +65,16 @@ static const cli_command seeds_row = {
                "expected with 5, 10, 20 and 50 seeds. Without --strategy the one is taken that was best in replays, if it was clearly better than random, else random.\n"
                "With one reference there is nothing to replay: a list, and no accuracy. Nothing is written when it is interrupted (exit 130)."};
 static const cli_command simulate_row = {
-    .name = "simulate", .usage = "sower simulate [SWEEP.yaml] [--jobs N]\n       mpirun -n N sower simulate [SWEEP.yaml]\n       sower simulate [SWEEP.yaml] --emit slurm [--jobs TASKS]",
-    .summary = "play strategies, models and allocations against each other", .options = "jobs,emit,part,set,seed,out,memory,cache,json,quiet,verbose", .max_positional = 1, .run = cmd_simulate,
+    .name = "simulate", .usage = "sower simulate [SWEEP.yaml] [--jobs N]\n       mpirun -n N sower simulate [SWEEP.yaml]\n       sower simulate [SWEEP.yaml] --emit slurm [--jobs TASKS]\n       sower simulate --calibrate FILE",
+    .summary = "play strategies, models and allocations against each other",
+    .options = "jobs,emit,part,calibrate,to,check,perturbation,control,batch,context,unperturbed,set,seed,out,threads,memory,cache,json,quiet,verbose", .max_positional = 1, .run = cmd_simulate,
     .details = "A sweep file (sweep.yaml where none is named) names a campaign, axes of settings (strategies, models, allocations, oracles, arms) and seeds; every arm of their product is played with every\n"
                "seed, and compared with the baseline pair by pair. Each job has a result file of its own in NAME.sweep/jobs, named by what it depends on: an interrupted or\n"
                "killed sweep goes on where it stopped, and one with an arm more plays only that. Writes summary.csv (arm,metric,statistic,value,low,high,n), curves.csv\n"
                "(arm,metric,round,perturbations,cost,weeks,value,low,high,n) and summary.json (docs/simulate.md), the same bytes for any number of workers or ranks.\n"
                "--set and --seed are of the sweep file: --set seeds=5, --set set.model.iterations=20; --seed N plays that seed alone. --emit slurm writes NAME.sweep/NAME.slurm for\n"
-               "sbatch. Campaigns use one thread each. Exit 130 when interrupted, 1 when a job failed (the others are kept)."};
+               "sbatch. Campaigns use one thread each. Exit 130 when interrupted, 1 when a job failed (the others are kept). With --calibrate no sweep is played: it is\n"
+               "`sower calibrate FILE` with its options, for a simulator like your own cells."};
 static const cli_command fit_row = {
     .name = "fit", .usage = "sower fit [CAMPAIGN.yaml]", .summary = "fit the campaign's model by itself", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_fit,
     .details = "On what is measured so far. Prints what the model learned, and the file it is kept in (rounds/NN/model.h5; predict and plan use it). A training that\n"
@@ -119,13 +121,18 @@ static const cli_command preprocess_row = {
                "this folder, or the file given with --out: the prepared values, with the cells' names and columns. Fitted on all cells; a campaign, which\n"
                "prepares cells by itself, fits at round 0. Nothing is left when it is interrupted (exit 130)."};
 static const cli_command calibrate_row = {
-    .name = "calibrate", .usage = "sower calibrate [CAMPAIGN.yaml] [--to FILE.json] [--check]", .summary = "measure a screen, to simulate one like it", .options = "to,check," CAMPAIGN_OPTIONS,
+    .name = "calibrate", .usage = "sower calibrate [CAMPAIGN.yaml] [--to FILE.json] [--check]\n"
+                                  "       sower calibrate FILE.h5ad [--perturbation COLUMN --control LABEL] [--batch COLUMN] [--context NAME] [--to FILE.json] [--check]\n"
+                                  "       sower calibrate FILE.h5ad --unperturbed [--to FILE.json] [--check]",
+    .summary = "measure a screen, to simulate one like it", .options = "to,check,perturbation,control,batch,context,unperturbed," CAMPAIGN_OPTIONS,
     .max_positional = 1, .run = cmd_calibrate,
-    .details = "From the control cells of the campaign's target context: every gene's share of UMIs and negative-binomial size, UMIs of a cell, what technical batches (or\n"
-               "replicates) differ in; from its perturbed cells: how large effects are, and cells per perturbation. Of a file without a campaign, sower init FILE makes one.\n"
-               "Writes NAME.calibration.json in this folder, or the file given with --to: what oracle.baseline takes; prints its path and the `oracle:` block of a screen like\n"
-               "this one. With --check, 20 such screens are simulated and measured as the real one is: FILE.check.csv (quantity,cells,real,simulated,low,high,perturbations:\n"
-               "mean and 5-95 % range over screens) and FILE.check.html; the sentence printed says whether reliabilities agree to 0.1."};
+    .details = "From the control cells of the campaign's target context, or of a file of cells (.h5ad, MatrixMarket folder): every gene's share of UMIs and\n"
+               "negative-binomial size, UMIs of a cell, what technical batches (or replicates) differ in; from its perturbed cells: how large effects are, and cells per\n"
+               "perturbation. Columns of a file are found as `sower init` finds them, or named here; --set takes features.* and data.sources[0].* of a campaign. A file of\n"
+               "controls alone (--unperturbed where nothing labels them) gives all but effects. Writes NAME.calibration.json in this folder, or the file given with --to:\n"
+               "what oracle.baseline takes; prints what was read, its path and the `oracle:` block of a screen like this one. With --check, 20 such screens are simulated\n"
+               "and measured as the real one is: FILE.check.csv (quantity,cells,real,simulated,low,high,perturbations: mean and 5-95 % range over screens) and\n"
+               "FILE.check.html; the sentence printed says whether reliabilities agree to 0.1. `sower simulate --calibrate FILE` is the same."};
 static const cli_command generate_row = {
     .name = "generate", .usage = "sower generate [CAMPAIGN.yaml] [--to FILE.h5ad]", .summary = "write a simulated screen of cells as a file", .options = "to,set,seed,threads,json,quiet,verbose",
     .max_positional = 1, .run = cmd_generate,
@@ -148,6 +155,7 @@ static const option options[] = {
     {"out", "PATH", "campaign folder [NAME.sower beside the YAML]; of evaluate, its own [NAME.evaluate]; of seeds [NAME.seeds]; of simulate [NAME.sweep]; of preprocess, the file [NAME-prepared.h5ad in this folder]; of power, a CSV file"},
     {"jobs", "N", "worker processes; results do not depend on it [as many as the process may use]; with --emit, tasks of the array [16]"},
     {"emit", "KIND", "write a script in place of playing: slurm"},
+    {"calibrate", "FILE", "play nothing: measure a campaign or a file of cells, to simulate one like it (sower calibrate)"},
     {"part", "I/N", "play the I-th of N parts and compare nothing (what the script of --emit slurm does)"},
     {"split", "KIND", "what is held out: folds, outliers, or folds,outliers [folds]"},
     {"folds", "N", "number of folds [5]"},
@@ -184,7 +192,9 @@ static const option options[] = {
     {"folder", "PATH", "campaign folder of --round [NAME.sower beside the YAML]"},
     {"perturbation", "COLUMN", "column of obs with each cell's perturbation [as inspect finds it]"},
     {"control", "LABEL", "what control cells are called there [as inspect finds it]"},
-    {"context", "NAME", "of preprocess: column with each cell's context, genes are chosen in each [as inspect finds it]; of power: whose control cells [the target's]"},
+    {"batch", "COLUMN", "column of obs with each cell's technical batch [as inspect finds it]"},
+    {"unperturbed", NULL, "every cell of the file is a control; its labels are not looked at"},
+    {"context", "NAME", "of preprocess: column with each cell's context, genes are chosen in each [as inspect finds it]; of power: whose control cells [the target's]; of calibrate: whose cells [as init chooses]"},
     {"threads", "N", "worker threads; results do not depend on it [all the process may use]"},
     {"memory", "SIZE", "bytes that buffers may take when single-cell files are read, e.g. 512M or 4G [64M for each file]"},
     {"cache", "DIR", "folder for caches of single-cell files [SOWER_CACHE, or sower-cache beside the YAML or in this folder]"},
@@ -356,6 +366,9 @@ static int apply(cli_args *args, const cli_command *command, const option *o, co
     else if (strcmp(o->name, "perturbation") == 0) args->perturbation = value;
     else if (strcmp(o->name, "control") == 0) args->control = value;
     else if (strcmp(o->name, "context") == 0) args->context = value;
+    else if (strcmp(o->name, "batch") == 0) args->batch = value;
+    else if (strcmp(o->name, "calibrate") == 0) args->calibrate = value;
+    else if (strcmp(o->name, "unperturbed") == 0) args->unperturbed = 1;
     else if (strcmp(o->name, "emit") == 0) args->emit = value;
     else if (strcmp(o->name, "part") == 0) args->part = value;
     else if (strcmp(o->name, "to") == 0) args->to = value;

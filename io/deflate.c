@@ -2,16 +2,14 @@
 
 #include <libdeflate.h>
 
-enum { LEVEL = 1 };
-
 size_t sow_i_deflate_bound(size_t n)
 {
     return libdeflate_zlib_compress_bound(NULL, n);
 }
 
-sow_status sow_i_deflate(unsigned char *out, size_t bound, size_t *size, const unsigned char *in, size_t n, sow_error *err)
+sow_status sow_i_deflate(unsigned char *out, size_t bound, size_t *size, const unsigned char *in, size_t n, int level, sow_error *err)
 {
-    struct libdeflate_compressor *c = libdeflate_alloc_compressor(LEVEL);
+    struct libdeflate_compressor *c = libdeflate_alloc_compressor(level);
     if (!c) return SOW_ERROR(err, SOW_E_NOMEM, "out of memory");
     *size = libdeflate_zlib_compress(c, in, n, out, bound);
     libdeflate_free_compressor(c);

@@ -1,5 +1,5 @@
 /* Writing single-cell AnnData files block by block: X as CSR (float32 values, int32 indices), obs and var columns as in io/h5ad.h. The matrix never has to
- * be in memory; what is held is one chunk of it. The file opens in anndata 0.8 and later. */
+ * be in memory; what is held is some chunks of it. The file opens in anndata 0.8 and later. */
 #ifndef SOWER_IO_H5AD_CELLS_H
 #define SOWER_IO_H5AD_CELLS_H
 
@@ -22,6 +22,8 @@ SOW_MUST_CHECK sow_status sow_h5ad_writer_create(sow_h5ad_writer **out, const ch
 /** The next `n` cells: start [n + 1] from any base, gene and value are indexed by it (gene[start[0]] is the first). Indices ascend within a cell; zeros left out.
  *  SOW_E_IO when the disk refuses. */
 SOW_MUST_CHECK sow_status sow_h5ad_writer_append(sow_h5ad_writer *w, sow_index n, const int64_t *start, const int32_t *gene, const float *value, sow_error *err);
+/** Deflate on these from now on (borrowed; NULL, as it begins: on the caller's thread). The same bytes for any number. */
+void sow_h5ad_writer_use(sow_h5ad_writer *w, sow_threads *threads);
 /** Cells so far. */
 sow_index sow_h5ad_writer_n_cells(const sow_h5ad_writer *w);
 /** Write obs (names and `n_columns` columns, one entry a cell appended), flush, rename to `path`. Destroys the writer whether it succeeds or not; a failure leaves

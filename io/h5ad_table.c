@@ -17,7 +17,8 @@ static void note(writer *w, herr_t result)
     sow_i_anndata_note(w, result);
 }
 
-enum { LEVEL = 1, AT_ONCE = 16 /* chunks held deflated */, SKIPS_DEFLATE = 1 << 1 /* of the pipeline's filters: 0 shuffles, 1 deflates */ };
+enum { LEVEL = 1 };
+typedef sow_i_packed_chunk packed;
 
 struct sow_h5ad_table {
     char *path, *beside;
@@ -95,71 +96,6 @@ done:
 
 /* ---- chunks ---- */
 
-/* HDF5 deflates on the thread that calls it, one chunk at a time, and that takes longer than a model's predictions do: whole chunks are shuffled and deflated here, on all threads, and
- * handed over as they will lie in the file (H5Dwrite_chunk). */
-
-typedef struct {
-    unsigned char *bytes;
-    size_t size;
-    unsigned skips;
-} packed;
-
-typedef struct {
-    const float *rows;
-    sow_index entries; /* of a chunk */
-    packed *chunk;
-} packing;
-
-/* Byte b of every number, then byte b + 1 of every number, ...: what H5Z_FILTER_SHUFFLE does. */
-static void shuffle(unsigned char *out, const float *x, sow_index n)
-{
-    const unsigned char *in = (const unsigned char *)x;
-    for (size_t b = 0; b < sizeof *x; b++)
-        for (sow_index i = 0; i < n; i++) out[(sow_index)b * n + i] = in[i * (sow_index)sizeof *x + (sow_index)b];
-}
-
-static sow_status pack(void *user, sow_index i, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    const packing *p = user;
-    packed *c = &p->chunk[i];
-    const size_t size = (size_t)p->entries * sizeof *p->rows, bound = sow_i_deflate_bound(size);
-    unsigned char *shuffled = NULL;
-    SOW_NEW(shuffled, size);
-    SOW_NEW(c->bytes, bound);
-    shuffle(shuffled, p->rows + i * p->entries, p->entries);
-    SOW_TRY(sow_i_deflate(c->bytes, bound, &c->size, shuffled, size, err));
-    if (c->size < size) goto done;
-    memcpy(c->bytes, shuffled, size); /* noise does not get smaller */
-    c->size = size;
-    c->skips = SKIPS_DEFLATE;
-done:
-    free(shuffled);
-    return st;
-}
-
-/* Chunks of whole rows from `first`, a multiple of the chunk's rows. */
-static sow_status put_chunks(sow_h5ad_table *t, hid_t d, sow_index first, sow_index n_chunks, const float *rows, sow_threads *threads, sow_error *err)
-{
-    sow_status st = SOW_OK;
-    packed chunk[AT_ONCE] = {{0}};
-    const sow_index entries = t->chunk_rows * t->n_cols;
-    for (sow_index from = 0; from < n_chunks; from += AT_ONCE) {
-        const sow_index n = n_chunks - from < AT_ONCE ? n_chunks - from : AT_ONCE;
-        packing p = {rows + from * entries, entries, chunk};
-        SOW_TRY(sow_parallel_for(threads, n, pack, &p, err));
-        for (sow_index i = 0; i < n; i++) {
-            const hsize_t at[2] = {(hsize_t)(first + (from + i) * t->chunk_rows), 0};
-            if (!t->w.failed) note(&t->w, H5Dwrite_chunk(d, H5P_DEFAULT, chunk[i].skips, at, chunk[i].size, chunk[i].bytes));
-            free(chunk[i].bytes);
-            chunk[i] = (packed){0};
-        }
-    }
-done:
-    for (int i = 0; i < AT_ONCE; i++) free(chunk[i].bytes);
-    return st;
-}
-
 /* Rows that are no whole chunks: HDF5 puts them together. */
 static void put_rows(sow_h5ad_table *t, hid_t d, sow_index first, sow_index n, const float *rows)
 {
@@ -175,7 +111,7 @@ static void put_rows(sow_h5ad_table *t, hid_t d, sow_index first, sow_index n, c
 /* Where the rows lie in the file as they lie in memory: single precision of the machine's own order, chunks as wide as the matrix. */
 static int packs(const sow_h5ad_table *t)
 {
-    return H5Tequal(H5T_NATIVE_FLOAT, H5T_IEEE_F32LE) > 0 && H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0 && t->n_cols <= 131072;
+    return sow_i_anndata_packs() && t->n_cols <= 131072;
 }
 
 sow_status sow_h5ad_table_put(sow_h5ad_table *t, sow_index layer, sow_index first, sow_index n, const float *rows, sow_threads *threads, sow_error *err)
@@ -187,7 +123,7 @@ sow_status sow_h5ad_table_put(sow_h5ad_table *t, sow_index layer, sow_index firs
     const hid_t d = t->matrix[layer + 1];
     const sow_index step = t->chunk_rows, before = (step - first % step) % step, head = before < n && packs(t) ? before : n, chunks = (n - head) / step, done_rows = head + chunks * step;
     put_rows(t, d, first, head, rows);
-    SOW_TRY(put_chunks(t, d, first + head, chunks, rows + head * t->n_cols, threads, err));
+    SOW_TRY(sow_i_anndata_put_chunks(&t->w, d, first + head, step, chunks, step * t->n_cols, rows + head * t->n_cols, LEVEL, threads, err));
     put_rows(t, d, first + done_rows, n - done_rows, rows + done_rows * t->n_cols);
     if (t->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", t->path, sow_i_anndata_why(t->beside));
 done:
@@ -234,10 +170,10 @@ static void get_rows(sow_h5ad_table *t, hid_t d, sow_index first, sow_index n, f
 static sow_status get_chunks(sow_h5ad_table *t, hid_t d, sow_index first, sow_index n_chunks, float *rows, sow_threads *threads, sow_error *err)
 {
     sow_status st = SOW_OK;
-    packed chunk[AT_ONCE] = {{0}};
+    packed chunk[SOW_I_CHUNKS_AT_ONCE] = {{0}};
     const sow_index entries = t->chunk_rows * t->n_cols;
-    for (sow_index from = 0; from < n_chunks; from += AT_ONCE) {
-        const sow_index n = n_chunks - from < AT_ONCE ? n_chunks - from : AT_ONCE;
+    for (sow_index from = 0; from < n_chunks; from += SOW_I_CHUNKS_AT_ONCE) {
+        const sow_index n = n_chunks - from < SOW_I_CHUNKS_AT_ONCE ? n_chunks - from : SOW_I_CHUNKS_AT_ONCE;
         const unpacking p = {rows + from * entries, entries, chunk};
         for (sow_index i = 0; i < n; i++) {
             const hsize_t at[2] = {(hsize_t)(first + (from + i) * t->chunk_rows), 0};
@@ -247,7 +183,7 @@ static sow_status get_chunks(sow_h5ad_table *t, hid_t d, sow_index first, sow_in
             SOW_NEW(chunk[i].bytes, size);
             if (!t->w.failed) note(&t->w, H5Dread_chunk(d, H5P_DEFAULT, at, &mask, chunk[i].bytes));
             chunk[i].size = (size_t)size;
-            chunk[i].skips = chunk[i].size == (size_t)entries * sizeof *rows ? SKIPS_DEFLATE : 0; /* HDF5 1.10 says 0 for a mask it has just been given */
+            chunk[i].skips = chunk[i].size == (size_t)entries * sizeof *rows ? SOW_I_SKIPS_DEFLATE : 0; /* HDF5 1.10 says 0 for a mask it has just been given */
         }
         if (t->w.failed) break;
         SOW_TRY(sow_parallel_for(threads, n, unpack, (void *)(uintptr_t)&p, err));
@@ -255,7 +191,7 @@ static sow_status get_chunks(sow_h5ad_table *t, hid_t d, sow_index first, sow_in
         memset(chunk, 0, sizeof chunk);
     }
 done:
-    for (int i = 0; i < AT_ONCE; i++) free(chunk[i].bytes);
+    for (int i = 0; i < SOW_I_CHUNKS_AT_ONCE; i++) free(chunk[i].bytes);
     return st;
 }
 

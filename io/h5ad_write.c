@@ -306,7 +306,17 @@ struct sow_h5ad_writer {
     writer w;
     sow_index n_cells, n_genes, n_values;
     hid_t x, value, gene, start; /* the group X and its data, indices, indptr */
+    int gzip;
+    sow_threads *threads;        /* that deflate; borrowed */
+    sow_index n_waiting;         /* the last n_waiting < CHUNK entries, not yet in the file; 0 where HDF5 deflates or nobody does */
+    float *last_value;           /* [CHUNK] */
+    int32_t *last_gene;          /* [CHUNK] */
 };
+
+void sow_h5ad_writer_use(sow_h5ad_writer *s, sow_threads *threads)
+{
+    s->threads = threads;
+}
 
 sow_index sow_h5ad_writer_n_cells(const sow_h5ad_writer *s)
 {
@@ -342,6 +352,39 @@ static void append_vector(writer *w, hid_t d, hid_t memory_type, sow_index at, s
     H5Sclose(file_space);
 }
 
+/* Entries at..at + n of a vector of chunks deflated here; the first `waiting` of the chunk that `at` lies in are in `last`, and so is the rest that fills no chunk when it is done. */
+static sow_status append_packed(sow_h5ad_writer *s, hid_t d, void *last, const void *numbers, sow_index n, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const size_t width = 4;
+    const sow_index at = s->n_values - s->n_waiting, all = s->n_waiting + n, head = all < CHUNK ? n : (CHUNK - s->n_waiting) % CHUNK, chunks = all < CHUNK ? 0 : (n - head) / CHUNK;
+    const char *from = numbers;
+    memcpy((char *)last + (size_t)s->n_waiting * width, from, (size_t)head * width);
+    if (all < CHUNK || s->w.failed) return SOW_OK;
+    const hsize_t size = (hsize_t)(s->n_values + n);
+    sow_i_anndata_note(&s->w, H5Dset_extent(d, &size));
+    if (head > 0) SOW_TRY(sow_i_anndata_put_chunks(&s->w, d, at, CHUNK, 1, CHUNK, last, s->gzip, s->threads, err));
+    SOW_TRY(sow_i_anndata_put_chunks(&s->w, d, at + (head > 0 ? CHUNK : 0), CHUNK, chunks, CHUNK, from + (size_t)head * width, s->gzip, s->threads, err));
+    memcpy(last, from + (size_t)(head + chunks * CHUNK) * width, (size_t)(n - head - chunks * CHUNK) * width);
+done:
+    return st;
+}
+
+static sow_status append_entries(sow_h5ad_writer *s, sow_index n, const int32_t *gene, const float *value, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    if (!s->last_value) {
+        append_vector(&s->w, s->gene, H5T_NATIVE_INT32, s->n_values, n, gene);
+        append_vector(&s->w, s->value, H5T_NATIVE_FLOAT, s->n_values, n, value);
+        return SOW_OK;
+    }
+    SOW_TRY(append_packed(s, s->gene, s->last_gene, gene, n, err));
+    SOW_TRY(append_packed(s, s->value, s->last_value, value, n, err));
+    s->n_waiting = (s->n_waiting + n) % CHUNK;
+done:
+    return st;
+}
+
 sow_status sow_i_anndata_write_var(writer *w, const sow_names *genes, const sow_h5ad_column *var, sow_index n_var, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -375,6 +418,8 @@ void sow_h5ad_writer_abandon(sow_h5ad_writer *s)
     sow_i_anndata_let_go(&s->w);
     sow_i_h5_loud(&silence);
     if (s->beside) unlink(s->beside);
+    free(s->last_value);
+    free(s->last_gene);
     free(s->beside);
     free(s->path);
     free(s);
@@ -393,6 +438,11 @@ sow_status sow_h5ad_writer_create(sow_h5ad_writer **out, const char *path, const
     s->w = (writer){-1, -1, -1, -1, 0};
     s->x = s->value = s->gene = s->start = -1;
     s->n_genes = sow_names_count(genes);
+    s->gzip = gzip < 9 ? gzip : 9;
+    if (gzip > 0 && sow_i_anndata_packs()) {
+        SOW_NEW(s->last_value, CHUNK);
+        SOW_NEW(s->last_gene, CHUNK);
+    }
     s->path = sow_strdup(path);
     s->beside = s->path ? sow_format("%s.tmp-%ld", path, (long)getpid()) : NULL;
     if (!s->beside) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
@@ -424,8 +474,7 @@ sow_status sow_h5ad_writer_append(sow_h5ad_writer *s, sow_index n, const int64_t
     for (sow_index i = 0; i < n; i++) end[i] = s->n_values + start[i + 1] - start[0];
     sow_index added = start[n] - start[0];
     append_vector(&s->w, s->start, H5T_NATIVE_INT64, s->n_cells + 1, n, end);
-    append_vector(&s->w, s->gene, H5T_NATIVE_INT32, s->n_values, added, gene + start[0]);
-    append_vector(&s->w, s->value, H5T_NATIVE_FLOAT, s->n_values, added, value + start[0]);
+    SOW_TRY(append_entries(s, added, gene + start[0], value + start[0], err));
     if (s->w.failed) SOW_FAIL(err, SOW_E_IO, "%s: cannot write: %s", s->path, sow_i_anndata_why(s->beside));
     s->n_cells += n;
     s->n_values += added;
@@ -445,6 +494,10 @@ sow_status sow_h5ad_writer_finish(sow_h5ad_writer *s, char *const *obs_names, co
     hid_t space = H5Screate_simple(1, &two, NULL);
     attribute(&s->w, s->x, "shape", H5T_STD_I64LE, space, shape);
     H5Sclose(space);
+    if (s->last_value) {
+        append_vector(&s->w, s->gene, H5T_NATIVE_INT32, s->n_values - s->n_waiting, s->n_waiting, s->last_gene);
+        append_vector(&s->w, s->value, H5T_NATIVE_FLOAT, s->n_values - s->n_waiting, s->n_waiting, s->last_value);
+    }
     close_matrix(s);
     SOW_TRY(sow_i_anndata_write_frame(&s->w, "obs", obs_names, s->n_cells, obs, n_columns, err));
     SOW_TRY(sow_i_anndata_commit(&s->w, s->path, s->beside, err));

@@ -74,7 +74,8 @@ SOW_MUST_CHECK sow_status sow_report_write_contexts(const char *path, const char
  *  when the text is no JSON object or lacks name or seeds. */
 SOW_MUST_CHECK sow_status sow_report_write_seeds(const char *path, const char *json, sow_error *err);
 
-/** The page of `sower calibrate --check`: name, context, verdict, screens, genes, controls, perturbations, umis, rows [{quantity, cells, real, simulated, low, high, perturbations}] (planner/calibrate.h).
+/** The page of `sower calibrate --check`: name, context, verdict, likeness (sentences), screens, genes, controls, perturbations, umis, rows [{quantity, cells, real, simulated, low, high, perturbations}]
+ *  (planner/calibrate.h), curves [{quantity: dispersion | zeros | replicates, rows [[x, real, simulated, low, high]], points [[x, real, gene]]}] (planner/calibrate_curves.c).
  *  SOW_E_DATA when the text is no JSON object or lacks name or rows. */
 SOW_MUST_CHECK sow_status sow_report_write_calibration(const char *path, const char *json, sow_error *err);
 

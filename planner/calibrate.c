@@ -18,6 +18,7 @@ void sow_calibrated_clear(sow_calibrated *c)
     free(c->table);
     free(c->page);
     free(c->oracle);
+    free(c->note);
     free(c->verdict);
     memset(c, 0, sizeof *c);
 }
@@ -57,11 +58,11 @@ static char *oracle_block(const sow_calibration *c, const char *file)
     return t.text;
 }
 
-static sow_status name_files(sow_calibrated *out, const sow_campaign *c, const sow_calibrate_options *o, sow_error *err)
+static sow_status name_files(sow_calibrated *out, const char *name, const sow_calibrate_options *o, sow_error *err)
 {
     const char *dot = o->file ? strrchr(o->file, '.') : NULL;
     if (o->file && (!dot || strcmp(dot, ".json") != 0)) return SOW_ERROR(err, SOW_E_CONFIG, "--to %s: a calibration is written as .json", o->file);
-    out->file = o->file ? sow_strdup(o->file) : sow_format("%s.calibration.json", c->config->name);
+    out->file = o->file ? sow_strdup(o->file) : sow_format("%s.calibration.json", name);
     const int stem = out->file ? (int)(strlen(out->file) - strlen(".json")) : 0;
     if (o->check && out->file) {
         out->table = sow_format("%.*s.check.csv", stem, out->file);
@@ -117,16 +118,18 @@ static char *judge(const json_t *rows)
                       worst <= 0.1 ? "near enough to plan numbers of cells by" : "too far off (more than 0.1) to plan numbers of cells by");
 }
 
-static sow_status write_check(sow_calibrated *out, const sow_campaign *c, const sow_calibration *k, sow_index context, const sow_env *env, sow_error *err)
+static sow_status write_check(sow_calibrated *out, const sow_calibrate_source *of, const sow_calibration *k, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *rows = NULL, *doc = NULL;
-    char *text = NULL;
-    SOW_TRY(sow_i_calibration_check(&rows, k, &c->cells->table, c->screen, context, SOW_CHECK_SCREENS, env, err));
-    out->verdict = judge(rows);
+    json_t *rows = NULL, *curves = NULL, *doc = NULL;
+    char *text = NULL, *reliability = NULL, *likeness = NULL;
+    SOW_TRY(sow_i_calibration_check(&rows, &curves, k, of->cells, of->screen, of->context, SOW_CHECK_SCREENS, env, err));
+    reliability = judge(rows);
+    likeness = sow_i_calibration_words(rows);
+    out->verdict = reliability && likeness ? sow_format("%s %s", reliability, likeness) : NULL;
     SOW_TRY(write_table(out->table, rows, err));
-    doc = json_pack("{s:s,s:s,s:s?,s:i,s:I,s:I,s:I,s:f,s:O}", "name", c->config->name, "context", sow_names_get(c->screen->contexts, context), "verdict", out->verdict, "screens", SOW_CHECK_SCREENS, "genes",
-                    (json_int_t)k->genes.n, "controls", (json_int_t)k->n_controls, "perturbations", (json_int_t)k->n_perturbations, "umis", k->depth_median, "rows", rows);
+    doc = json_pack("{s:s,s:s,s:s?,s:s?,s:i,s:I,s:I,s:I,s:f,s:O,s:O}", "name", of->name, "context", sow_names_get(of->screen->contexts, of->context), "verdict", reliability, "likeness", likeness, "screens", SOW_CHECK_SCREENS, "genes",
+                    (json_int_t)k->genes.n, "controls", (json_int_t)k->n_controls, "perturbations", (json_int_t)k->n_perturbations, "umis", k->depth_median, "rows", rows, "curves", curves);
     text = doc ? json_dumps(doc, JSON_SORT_KEYS) : NULL;
     if (!text || !out->verdict) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_report_write_calibration(out->page, text, err));
@@ -134,28 +137,40 @@ done:
     free(text);
     json_decref(doc);
     json_decref(rows);
+    json_decref(curves);
+    free(reliability);
+    free(likeness);
+    return st;
+}
+
+sow_status sow_calibrate_screen(sow_calibrated *out, const sow_calibrate_source *of, const sow_calibrate_options *options, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_calibration k = {0};
+    *out = (sow_calibrated){0};
+    SOW_TRY(name_files(out, of->name, options, err));
+    st = sow_calibrate(&k, of->cells, of->screen, of->context, err);
+    if (st != SOW_OK) {
+        sow_error_prefix(err, "%s", of->path);
+        goto done;
+    }
+    out->n_controls = k.n_controls;
+    out->n_perturbations = k.n_perturbations;
+    SOW_TRY(sow_calibration_write(out->file, &k, err));
+    out->oracle = oracle_block(&k, out->file);
+    if (k.n_perturbations == 0) out->note = sow_strdup("No perturbation has 10 cells or more: how large effects are, and how many cells a perturbation has, are those of K562 (Replogle 2022) in what is simulated.");
+    if (!out->oracle || (k.n_perturbations == 0 && !out->note)) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    if (options->check) SOW_TRY(write_check(out, of, &k, env, err));
+done:
+    sow_calibration_clear(&k);
+    if (st != SOW_OK) sow_calibrated_clear(out);
     return st;
 }
 
 sow_status sow_campaign_calibrate(sow_calibrated *out, sow_campaign *c, const sow_calibrate_options *options, const sow_env *env, sow_error *err)
 {
-    sow_status st = SOW_OK;
-    sow_calibration k = {0};
     *out = (sow_calibrated){0};
-    if (!c->cells) SOW_FAIL(err, SOW_E_CONFIG, "%s: a calibration is of single cells; this campaign has no readout: {kind: cells}", c->config->path);
-    const sow_index context = c->site[0].target;
-    SOW_TRY(name_files(out, c, options, err));
-    st = sow_calibrate(&k, &c->cells->table, c->screen, context, err);
-    if (st != SOW_OK) {
-        sow_error_prefix(err, "%s: ", c->config->path);
-        goto done;
-    }
-    SOW_TRY(sow_calibration_write(out->file, &k, err));
-    out->oracle = oracle_block(&k, out->file);
-    if (!out->oracle) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    if (options->check) SOW_TRY(write_check(out, c, &k, context, env, err));
-done:
-    sow_calibration_clear(&k);
-    if (st != SOW_OK) sow_calibrated_clear(out);
-    return st;
+    if (!c->cells) return SOW_ERROR(err, SOW_E_CONFIG, "%s: a calibration is of single cells; this campaign has no readout: {kind: cells}", c->config->path);
+    const sow_calibrate_source of = {c->config->name, c->config->path, &c->cells->table, c->screen, c->site[0].target};
+    return sow_calibrate_screen(out, &of, options, env, err);
 }

@@ -29,7 +29,7 @@ typedef struct {
 } look;
 
 typedef struct {
-    double reliability[SIZES], de[SIZES], replicate;
+    double reliability[SIZES], de[SIZES], replicate, agreement[SOW_I_REPLICATE_QUANTILES]; /* the last: quantiles over perturbations of what replicate is the mean of */
     sow_index n[SIZES], n_replicate;
 } verdict;
 
@@ -283,9 +283,10 @@ done:
 static sow_status measure_replicates(verdict *v, const look *l, const double *control, sow_error *err)
 {
     sow_status st = SOW_OK;
-    double *effect = NULL, sum = 0;
+    double *effect = NULL, *agreement = NULL, sum = 0;
     sow_index *row = NULL;
     SOW_NEW(effect, l->n_groups * l->genes);
+    SOW_NEW(agreement, l->n_perturbations);
     SOW_NEW(row, MOST_CELLS);
     for (sow_index p = 0; p < l->n_perturbations; p++) {
         sow_index n_groups = 0, pairs = 0, genes = 0;
@@ -300,12 +301,15 @@ static sow_status measure_replicates(verdict *v, const look *l, const double *co
             for (sow_index j = 0; j < i; j++, pairs++)
                 of_pairs += correlate(effect + i * l->genes, effect + j * l->genes, genes);
         if (pairs == 0) continue;
+        agreement[v->n_replicate++] = of_pairs / (double)pairs;
         sum += of_pairs / (double)pairs;
-        v->n_replicate++;
     }
     v->replicate = v->n_replicate > 0 ? sum / (double)v->n_replicate : NAN;
+    for (int q = 0; q < SOW_I_REPLICATE_QUANTILES && v->n_replicate > 0; q++)
+        SOW_TRY(sow_quantile(&v->agreement[q], agreement, v->n_replicate, (double)q / (SOW_I_REPLICATE_QUANTILES - 1), err));
 done:
     free(effect);
+    free(agreement);
     free(row);
     return st;
 }
@@ -352,6 +356,8 @@ static sow_status measure(verdict *v, const look *l, const sow_env *env, sow_err
     sow_status st = SOW_OK;
     double *half[2] = {NULL, NULL}, *all = NULL;
     *v = (verdict){.replicate = NAN};
+    for (int q = 0; q < SOW_I_REPLICATE_QUANTILES; q++)
+        v->agreement[q] = NAN;
     SOW_TRY(control_means(&half[0], l, 0, l->n_controls / 2, err));
     SOW_TRY(control_means(&half[1], l, l->n_controls / 2, l->n_controls, err));
     SOW_TRY(control_means(&all, l, 0, l->n_controls, err));
@@ -442,6 +448,7 @@ static sow_status look_at_made(verdict *v, double *const fact[GENE_FACTS], sow_i
     o.seed = (uint64_t)s + 1;
     o.n_genes = sow_names_count(genes);
     if (o.n_perturbations > MOST_PERTURBATIONS) o.n_perturbations = MOST_PERTURBATIONS;
+    if (c->n_perturbations == 0) o.n_perturbations = 2; /* there is nothing to compare them with; a world has no fewer */
     if (o.n_modules > o.n_perturbations) o.n_modules = o.n_perturbations;
     if (o.n_controls > MOST_CONTROLS) o.n_controls = MOST_CONTROLS;
     SOW_TRY(sow_cell_world_create(&cells, &screen, NULL, NULL, &o, env, err));
@@ -456,15 +463,14 @@ done:
     return st;
 }
 
-sow_status sow_i_calibration_check(json_t **rows, const sow_calibration *c, const sow_cells *cells, const sow_screen *screen, sow_index context, sow_index n_screens, const sow_env *env, sow_error *err)
+sow_status sow_i_calibration_check(json_t **rows, json_t **curves, const sow_calibration *c, const sow_cells *cells, const sow_screen *screen, sow_index context, sow_index n_screens, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_names *genes = NULL;
     look real = {0};
     verdict of_real, *made = NULL;
     double *fact[GENE_FACTS] = {NULL};
-    *rows = NULL;
-    if (c->n_perturbations < 2) SOW_FAIL(err, SOW_E_DATA, "simulated screens cannot be compared with one of %lld perturbations (of 10 cells or more); at least 2 are needed", (long long)c->n_perturbations);
+    *rows = *curves = NULL;
     SOW_TRY(most_expressed(&genes, &c->genes, err));
     SOW_TRY(look_at(&real, cells, screen, context, genes, c->depth_median, err));
     SOW_TRY(measure(&of_real, &real, env, err));
@@ -476,12 +482,17 @@ sow_status sow_i_calibration_check(json_t **rows, const sow_calibration *c, cons
         SOW_TRY(sow_progress(env, "simulating screens", (double)(s + 1) / (double)n_screens, err));
     }
     *rows = json_array();
-    SOW_TRY(add_rows(*rows, &of_real, made, n_screens, err));
+    if (real.n_perturbations > 0) SOW_TRY(add_rows(*rows, &of_real, made, n_screens, err));
     SOW_TRY(add_genes(*rows, &real, fact, n_screens, err));
+    *curves = json_array();
+    const sow_i_gene_facts facts = {real.genes, n_screens, genes, real.fact, fact};
+    SOW_TRY(sow_i_calibration_gene_curves(*curves, &facts, err));
+    if (of_real.n_replicate > 0) SOW_TRY(sow_i_calibration_replicate_curve(*curves, of_real.agreement, made->agreement, (sow_index)(sizeof *made / sizeof(double)), n_screens, err));
 done:
     if (st != SOW_OK) {
         json_decref(*rows);
-        *rows = NULL;
+        json_decref(*curves);
+        *rows = *curves = NULL;
     }
     free(made);
     for (int k = 0; k < GENE_FACTS; k++)

@@ -107,6 +107,7 @@ static sow_status write_cells(const char *file, sow_cell_stream *s, const sow_en
     SOW_NEW(name, cells->n);
     SOW_TRY(label_obs(column, name, cells, screen, err));
     SOW_TRY(sow_h5ad_writer_create(&w, file, cells->genes, NULL, 0, 1, err));
+    sow_h5ad_writer_use(w, sow_env_threads(env));
     for (;;) {
         SOW_TRY(sow_cell_stream_next(&n, &start, &gene, &value, s, env, err));
         if (n == 0) break;

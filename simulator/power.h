@@ -84,8 +84,9 @@ double sow_cells_for_reliability(double r, double n, double wanted);
 /* ---- a baseline from cells ---- */
 
 enum { SOW_BASELINE_FEWEST_CELLS = 20 };
-/** Share and size of every gene with a count in these cells [n], positions in the table: shares of all counts; sizes by the method of moments given each cell's total, shrunk towards genes of like
- *  expression by how sure each is (docs/math/power.md). SOW_E_DATA: fewer than SOW_BASELINE_FEWEST_CELLS cells, values that are no counts, no counts at all. Caller clears. Cost: one pass over the cells. */
+/** Share and size of every gene with a count in these cells [n], positions in the table: shares of all counts; sizes by likelihood given each cell's total, each a posterior median under what
+ *  genes of like expression are like (docs/math/power.md). SOW_E_DATA: fewer than SOW_BASELINE_FEWEST_CELLS cells, values that are no counts, no counts at all. Caller clears. Cost: two passes over the cells, then some
+ *  0.1 ms and 2.5 KB a gene. */
 SOW_MUST_CHECK sow_status sow_baseline_estimate(sow_baseline *out, const sow_cells *cells, const sow_index *cell, sow_index n, sow_error *err);
 
 #ifdef __cplusplus

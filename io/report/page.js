@@ -157,6 +157,28 @@
     return { width: "container", height: 26 * values.length + 10, data: { values }, layer };
   }
 
+  // --- a real screen beside simulated ones: a line of each, the range of the simulated, and real genes as dots ---
+  function likeness(chart) {
+    const rows = chart.rows.map(([x, real, simulated, low, high]) => ({ x, real, simulated, low, high }));
+    const points = chart.points.map(([x, value, name]) => ({ x, value, name }));
+    const x = { field: "x", type: "quantitative", title: chart.x, scale: chart.log_x ? { type: "log", nice: false } : { zero: true, nice: false, padding: 8 }, axis: { tickCount: 6, format: ".3~r", labelOverlap: "greedy" } };
+    const tail = chart.long_tail ? { scale: { type: "symlog", constant: 0.5, nice: false }, axis: { values: [-1, 0, 0.5, 1, 2, 5, 10, 20, 50, 100], format: "~r" } } : { scale: { zero: true, nice: true } };
+    const y = (field) => Object.assign({ field, type: "quantitative", title: chart.y }, tail);
+    const own = chart.points.length > 0, shown = (field, title) => ({ field, title, type: "quantitative", format: ".3~r" });
+    const tooltip = [shown("x", chart.x), shown("real", "real"), shown("simulated", "simulated"), shown("low", "5 %"), shown("high", "95 %")];
+    const line = (field, series) => [
+      { transform: [{ filter: "datum." + field + " != null" }], mark: { type: "line", color: colour("s" + series), strokeWidth: series ? 1.8 : 2.6, strokeDash: DASHES[series] }, encoding: { y: y(field) } },
+      { transform: [{ filter: "datum." + field + " != null" }], mark: { type: "point", filled: true, opacity: 1, color: colour("s" + series), shape: MARKS[series], size: series ? 40 : 60 }, encoding: { y: y(field), tooltip } },
+    ];
+    const layer = [];
+    if (own) layer.push({ data: { values: points }, mark: { type: "point", filled: true, size: 12, opacity: 0.4, color: colour("s0") },
+                          encoding: { y: y("value"), tooltip: [{ field: "name", title: "gene", type: "nominal" }, shown("x", chart.x), shown("value", chart.y)] } });
+    if (rows.some((d) => d.low !== null)) layer.push({ transform: [{ filter: "datum.low != null" }], mark: { type: "area", opacity: 0.22, color: colour("s1") }, encoding: { y: y("low"), y2: { field: "high" } } });
+    if (rows.some((d) => d.simulated !== null)) layer.push(...line("simulated", 1));
+    layer.push(...line("real", 0));
+    return { width: "container", height: own ? 280 : 230, data: { values: rows }, encoding: { x }, layer };
+  }
+
   // --- one measure of every perturbation, by model, with the mean and its interval ---
   function strip(chart) {
     const values = chart.rows.map(([model, name, fold, value]) => ({ model, name, fold, value }));
@@ -270,7 +292,7 @@
     if (input.value) input.oninput();
   }
 
-  const BUILDERS = { curve, hits, training, spend, scatter, pairs, strip, map, cloud };
+  const BUILDERS = { curve, hits, training, spend, scatter, pairs, likeness, strip, map, cloud };
   const views = new Map();
 
   function draw(place) {

@@ -49,10 +49,11 @@ grep -q guide replay.sower/report.html || fail "the report says nothing of guide
 
 # calibrated on it, a campaign plays against a screen like it
 expect 0 "$SOWER" calibrate replay.yaml --to like.json --check
-prints like.json like.check.csv like.check.html "The split-half reliability of simulated effects is within " "baseline: like.json" "perturbations: 30" "technical_batches: 2"
+prints like.json like.check.csv like.check.html "The split-half reliability of simulated effects is within " "Like the real screen: " "baseline: like.json" "perturbations: 30" "technical_batches: 2"
 equal "$(head -n 1 like.check.csv)" quantity,cells,real,simulated,low,high,perturbations "head of the check"
 equal "$(grep -c '^split_half_reliability,' like.check.csv)" 5 "numbers of cells"
 grep -q "How reliable an effect is" like.check.html || fail "the page has no reliability"
+equal "$(grep -o 'data-chart="[0-9]"' like.check.html | wc -l)" 5 "charts"
 "$source_dir/scripts/check-report" like.check.html > checked 2>&1
 case $? in 0) ;; 77) note_skip "$(tail -n 1 checked)" ;; *) fail "the page: $(tail -n 3 checked)" ;; esac
 cp like.json like.first
@@ -60,6 +61,26 @@ expect 0 "$SOWER" calibrate replay.yaml --to like.json
 same like.json like.first
 campaign like.yaml ", baseline: like.json"
 expect 0 "$SOWER" run like.yaml --quiet
+
+# a bare file says the same, by either command
+expect 0 "$SOWER" calibrate lab.screen.h5ad
+prints "600 controls ('control' of column perturbation), 30 perturbations, batches: column batch" lab.screen.calibration.json "baseline: lab.screen.calibration.json"
+same lab.screen.calibration.json like.json
+expect 0 "$SOWER" simulate --calibrate lab.screen.h5ad --to again.json --perturbation perturbation --control control --batch batch --context simulated --threads 2
+same again.json like.json
+expect 0 "$SOWER" simulate --calibrate replay.yaml --to again.json
+same again.json like.json
+expect 0 "$SOWER" calibrate lab.screen.h5ad --batch guide --to other.json
+differ other.json like.json
+
+# controls alone give a baseline, and effects are said to be others'
+expect 0 "$SOWER" calibrate lab.screen.h5ad --unperturbed --to alone.json --check
+prints "every cell" "No perturbation has 10 cells or more" "perturbations: 1200" alone.check.html
+equal "$(grep -c '^gene_' alone.check.csv)" 12 "genes are compared"
+equal "$(grep -c -v -e '^gene_' -e '^quantity,' alone.check.csv)" 0 "and nothing else"
+equal "$(grep -o 'data-chart="[0-9]"' alone.check.html | wc -l)" 2 "charts of genes"
+campaign alone.yaml ", baseline: alone.json"
+expect 0 "$SOWER" run alone.yaml --quiet
 
 # a sample that is lost has failed, and may be planned again
 campaign lost.yaml ", samples: 2, lost_samples: 0.5"
@@ -99,8 +120,18 @@ expect 2 "$SOWER" generate replay.yaml
 says "only a simulated screen of cells can be written"
 expect 2 "$SOWER" calibrate replay.yaml --to like.csv
 says "a calibration is written as .json"
-expect 2 "$SOWER" calibrate lab.screen.h5ad
-says "lab.screen.h5ad"
+refused lab.screen.h5ad "no cell is labelled 'nobody' in column 'perturbation'" "'control' (600)" "--control LABEL" -- "$SOWER" calibrate lab.screen.h5ad --control nobody
+refused lab.screen.h5ad "no label of column 'batch' looks like controls" "'B1' (" -- "$SOWER" calibrate lab.screen.h5ad --perturbation batch
+refused lab.screen.h5ad "no column 'nobody'" "'guide'" -- "$SOWER" calibrate lab.screen.h5ad --perturbation nobody --control control
+refused lab.screen.h5ad "'C9'" "'simulated'" -- "$SOWER" calibrate lab.screen.h5ad --context C9
+refused "--unperturbed" "no labels" -- "$SOWER" calibrate lab.screen.h5ad --unperturbed --control control
+refused "--control is for a file of cells" -- "$SOWER" calibrate replay.yaml --control control
+refused "--check goes with --calibrate FILE" -- "$SOWER" simulate sweep.yaml --check
+refused "--jobs is of a sweep" -- "$SOWER" simulate --calibrate lab.screen.h5ad --jobs 2
+refused "leave out 'sweep.yaml'" -- "$SOWER" simulate sweep.yaml --calibrate lab.screen.h5ad
+refused lab.screen.truth.h5ad -- "$SOWER" calibrate lab.screen.truth.h5ad
+refused nowhere.h5ad "no such file" -- "$SOWER" simulate --calibrate nowhere.h5ad
+refused lab.screen.guides.csv "takes single cells" -- "$SOWER" calibrate lab.screen.guides.csv
 sed 's/control: control/control: nobody/' replay.yaml > uncontrolled.yaml
 expect 2 "$SOWER" calibrate uncontrolled.yaml
 says "nobody"

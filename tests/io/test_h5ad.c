@@ -1,4 +1,5 @@
 #include "io/cell_file.h"
+#include "io/file.h"
 #include "io/h5ad.h"
 #include "io/h5ad_cells.h"
 
@@ -342,26 +343,28 @@ Test(h5ad, writes_cells_block_by_block)
 }
 
 /* More cells than chunks hold, in blocks that do not end where chunks do. */
-Test(h5ad, writes_many_cells_in_odd_blocks)
+enum { CELLS = 30000, CELL_GENES = 7, BLOCK = 777 };
+
+static void write_many(const char *path, sow_threads *threads)
 {
-    enum { CELLS = 30000, GENES = 7, BLOCK = 777 };
     sow_names *names = NULL;
     sow_h5ad_writer *w = NULL;
     int64_t start[BLOCK + 1] = {0};
-    int32_t gene[BLOCK * GENES];
-    float value[BLOCK * GENES];
+    int32_t gene[BLOCK * CELL_GENES];
+    float value[BLOCK * CELL_GENES];
     char **ids = calloc(CELLS, sizeof *ids), name[16];
     cr_assert_eq(sow_names_create(&names, &err), SOW_OK);
-    for (int j = 0; j < GENES; j++) {
+    for (int j = 0; j < CELL_GENES; j++) {
         snprintf(name, sizeof name, "g%d", j);
         cr_assert_eq(sow_names_add(names, name, NULL, &err), SOW_OK);
     }
-    cr_assert_eq(sow_h5ad_writer_create(&w, scratch_path("many.h5ad"), names, NULL, 0, 1, &err), SOW_OK, "%s", err.message);
+    cr_assert_eq(sow_h5ad_writer_create(&w, path, names, NULL, 0, 1, &err), SOW_OK, "%s", err.message);
+    sow_h5ad_writer_use(w, threads);
     for (int first = 0; first < CELLS; first += BLOCK) {
         int n = first + BLOCK < CELLS ? BLOCK : CELLS - first;
         int64_t k = 0;
         for (int i = 0; i < n; i++) {
-            for (int j = 0; j < GENES; j++)
+            for (int j = 0; j < CELL_GENES; j++)
                 if ((first + i + j) % 3) {
                     gene[k] = j;
                     value[k++] = (float)(first + i + 100000 * j);
@@ -372,6 +375,21 @@ Test(h5ad, writes_many_cells_in_odd_blocks)
         cr_assert_eq(sow_h5ad_writer_append(w, n, start, gene, value, &err), SOW_OK, "%s", err.message);
     }
     cr_assert_eq(sow_h5ad_writer_finish(w, ids, NULL, 0, &err), SOW_OK, "%s", err.message);
+    sow_names_destroy(names);
+    free(ids);
+}
+
+Test(h5ad, writes_many_cells_in_odd_blocks)
+{
+    sow_threads *threads = NULL;
+    char one[65], three[65];
+    cr_assert_eq(sow_threads_create(&threads, 3, &err), SOW_OK);
+    write_many(scratch_path("many.h5ad"), threads);
+    cr_assert_eq(sow_file_sha256(three, scratch_path("many.h5ad"), &err), SOW_OK, "%s", err.message);
+    write_many(scratch_path("many.h5ad"), NULL);
+    cr_assert_eq(sow_file_sha256(one, scratch_path("many.h5ad"), &err), SOW_OK, "%s", err.message);
+    cr_assert_str_eq(one, three, "the same bytes for any number of threads");
+    sow_threads_destroy(threads);
     sow_cell_file *f = NULL;
     sow_cell_file_options o = {.path = scratch_path("many.h5ad")};
     sow_cell_block b;
@@ -381,7 +399,7 @@ Test(h5ad, writes_many_cells_in_odd_blocks)
         cr_assert_eq(sow_cell_file_next(&b, f, NULL, &err), SOW_OK, "%s", err.message);
         if (b.n == 0) break;
         for (sow_index i = 0; i < b.n; i++)
-            for (int64_t k = b.start[i], j = 0; j < GENES; j++) {
+            for (int64_t k = b.start[i], j = 0; j < CELL_GENES; j++) {
                 if ((b.first + i + j) % 3 == 0) continue;
                 cr_assert(k < b.start[i + 1] && b.gene[k] == j && b.value[k] == (float)(b.first + i + 100000 * j));
                 k++;
@@ -390,8 +408,6 @@ Test(h5ad, writes_many_cells_in_odd_blocks)
     }
     cr_assert_eq(seen, CELLS);
     sow_cell_file_close(f);
-    sow_names_destroy(names);
-    free(ids);
 }
 
 Test(h5ad, gives_cells_up_without_a_trace)

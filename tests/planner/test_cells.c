@@ -71,6 +71,58 @@ Test(cells, are_handed_out_once_and_no_more_than_planned)
     sow_config_destroy(config);
 }
 
+/* Times a name stands in the batches of a campaign's rounds. */
+static int times_planned(const char *folder, const char *name, int n_rounds)
+{
+    char path[64], wanted[32];
+    int n = 0;
+    snprintf(wanted, sizeof wanted, ",%s,", name);
+    for (int r = 0; r < n_rounds; r++) {
+        snprintf(path, sizeof path, "%s/rounds/%02d/batch.csv", folder, r);
+        for (const char *at = scratch_read(scratch_path(path)); (at = strstr(at, wanted)); at++)
+            n++;
+    }
+    return n;
+}
+
+/* A simulated lab that loses samples, so that perturbations are planned again: over all rounds no cell comes twice, and all cells of a perturbation are there for its second time. */
+Test(cells, of_a_simulated_lab_are_drawn_without_return)
+{
+    static const char yaml[] =
+        "sower: 1\nname: c\nseed: 4\nreadout: {kind: cells}\n"
+        "oracle: {kind: generative, perturbations: 20, genes: 40, modules: 4, programs: 3, controls: 400, cells: 40, prior_dims: 4, guides: 2, technical_batches: 2, doublets: 0.1, samples: 2, lost_samples: 0.5, held_out: {count: 0}}\n"
+        "model: {kind: train-mean}\nacquisition: {strategy: random}\nrounds: {initial: {size: 4, strategy: random}, batches: [4, 4, 4, 4]}\n"
+        "features: {min_cells_per_perturbation: 2}\ndesign: {cells_per_perturbation: 30, control_share: 0.2}\n";
+    sow_config *config = read_config(yaml);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "r");
+    MUST(sow_campaign_run(c, NULL, &err));
+    unsigned char *seen = calloc((size_t)c->cells->table.n, 1);
+    int again = 0, measured = 0;
+    for (sow_index q = 0; q < c->n; q++) {
+        sow_index got = 0;
+        for (sow_index k = 0; k < c->here->item[q].n_draws; k++)
+            for (sow_index i = 0; i < c->here->item[q].draw[k].n; i++, got++) {
+                const sow_index cell = c->here->item[q].draw[k].cell[i];
+                cr_expect(!seen[cell], "cell %d twice", (int)cell);
+                seen[cell] = 1;
+                cr_expect_eq(c->cells->table.perturbation[cell], q);
+            }
+        const sow_index has = sow_cells_of(NULL, &c->cells->table, q, c->here->target);
+        if (got > 0) cr_expect_eq(got, has < 30 ? has : 30, "%s has %d of %d", sow_i_name(c, q), (int)got, (int)has);
+        measured += got > 0;
+        again += got > 0 && times_planned("r", sow_i_name(c, q), 5) > 1;
+    }
+    cr_expect(measured > 4 && again > 0, "%d measured, %d of them after a sample was lost", measured, again);
+    for (sow_index r = 0; r < 5; r++)
+        for (sow_index i = 0; i < c->here->controls[r].n_control; i++) {
+            cr_expect(!seen[c->here->controls[r].control[i]], "control %d twice", (int)c->here->controls[r].control[i]);
+            seen[c->here->controls[r].control[i]] = 1;
+        }
+    free(seen);
+    close_campaign(c);
+    sow_config_destroy(config);
+}
+
 /* log1p of counts scaled to the space's sum, by hand. */
 static double prepared(const sow_campaign *c, const cell_screen *s, int cell, int gene)
 {
