@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/** design.allocation, in the order of its words. */
+typedef enum { SOW_ALLOCATE_UNIFORM, SOW_ALLOCATE_BY_GAIN } sow_allocation_kind;
+
 /** constraints.quota[]: at most / at least so many members of a gene set, in each batch or in the whole campaign. */
 typedef struct {
     const char *prior;  /* name of a GMT prior, or NULL when `names` is given */
@@ -133,6 +136,7 @@ typedef struct {
         int mode;            /* sow_evaluate_mode: default | reference */
         sow_index de_genes;  /* [50] */
         int losses;          /* [0] */
+        int measured;        /* [0] */
     } evaluation;
 
     struct {
@@ -148,6 +152,10 @@ typedef struct {
     } constraints;
 
     sow_design design;
+    struct { /* design.allocation */
+        int kind;     /* sow_allocation_kind [uniform] */
+        double range; /* times and parts of design.cells_per_perturbation [4] */
+    } allocation;
     struct { /* design.guides: a guide library for the order sheet */
         const char *file, *target;
         sow_index n_id, n_sequence;

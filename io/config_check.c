@@ -120,13 +120,25 @@ static void check_cell_source(sow_i_reader *r, sow_source *s, const sow_i_node *
     if (s->variance_column) sow_i_problem_at_path(r, root, at, "%s is for tables of perturbations", at);
 }
 
+/* Is anything given in the group beside `key`? */
+static int has_other_than(const sow_i_node *group, const char *key)
+{
+    if (sow_i_node_is_null(group)) return 0;
+    if (group->kind != SOW_NODE_MAPPING) return 1;
+    for (const sow_i_node *n = group->first; n; n = n->next)
+        if (!n->key || strcmp(n->key, key) != 0) return 1;
+    return 0;
+}
+
 static void check_cells(sow_i_reader *r, sow_config *c, const sow_i_node *root)
 {
+    if (c->evaluation.measured && same(c->oracle.kind, "lab"))
+        sow_i_problem_at_path(r, root, "evaluation.measured", "with a lab nobody knows the truth; remove evaluation.measured, or use oracle.kind: replay or generative");
     c->features.seed = c->seed;
     if (c->readout.kind != SOW_READOUT_CELLS) {
         static const char *const groups[] = {"features", "evaluation"};
         for (size_t k = 0; k < sizeof groups / sizeof *groups; k++)
-            if (!sow_i_node_is_null(sow_i_node_child(root, groups[k])))
+            if (has_other_than(sow_i_node_child(root, groups[k]), "measured"))
                 sow_i_problem_at_path(r, root, groups[k], "%s is for single cells; set readout.kind: cells, or remove it", groups[k]);
         for (sow_index i = 0; i < c->n_sources; i++)
             refuse_cell_keys(r, &c->sources[i], root, i);

@@ -378,6 +378,8 @@ static const sow_i_key keys[] = {
 
     {"evaluation.losses", SOW_KEY_BOOL, AT(evaluation.losses), .standard = "false",
      .sentence = "With a finished screen and a strategy that goes by losses: plan.json says how predicted losses rank beside true ones. Takes a prediction of every candidate."},
+    {"evaluation.measured", SOW_KEY_BOOL, AT(evaluation.measured), .standard = "false",
+     .sentence = "With a finished screen or a simulator, whatever the readout: how far what was measured, and what the model makes of it, are from the truth (rmse_..., and for hits calls_...)."},
 
     GROUP("constraints", 0, "Rules every batch obeys."),
     {"constraints.include", SOW_KEY_TEXTS, LIST_AT(constraints.include, constraints.n_include), .standard = "[]", .example = "[STAT1]",
@@ -416,6 +418,10 @@ static const sow_i_key keys[] = {
      .sentence = "Guides for each perturbation."},
     {"design.cells_per_perturbation", SOW_KEY_INT, AT(design.cells_per_perturbation), RANGE(1, 1e9), .unit = "cells", .standard = "100",
      .sentence = "Cells for each perturbation."},
+    {"design.allocation", SOW_KEY_CHOICE, AT(allocation.kind), .standard = "uniform", .allowed = "uniform,expected-gain",
+     .sentence = "uniform: as many cells for every perturbation of a batch; expected-gain: as many in all (in each context), but more where the model knows little and, looking for hits, near the threshold. Needs gp, and something measured."},
+    {"design.allocation_range", SOW_KEY_NUMBER, AT(allocation.range), RANGE(1, 1000), .unit = "times", .standard = "4",
+     .sentence = "expected-gain: a perturbation gets no more than so many times cells_per_perturbation, and no fewer than that part of it (nor than features.min_cells_per_perturbation)."},
     {"design.control_share", SOW_KEY_NUMBER, SOW_KEY_OPEN_MAX, AT(design.control_share), RANGE(0, 1), .standard = "0",
      .sentence = "Non-targeting controls as a share of all cells."},
     {"design.moi", SOW_KEY_NUMBER, SOW_KEY_OPEN_MIN, AT(design.moi), FROM(0), .unit = "integrations per cell", .standard = "0.3",

@@ -91,6 +91,7 @@ typedef struct {
     int of_campaign;    /* a row of the campaign, not of its model */
     int needs_hits;     /* objective hits */
     int needs_variance; /* a model with predictive variances */
+    int needs_measured; /* evaluation.measured */
 } sow_sweep_metric;
 const sow_sweep_metric *sow_sweep_metrics(sow_index *n);
 /** Row by name, or NULL. */

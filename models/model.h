@@ -68,6 +68,7 @@ typedef enum {
     SOW_CAP_GENERATES = 1 << 8, /* generate: predicts cells, not only their mean */
     SOW_CAP_NEEDS_CELLS = 1 << 9, /* learns from the cells themselves (sow_training.cells_of) */
     SOW_CAP_META = 1 << 10, /* learns in two steps, first from the other contexts' items and then from the target's: a fit whose options.warm was fitted on the same items of other contexts takes the first step from it, and the result is the same, bit for bit */
+    SOW_CAP_NOISE_BY_CELLS = 1 << 11, /* noise follows the cells of the query, as far as the cells of what was measured are known */
     SOW_CAP_CELLS = 1 << 6     /* predicts mean shifts of cells: a profile model whose features are genes; cells are shifted controls (models/cells.h) */
 } sow_model_caps;
 

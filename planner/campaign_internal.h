@@ -252,6 +252,11 @@ SOW_MUST_CHECK sow_status sow_i_hit_threshold(double *out, const sow_campaign *c
 /** The posterior of the negative value in place of *posterior, which it takes; on failure nothing has changed. */
 SOW_MUST_CHECK sow_status sow_i_turn_posterior(sow_posterior **posterior, sow_error *err);
 
+/* allocation.c */
+int sow_i_allocates(const sow_campaign *c);
+/** SOW_E_CONFIG where design.allocation asks for what the model or the readout cannot give. */
+SOW_MUST_CHECK sow_status sow_i_check_allocation(const sow_campaign *c, sow_error *err);
+
 /* plan.c */
 /** "at most 3 of reactome / Cell Cycle a batch": a quota for people. Caller frees; NULL when memory is out. */
 char *sow_i_quota_label(const sow_config_quota *q);
@@ -268,7 +273,13 @@ json_t *sow_i_result_json(const sow_campaign *c, sow_index site, sow_index pertu
 /** What the models that are fitted say they learned, by context where there are several; NULL = there is none. Caller frees. */
 char *sow_i_learned(const sow_campaign *c);
 
+/* measured.c */
+/** rmse_estimated, calls_right_estimated and calls_lost_estimated of each target context behind `rows`; those of measured values behind `campaign_rows`. Nothing unless `evaluation.measured` asks and the truth is known. */
+SOW_MUST_CHECK sow_status sow_i_score_measured(json_t *rows, json_t *campaign_rows, sow_campaign *c, sow_index round, const sow_env *env, sow_error *err);
+
 /* score.c */
+/** A row of metrics.csv; NaN = empty. */
+void sow_i_add_metric(json_t *rows, sow_index round, sow_index measured, const char *model, const char *context, const char *metric, double value, double low, double high);
 SOW_MUST_CHECK sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err);
 
 /* files.c */
@@ -282,8 +293,8 @@ void sow_i_remove_leftovers_in(const char *folder);
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out);
 /** Of a round of so many picks in each site, n [n_sites]. */
 void sow_i_bill_of(const sow_campaign *c, const sow_index *n, sow_bill *out);
-/** What one more perturbation of a site costs. */
-double sow_i_cost_of_one(const sow_campaign *c, sow_index site);
+/** What one more perturbation of a site costs, with so many cells. */
+double sow_i_cost_of_one(const sow_campaign *c, sow_index site, sow_index cells);
 
 /* parts.c: JSON parts; new references */
 json_t *sow_i_real_or_null(double x);

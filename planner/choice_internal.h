@@ -32,6 +32,24 @@ SOW_MUST_CHECK sow_status sow_i_choice_view(sow_i_choice *x, sow_campaign *c, co
 /** The campaign's rules for a first batch of `batch` of the candidates of x, into its view. */
 SOW_MUST_CHECK sow_status sow_i_rules_of_first(sow_i_choice *x, const sow_campaign *c, sow_index batch, sow_error *err);
 
+/* allocation.c */
+/** Cells of a batch's picks, in the order of the picks. */
+typedef struct {
+    int by_gain, helps;      /* by expected gain: asked for, and something is measured; does any cell take any noise away? */
+    sow_index fewest, most;
+    sow_index *cells;        /* [batch] */
+    double *sd, *above;      /* [batch] of the model's prediction; how many sd it is above the hit threshold, NaN = no threshold */
+    double threshold;        /* oriented; NaN = none */
+    double left, uniform_left; /* what is left unknown with these cells and with as many for each (core/allocate.h) */
+} sow_i_allocation;
+/** As design.allocation asks. Caller clears; on failure it is clear. */
+SOW_MUST_CHECK sow_status sow_i_allocate(sow_i_allocation *a, sow_campaign *c, const sow_i_choice *x, const sow_pick *picks, sow_index batch, const sow_env *env, sow_error *err);
+void sow_i_allocation_clear(sow_i_allocation *a);
+/** "; 41 cells: ..." behind the strategy's reason, or nothing. */
+void sow_i_allocation_reason(char *text, size_t size, const sow_i_allocation *a, sow_index pick);
+/** For plan.json; new reference. */
+json_t *sow_i_allocation_json(const sow_i_allocation *a, sow_index batch);
+
 /* diagnose.c */
 /** "losses" of plan.json: rank correlations of predicted loss, true loss and cells over the candidates, and what the `batch` highest true losses are. *out NULL where nobody asked (`evaluation.losses`), where the
  *  truth is not known or the strategy does not go by losses. New reference. Costs a prediction of every candidate's cells. */

@@ -34,12 +34,14 @@ void sow_i_bill_of(const sow_campaign *c, const sow_index *n, sow_bill *out)
     sow_bill_contexts(out, &c->config->costs, &c->config->design, part, c->n_sites, c->config->constraints.n_controls);
 }
 
-double sow_i_cost_of_one(const sow_campaign *c, sow_index site)
+double sow_i_cost_of_one(const sow_campaign *c, sow_index site, sow_index cells)
 {
     sow_costs costs = c->config->costs;
+    sow_design design = c->config->design;
     const sow_config_price *own = price_of(c, site);
     if (own && isfinite(own->per_cell)) costs.per_cell = own->per_cell;
-    return sow_cost_per_perturbation(&costs, &c->config->design);
+    design.cells_per_perturbation = cells;
+    return sow_cost_per_perturbation(&costs, &design);
 }
 
 void sow_i_remove_leftovers_in(const char *folder)

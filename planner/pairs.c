@@ -29,7 +29,7 @@ void sow_i_block_clear(sow_i_block *b)
     *b = (sow_i_block){0};
 }
 
-/* The query of a block: its context, and cells that are not known. */
+/* The query of a block: its context, and cells (NaN = not known). */
 typedef struct {
     sow_query view;
     sow_index *context;
@@ -42,14 +42,14 @@ static void query_clear(block_query *q)
     free(q->cells);
 }
 
-static sow_status query_make(block_query *q, const sow_campaign *c, const sow_i_block *b, sow_error *err)
+static sow_status query_make(block_query *q, const sow_campaign *c, const sow_i_block *b, double cells, sow_error *err)
 {
     sow_status st = SOW_OK;
     SOW_NEW(q->context, b->n);
     SOW_NEW(q->cells, b->n);
     for (sow_index i = 0; i < b->n; i++) {
         q->context[i] = c->here->target;
-        q->cells[i] = NAN;
+        q->cells[i] = cells;
     }
     q->view = (sow_query){.n = b->n, .perturbation = b->perturbation, .context = q->context, .cells = q->cells};
 done:
@@ -64,13 +64,13 @@ static void scatter(double *out, const double *x, const sow_i_block *b, sow_inde
         memcpy(&out[b->at[i] * d], &x[i * d], (size_t)d * sizeof *out);
 }
 
-static sow_status predict_block(double *mean, double *var, double *noise, sow_campaign *c, const sow_i_block *b, const sow_env *env, sow_error *err)
+static sow_status predict_block(double *mean, double *var, double *noise, sow_campaign *c, const sow_i_block *b, double cells, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     block_query q = {0};
     double *m = NULL, *v = NULL, *s = NULL;
     SOW_TRY(sow_i_fit(c, env, err));
-    SOW_TRY(query_make(&q, c, b, err));
+    SOW_TRY(query_make(&q, c, b, cells, err));
     SOW_NEW(m, b->n * c->d);
     if (var) SOW_NEW(v, b->n * c->d);
     if (noise) SOW_NEW(s, b->n * c->d);
@@ -88,12 +88,17 @@ done:
 
 sow_status sow_i_predict_pairs(double *mean, double *var, double *noise, sow_campaign *c, const sow_index *pair, sow_index n, const sow_env *env, sow_error *err)
 {
+    return sow_i_predict_pairs_with(mean, var, noise, c, pair, n, (double)NAN, env, err);
+}
+
+sow_status sow_i_predict_pairs_with(double *mean, double *var, double *noise, sow_campaign *c, const sow_index *pair, sow_index n, double cells, const sow_env *env, sow_error *err)
+{
     sow_status st = SOW_OK;
     sow_i_block b = {0};
     for (sow_index s = 0; s < c->n_sites; s++) {
         sow_i_go(c, s);
         SOW_TRY(sow_i_block_of(&b, c, pair, n, s, err));
-        if (b.n > 0) SOW_TRY(predict_block(mean, var, noise, c, &b, env, err));
+        if (b.n > 0) SOW_TRY(predict_block(mean, var, noise, c, &b, cells, env, err));
         sow_i_block_clear(&b);
     }
 done:
@@ -170,7 +175,7 @@ static sow_status ask_block(sow_posterior **out, sow_campaign *c, const sow_i_bl
     sow_status st = SOW_OK;
     block_query q = {0};
     SOW_TRY(sow_i_fit(c, env, err));
-    SOW_TRY(query_make(&q, c, b, err));
+    SOW_TRY(query_make(&q, c, b, (double)NAN, err));
     SOW_TRY(sow_model_posterior(out, c->here->model, &q.view, env, err));
 done:
     query_clear(&q);

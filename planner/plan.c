@@ -283,26 +283,28 @@ static double six_digits(double x)
     return strtod(text, NULL);
 }
 
-static const char *why_picked(const sow_campaign *c, const char *name, const sow_pick *pick, char text[200])
+enum { REASON_MOST = 300 };
+
+static const char *why_picked(const sow_campaign *c, const char *name, const sow_pick *pick, const char *cells, char text[REASON_MOST])
 {
+    int included = 0;
     for (sow_index k = 0; k < c->config->constraints.n_include; k++)
-        if (strcmp(c->config->constraints.include[k], name) == 0) {
-            snprintf(text, 200, "in constraints.include; %s", pick->reason);
-            return text;
-        }
-    return pick->reason;
+        included = included || strcmp(c->config->constraints.include[k], name) == 0;
+    snprintf(text, REASON_MOST, "%s%s%s", included ? "in constraints.include; " : "", pick->reason, cells);
+    return text;
 }
 
-static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_pick *picks, sow_index batch, const sow_strategy *strategy)
+static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_pick *picks, const sow_i_allocation *a, sow_index batch, const sow_strategy *strategy)
 {
     json_t *rows = json_array();
     for (sow_index i = 0; i < batch; i++) {
         const sow_index pair = x->candidate[picks[i].candidate], site = pair / c->n;
         const char *name = sow_i_name(c, pair % c->n);
         double score = six_digits(picks[i].score);
-        char text[200];
-        json_t *row = json_pack("{s:s,s:o,s:s,s:I,s:f}", "perturbation", name, "score", isfinite(score) ? json_real(score) : json_null(), "reason", why_picked(c, name, &picks[i], text),
-                                "planned_cells", (json_int_t)c->config->design.cells_per_perturbation, "cost", sow_i_cost_of_one(c, site));
+        char cells[100], text[REASON_MOST];
+        sow_i_allocation_reason(cells, sizeof cells, a, i);
+        json_t *row = json_pack("{s:s,s:o,s:s,s:I,s:f}", "perturbation", name, "score", isfinite(score) ? json_real(score) : json_null(), "reason", why_picked(c, name, &picks[i], cells, text),
+                                "planned_cells", (json_int_t)a->cells[i], "cost", sow_i_cost_of_one(c, site, a->cells[i]));
         sow_i_say_site(row, c, site);
         json_array_append_new(rows, row);
     }
@@ -310,7 +312,7 @@ static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_
 }
 
 /* Takes `losses` (may be NULL). */
-static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_strategy *strategy, json_t *losses, double seconds)
+static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_i_allocation *a, const sow_strategy *strategy, json_t *losses, double seconds)
 {
     char now[32];
     time_t t = time(NULL);
@@ -318,11 +320,11 @@ static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choic
     gmtime_r(&t, &utc);
     strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
     char *learned = sow_i_learned(c);
-    json_t *j = json_pack("{s:I,s:f,s:s,s:s,s:I,s:s,s:s,s:f,s:I,s:s,s:o}", "round", (json_int_t)round, "cells_to_transduce",
+    json_t *j = json_pack("{s:I,s:f,s:s,s:s,s:I,s:s,s:s,s:f,s:I,s:s,s:o,s:o}", "round", (json_int_t)round, "cells_to_transduce",
                           sow_cells_to_transduce(&c->config->design, sow_i_batch_size(c, round), c->config->constraints.n_controls), "strategy", strategy->name, "model",
                           c->model_class->name, "candidates", (json_int_t)x->n, "planned_at", now, "command", c->argv ? c->argv : "", "seconds",
                           seconds, "seed", (json_int_t)c->config->seed, "data_sha256", c->world_digest, "learned",
-                          learned ? json_string(learned) : json_null());
+                          learned ? json_string(learned) : json_null(), "allocation", sow_i_allocation_json(a, sow_i_batch_size(c, round)));
     free(learned);
     if (losses) json_object_set_new(j, "losses", losses);
     char *text = j ? sow_i_json_text(j, 1) : NULL;
@@ -341,6 +343,7 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
 {
     sow_status st = SOW_OK;
     sow_i_choice x = {0};
+    sow_i_allocation cells = {0};
     sow_pick *picks = NULL;
     char *plan = NULL;
     json_t *losses = NULL;
@@ -363,13 +366,15 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     SOW_NEW(picks, batch);
     sow_strategy_options options = sow_i_strategy_options(c);
     SOW_TRY(sow_strategy_pick(picks, batch, strategy, &x.view, &options, env, err));
+    SOW_TRY(sow_i_allocate(&cells, c, &x, picks, batch, env, err));
     SOW_TRY(sow_i_diagnose_losses(&losses, &x, c, strategy, batch, env, err));
-    plan = plan_json(c, round, &x, strategy, losses, now_seconds() - start);
-    SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, &x, picks, batch, strategy), err));
+    plan = plan_json(c, round, &x, &cells, strategy, losses, now_seconds() - start);
+    SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, &x, picks, &cells, batch, strategy), err));
     SOW_TRY(sow_i_write_round(c, round, plan, env, err));
     SOW_TRY(sow_progress(env, "planning", 1, err));
 done:
     sow_i_choice_clear(&x);
+    sow_i_allocation_clear(&cells);
     free(picks);
     free(plan);
     return st;

@@ -172,14 +172,14 @@ static sow_status collect_measured(collected *out, const sow_campaign *c, const 
         if (q < 0 || at < 0) continue; /* a positive control that is no candidate */
         for (sow_index j = 0; j < c->d; j++)
             values[j] = s->values[r * sow_screen_n_features(s) + map[j]];
-        const int planned = round < c->n_rounds && sow_i_find_pick(&c->round[round], at, q);
-        double wanted = (double)c->config->design.cells_per_perturbation;
+        const sow_i_pick *planned = round < c->n_rounds ? sow_i_find_pick(&c->round[round], at, q) : NULL;
+        const double wanted = planned ? (double)planned->planned_cells : 0;
         sow_outcome outcome = planned && isfinite(s->cells[r]) && s->cells[r] < wanted ? SOW_PARTIAL : SOW_MEASURED;
         json_array_append_new(out->results, sow_i_result_json(c, at, q, outcome, s->cells[r], s->weight[r], s->hit[r], values,
                                                               c->p ? &s->covariate[r * c->p] : NULL));
         out->seen[sow_i_pair(c, at, q)] = 1;
         out->summary->recorded++;
-        out->summary->unplanned += !planned;
+        out->summary->unplanned += planned == NULL;
     }
 done:
     free(values);

@@ -114,7 +114,7 @@ done:
     return st;
 }
 
-static void add_row(json_t *rows, sow_index round, sow_index measured, const char *model, const char *context, const char *metric, double value,
+void sow_i_add_metric(json_t *rows, sow_index round, sow_index measured, const char *model, const char *context, const char *metric, double value,
                     double low, double high)
 {
     json_array_append_new(rows, json_pack("{s:I,s:I,s:s,s:s,s:s,s:o,s:o,s:o}", "round", (json_int_t)round, "measured", (json_int_t)measured, "model",
@@ -157,7 +157,7 @@ static sow_status score_model(json_t *rows, const sow_campaign *c, const sow_mod
     else SOW_TRY(sow_evaluate_profile(metrics, &n, h->truth, mean, centre, h->own, h->n, c->d, draws, err));
     sow_index measured = sow_i_count_measured(c);
     for (sow_index i = 0; i < n; i++)
-        add_row(rows, round, measured, name, sow_i_target_name(c), metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
+        sow_i_add_metric(rows, round, measured, name, sow_i_target_name(c), metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
 done:
     free(mean);
     free(var);
@@ -237,12 +237,12 @@ static void add_campaign_rows(json_t *rows, const sow_campaign *c, sow_index rou
         cost += bill.total;
         weeks += bill.weeks;
     }
-    if (hits && (c->here->true_hit || by_column)) add_row(rows, round, measured, "", "all", "hits_found", (double)found, NAN, NAN);
-    if (hits && c->here->true_hit) add_row(rows, round, measured, "", "all", "hits_recall", (double)found / (double)c->n_hits, NAN, NAN);
-    add_row(rows, round, measured, "", "all", "pool_size", (double)c->pool_size, NAN, NAN);
-    add_row(rows, round, measured, "", "all", "chance", (double)in_pool / (double)c->pool_size, NAN, NAN);
-    add_row(rows, round, measured, "", "all", "cost", cost, NAN, NAN);
-    add_row(rows, round, measured, "", "all", "weeks", weeks, NAN, NAN);
+    if (hits && (c->here->true_hit || by_column)) sow_i_add_metric(rows, round, measured, "", "all", "hits_found", (double)found, NAN, NAN);
+    if (hits && c->here->true_hit) sow_i_add_metric(rows, round, measured, "", "all", "hits_recall", (double)found / (double)c->n_hits, NAN, NAN);
+    sow_i_add_metric(rows, round, measured, "", "all", "pool_size", (double)c->pool_size, NAN, NAN);
+    sow_i_add_metric(rows, round, measured, "", "all", "chance", (double)in_pool / (double)c->pool_size, NAN, NAN);
+    sow_i_add_metric(rows, round, measured, "", "all", "cost", cost, NAN, NAN);
+    sow_i_add_metric(rows, round, measured, "", "all", "weeks", weeks, NAN, NAN);
 }
 
 /* Where there are several target contexts, the mean over those that were judged: what curves and comparisons are made of. No interval: that of each context stands in its own row. */
@@ -263,7 +263,7 @@ static void add_means(json_t *rows, const sow_campaign *c, sow_index round)
             count++;
         }
         if (!first) continue;
-        add_row(rows, round, sow_i_count_measured(c), json_string_value(json_object_get(row, "model")), "all", json_string_value(json_object_get(row, "metric")), count ? sum / (double)count : (double)NAN, NAN, NAN);
+        sow_i_add_metric(rows, round, sow_i_count_measured(c), json_string_value(json_object_get(row, "model")), "all", json_string_value(json_object_get(row, "metric")), count ? sum / (double)count : (double)NAN, NAN, NAN);
     }
 }
 
@@ -325,7 +325,7 @@ done:
 sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *rows = json_array(), *learned = json_array(), *training = NULL;
+    json_t *rows = json_array(), *campaign = json_array(), *learned = json_array(), *training = NULL;
     SOW_TRY(sow_progress(env, "evaluating", 0, err));
     for (sow_index s = 0; s < c->n_sites; s++) {
         sow_i_go(c, s);
@@ -336,7 +336,9 @@ sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env 
         SOW_TRY(add_training(&training, c, err));
     }
     sow_i_go(c, 0);
+    SOW_TRY(sow_i_score_measured(rows, campaign, c, round, env, err));
     add_means(rows, c, round);
+    json_array_extend(rows, campaign);
     add_campaign_rows(rows, c, round);
     SOW_TRY(add_transfer_line(learned, c, err));
     json_t *payload = json_pack("{s:O,s:O}", "metrics", rows, "learned", learned);
@@ -348,6 +350,7 @@ sow_status sow_i_evaluate_round(sow_campaign *c, sow_index round, const sow_env 
 done:
     sow_i_go(c, 0);
     json_decref(rows);
+    json_decref(campaign);
     json_decref(learned);
     json_decref(training);
     return st;

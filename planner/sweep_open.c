@@ -96,7 +96,8 @@ static const char *metric_trouble(const sow_sweep_metric *m, const sow_campaign 
     if (!(m->readouts & (1u << c->config->readout.kind))) return "this readout does not have it";
     if (m->needs_hits && !is_hits(c->config)) return "it needs `objective: {kind: hits, ...}`";
     if (m->needs_variance && !(c->model_class->caps & SOW_CAP_VARIANCE)) return "it needs a model with predictive variances";
-    if (!m->of_campaign && c->n_held_out < 2) return "predictions are judged on held-out perturbations, and oracle.held_out leaves fewer than two";
+    if (m->needs_measured && !c->config->evaluation.measured) return "it needs `evaluation: {measured: true}`";
+    if (!m->of_campaign && !m->needs_measured && c->n_held_out < 2) return "predictions are judged on held-out perturbations, and oracle.held_out leaves fewer than two";
     return NULL;
 }
 

@@ -143,7 +143,7 @@ static char *describe(const sow_model *model)
 const sow_model_class sow_i_gp = {
     .name = "gp",
     .summary = "Gaussian process over the priors and the other contexts, kernels and noise by marginal likelihood",
-    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_VARIANCE | SOW_CAP_JOINT | SOW_CAP_CONTEXTS,
+    .caps = SOW_CAP_SCALAR | SOW_CAP_PROFILE | SOW_CAP_CELLS | SOW_CAP_VARIANCE | SOW_CAP_NOISE_BY_CELLS | SOW_CAP_JOINT | SOW_CAP_CONTEXTS,
     .fit = fit,
     .predict = predict,
     .posterior = sow_i_gp_posterior,

@@ -9,6 +9,7 @@ for yaml in "$source_dir"/campaigns/*.yaml; do
     sweep-*) # every arm is opened, and nothing is played; of the large one two arms
         set --
         [ "$name" = sweep-budget.yaml ] && set -- --set 'allocations={60+160: {initial: 60, batches: [160]}, "220": {initial: 220}}'
+        [ "$name" = sweep-cells.yaml ] && set -- --set 'strategies=[random]' --set 'allocations={25-cells: {initial: 40, batches: [40], cells_per_perturbation: 25}}'
         expect 0 "$SOWER" simulate "empty/$name" --emit slurm --out "sweep-of-$name" "$@"
         continue
         ;;

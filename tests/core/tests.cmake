@@ -1,3 +1,4 @@
+sow_add_test(core/allocate)
 sow_add_test(core/kmeans)
 sow_add_test(core/pca)
 sow_add_test(core/status)
