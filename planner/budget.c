@@ -140,10 +140,8 @@ double sow_i_spent(const sow_campaign *c)
     return spent;
 }
 
-/* The rounds of a campaign under way are judged once they are known: before, in setting up, it is as if there were no budget. */
 static int has_budget(const sow_campaign *c)
 {
-    if (!c->round && c->held_before) return 0;
     return isfinite(c->config->budget.money) || isfinite(c->config->budget.weeks);
 }
 

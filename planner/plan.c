@@ -267,13 +267,14 @@ sow_status sow_i_check_rules(const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_index at = -1; /* of a round that the budget cut */
+    const int lowered = c->held_before && sow_i_batch_size(c, 0) < sow_i_asked_size(c, 0); /* its budget was lowered since: round 0 was what it was */
     for (sow_index r = 0; r < c->n_rounds; r++) {
         const sow_index batch = sow_i_batch_size(c, r);
         at = batch < sow_i_asked_size(c, r) ? r : -1;
-        if (batch > 0) SOW_TRY(check_rules_of(c, batch, RULES_OF_A_BATCH, r == 0, err));
+        if (batch > 0) SOW_TRY(check_rules_of(c, batch, RULES_OF_A_BATCH, r == 0 && !lowered, err));
     }
     at = -1;
-    SOW_TRY(check_rules_of(c, sow_i_batch_size(c, 0) + sow_i_picks_after(c, 0), RULES_OF_THE_CAMPAIGN, 1, err));
+    if (sow_i_batch_size(c, 0) > 0) SOW_TRY(check_rules_of(c, sow_i_batch_size(c, 0) + sow_i_picks_after(c, 0), RULES_OF_THE_CAMPAIGN, !lowered, err));
 done:
     if (st != SOW_OK && at >= 0) sow_error_prefix(err, "round %lld, which the budget cuts to %lld", (long long)at, (long long)sow_i_batch_size(c, at));
     return st;

@@ -353,6 +353,25 @@ Test(budget, plays_the_rounds_it_said_and_goes_on_when_there_is_more_money)
     sow_config_destroy(more);
 }
 
+/* What the file asks for may be more than the pool holds, as long as the budget cuts it; and what was begun can be looked at whatever the budget is now. */
+Test(budget, of_a_campaign_under_way_is_what_it_was)
+{
+    sow_config *config = priced(400);
+    config->rounds.batches[1] = 5000;
+    config->rounds.batches[2] = 5000;
+    run_in(config, "u");
+    for (double money = 400; money > 1; money /= 5) {
+        config->budget.money = money;
+        sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "u");
+        json_t *j = status_of(c);
+        cr_assert_str_eq(json_string_value(json_object_get(j, "state")), "finished");
+        cr_assert(json_is_string(json_object_get(j, "ended")));
+        json_decref(j);
+        close_campaign(c);
+    }
+    sow_config_destroy(config);
+}
+
 Test(budget, that_affords_nothing_is_refused_before_anything_is_written)
 {
     sow_config *config = priced(100);
