@@ -79,14 +79,18 @@ void cli_say_next(const sow_campaign *campaign, const cli_args *args)
 {
     const char *file = cli_campaign_file(args);
     if (args->quiet) return;
+    char *ended = sow_campaign_why_ended(campaign);
     switch (sow_campaign_next_step(campaign)) {
-    case SOW_NEXT_PLAN: fprintf(stderr, "next: sower plan %s\n", file); break;
+    case SOW_NEXT_PLAN:
+        fprintf(stderr, "next: sower plan %s%s\n", file, sow_campaign_rounds_open(campaign) > 0 ? " (the next round may begin before these results), and sower record when there are any" : "");
+        break;
     case SOW_NEXT_MEASURE:
         if (sow_campaign_needs_people(campaign)) fprintf(stderr, "next: measure the batch, then: sower record %s RESULTS.%s\n", file, sow_campaign_records_cells(campaign) ? "h5ad" : "csv");
         else fprintf(stderr, "next: sower run %s\n", file);
         break;
-    default: fprintf(stderr, "every round of this campaign is done\n");
+    default: fprintf(stderr, "%s%s\n", ended ? "the campaign is over: " : "every round of this campaign is done", ended ? ended : "");
     }
+    free(ended);
 }
 
 sow_status cli_say_outcome(const sow_campaign *campaign, const cli_args *args, int with_next, sow_error *err)

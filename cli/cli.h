@@ -92,6 +92,14 @@ void cli_say_next(const sow_campaign *campaign, const cli_args *args);
 /** What plan and run leave on stdout: the status as JSON, or where the report is (and, when asked, what comes next). */
 sow_status cli_say_outcome(const sow_campaign *campaign, const cli_args *args, int with_next, sow_error *err);
 
+/* bill_text.c */
+/** Rows of a bill, of one round or (-1) all, with how their quantities came about. */
+void cli_print_bill_rows(const json_t *rows, long long round);
+/** What a budget is, what is left of it, and which round it cuts; nothing where there is none. */
+void cli_print_budget(const json_t *bill);
+/** The bill of the round that was planned last. */
+sow_status cli_print_planned(const sow_campaign *campaign, sow_error *err);
+
 /* json_text.c: fields of a JSON object; 0 or "" when absent */
 long long cli_json_integer(const json_t *j, const char *key);
 double cli_json_number(const json_t *j, const char *key);

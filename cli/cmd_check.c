@@ -72,6 +72,23 @@ static void print_data(const json_t *j)
     }
 }
 
+static void print_overlap(const json_t *bill)
+{
+    const long long n = cli_json_integer(bill, "rounds_overlapping");
+    if (n == 1) printf("overlap   a round begins, and is chosen, before the results of the one before it are in\n");
+    if (n > 1) printf("overlap   a round begins, and is chosen, before the results of the %lld before it are in\n", n);
+}
+
+/* How quantities came about, by the example of round 0. */
+static void print_notes(const json_t *round)
+{
+    const json_t *rows = json_object_get(round, "rows");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (*cli_json_text(row, "note")) printf("          round 0, %s: %s\n", cli_json_text(row, "item"), cli_json_text(row, "note"));
+    }
+}
+
 static void print_plan(const json_t *j)
 {
     const json_t *bill = json_object_get(j, "bill"), *rounds = json_object_get(bill, "rounds"), *effort = json_object_get(j, "effort");
@@ -80,7 +97,11 @@ static void print_plan(const json_t *j)
         printf("round %-3lld %lld by %s, %.2f %s, %.0f cells to transduce\n", cli_json_integer(r, "round"), cli_json_integer(r, "size"),
                cli_json_text(r, "strategy"), cli_json_number(r, "cost"), cli_json_text(bill, "currency"), cli_json_number(r, "cells_to_transduce"));
     }
+    print_overlap(bill);
+    cli_print_bill_rows(json_object_get(bill, "rows"), -1);
+    print_notes(json_array_get(rounds, 0));
     printf("bill      %.2f %s, %.4g weeks\n", cli_json_number(bill, "total"), cli_json_text(bill, "currency"), cli_json_number(bill, "weeks"));
+    cli_print_budget(bill);
     printf("effort    at most about %.0f s of computing and %.0f MB of memory\n", cli_json_number(effort, "seconds_at_most"), cli_json_number(effort, "memory_mb"));
 }
 

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "cli/cli.h"
 
 int cmd_run(const cli_args *args, const sow_env *env)
@@ -10,6 +12,8 @@ int cmd_run(const cli_args *args, const sow_env *env)
     if (sow_campaign_next_step(campaign) == SOW_NEXT_NOTHING) code = EXIT_WAITING;
     sow_status st = sow_campaign_run(campaign, env, &err);
     if (st == SOW_OK && sow_campaign_next_step(campaign) == SOW_NEXT_MEASURE) code = EXIT_WAITING;
-    if (st == SOW_OK) st = cli_say_outcome(campaign, args, code != EXIT_DONE, &err);
+    char *ended = sow_campaign_why_ended(campaign); /* before the rounds that the file asks for: that is news */
+    if (st == SOW_OK) st = cli_say_outcome(campaign, args, code != EXIT_DONE || ended, &err);
+    free(ended);
     return cli_close(config, campaign, st, &err, code);
 }

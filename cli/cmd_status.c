@@ -35,6 +35,7 @@ static void print_table(const char *source)
     printf("pool of %lld: %lld free, %lld planned, %lld measured, %lld partial, %lld failed\n", cli_json_integer(j, "pool_size"), cli_json_integer(s, "free"),
            cli_json_integer(s, "planned"), cli_json_integer(s, "measured"), cli_json_integer(s, "partial"), cli_json_integer(s, "failed"));
     print_rounds(json_object_get(j, "rounds_done"));
+    cli_print_budget(json_object_get(j, "bill"));
     print_metrics(json_object_get(j, "metrics"));
     json_decref(j);
 }

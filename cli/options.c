@@ -19,17 +19,19 @@ static const cli_command init_row = {
 static const cli_command check_row = {
     .name = "check", .usage = "sower check [CAMPAIGN.yaml] | --list keys|strategies|models|oracles", .summary = "check a campaign file and its data; write nothing",
     .options = CAMPAIGN_OPTIONS ",list", .max_positional = 1, .run = cmd_check,
-    .details = "Prints what was found in the data, what will be dropped and why, the pool, how far the priors cover it, and the time, memory and money\n"
-               "the campaign will need. Every problem of the file is reported at once as file:line:column. Single-cell files get their cache (--cache)."};
+    .details = "Prints what was found in the data, what will be dropped and why, the pool, how far the priors cover it, the time and memory the campaign\n"
+               "will need, and its bill: rows, sum, weeks, and which round the budget cuts. Every problem of the file is reported at once as file:line:column. Single-cell files get their cache (--cache)."};
 static const cli_command plan_row = {
     .name = "plan", .usage = "sower plan [CAMPAIGN.yaml]", .summary = "choose the next batch", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_plan,
-    .details = "Writes rounds/NN/batch.csv (rank,perturbation,context,score,strategy,reason,planned_cells,cost), order.csv and plan.json, and the report.\n"
-               "Exit 3 when the last round still waits for its measurements or every round is done."};
+    .details = "Writes rounds/NN/batch.csv (rank,perturbation,context,score,strategy,reason,planned_cells,cost), order.csv, bill.csv\n"
+               "(item,quantity,unit,price,cost,note) and plan.json, and the report, and prints the bill. Where rounds overlap (costs.weeks_between_rounds) the next is\n"
+               "planned while others wait. Exit 3 when the last round still waits for its measurements, every round is done, or the budget pays for no other."};
 static const cli_command record_row = {
     .name = "record", .usage = "sower record [CAMPAIGN.yaml] RESULTS [--complete]", .summary = "take the lab's results",
     .options = CAMPAIGN_OPTIONS ",complete", .min_positional = 1, .max_positional = 2, .run = cmd_record,
     .details = "RESULTS is CSV, TSV or .h5ad with the columns of the campaign's target source, or: perturbation, value, cells. A perturbation without a\n"
-               "readout counts as failed and may be planned again; one that is missing is still awaited, or failed with --complete. Nothing is recorded\n"
+               "readout counts as failed and may be planned again; one that is missing is still awaited, or failed with --complete. Where rounds overlap\n"
+               "each has a file of its own. Nothing is recorded\n"
                "when anything in the file is wrong, and nothing twice: the same file again gives exit 3."};
 static const cli_command status_row = {
     .name = "status", .usage = "sower status [CAMPAIGN.yaml]", .summary = "say where a campaign stands", .options = CAMPAIGN_OPTIONS,
@@ -38,7 +40,7 @@ static const cli_command run_row = {
     .name = "run", .usage = "sower run [CAMPAIGN.yaml]", .summary = "play all rounds that can be played", .options = CAMPAIGN_OPTIONS,
     .max_positional = 1, .run = cmd_run,
     .details = "Plans, measures (replay, generative) and evaluates round after round; goes on where an interrupted run stopped. With `oracle: {kind: lab}`\n"
-               "it plans one round and stops with exit 3. Exit 3 too when there was nothing left to do."};
+               "it plans one round (where rounds overlap, as many as do) and stops with exit 3. Exit 3 too when there was nothing left to do."};
 static const cli_command evaluate_row = {
     .name = "evaluate", .usage = "sower evaluate [CAMPAIGN.yaml] [--split folds|outliers|folds,outliers] [--folds N] [--models NAME,...]\n"
                                  "       sower evaluate [CAMPAIGN.yaml] --leave-one-context-out [--seeds N,...] [--draws N] [--unseen N|P%] [--contexts NAME,...] [--models NAME,...]",

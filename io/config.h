@@ -162,6 +162,9 @@ typedef struct {
         const char **id, **sequence;
     } guides;
     sow_costs costs;
+    struct {
+        double money, weeks; /* NaN = no bound */
+    } budget;
     sow_index n_prices;
     sow_config_price *prices; /* [n_prices] costs.contexts */
 

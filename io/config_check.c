@@ -533,19 +533,6 @@ static void check_constraints(sow_i_reader *r, const sow_config *c, const sow_i_
         check_quota(r, c, root, i);
 }
 
-static void check_prices(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
-{
-    if (c->n_prices > SOW_CONTEXTS_PRICED_MAX)
-        sow_i_problem_at_path(r, root, "costs.contexts", "costs.contexts has %lld entries; at most %d contexts have prices of their own", (long long)c->n_prices, SOW_CONTEXTS_PRICED_MAX);
-    for (sow_index i = 0; i < c->n_prices; i++)
-        for (sow_index k = 0; k < i; k++) {
-            char at[60];
-            snprintf(at, sizeof at, "costs.contexts[%lld].context", (long long)i);
-            if (c->prices[i].context && c->prices[k].context && strcmp(c->prices[i].context, c->prices[k].context) == 0)
-                sow_i_problem_at_path(r, root, at, "costs.contexts names '%s' twice", c->prices[i].context);
-        }
-}
-
 void sow_i_config_check(sow_i_reader *r, sow_config *c, const sow_i_node *root)
 {
     check_name(r, c, root);
@@ -560,7 +547,7 @@ void sow_i_config_check(sow_i_reader *r, sow_config *c, const sow_i_node *root)
     check_strategy(r, c, root, "rounds.initial.strategy", c->rounds.initial_strategy);
     check_held_out(r, c, root);
     check_constraints(r, c, root);
-    check_prices(r, c, root);
+    sow_i_config_check_costs(r, c, root);
     if (c->guides.file && c->guides.n_id != c->guides.n_sequence)
         sow_i_problem_at_path(r, root, "design.guides.sequence",
                               "design.guides has %lld id columns and %lld sequence columns; they go in pairs",

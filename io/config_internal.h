@@ -74,6 +74,8 @@ void sow_i_config_fill(sow_i_reader *r, void *config, const char *folder, const 
 void sow_i_settings_of(sow_i_reader *r, sow_setting **out, sow_index *n, const sow_i_node *node);
 /** What no single row can check. */
 void sow_i_config_check(sow_i_reader *r, sow_config *config, const sow_i_node *root);
+/** ... about prices, times and a budget. */
+void sow_i_config_check_costs(sow_i_reader *r, const sow_config *c, const sow_i_node *root);
 
 /** The whole of reading one file: r has path, schema and arena. `config` (zeroed) is filled and checked; problems as sow_config_read. Clears r. */
 SOW_MUST_CHECK sow_status sow_i_config_load(sow_i_reader *r, void *config, const char *folder, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root),

@@ -16,7 +16,7 @@ static const struct {
     {"metrics", JSON_ARRAY, "a list"},      {"map", JSON_OBJECT, "an object"},         {"hits", JSON_OBJECT, "an object"},
     {"bill", JSON_OBJECT, "an object"},     {"priors", JSON_ARRAY, "a list"},          {"dropped", JSON_ARRAY, "a list"},
     {"constraints", JSON_ARRAY, "a list"},  {"learned", JSON_ARRAY, "a list"},         {"held_out", JSON_OBJECT, "an object"},
-    {"training", JSON_OBJECT, "an object"},
+    {"training", JSON_OBJECT, "an object"}, {"ended", JSON_STRING, "a string"},
     {"provenance", JSON_ARRAY, "a list"},   {"cells", JSON_OBJECT, "an object"},
 };
 
@@ -82,6 +82,7 @@ static char *document_text(const json_t *doc)
     json_t *copy = json_deep_copy(doc), *facts = json_object_get(copy, "provenance");
     json_object_del(json_object_get(copy, "map"), "points");
     json_object_del(json_object_get(copy, "next"), "command");
+    json_object_del(json_object_get(copy, "next"), "plan");
     for (size_t i = json_array_size(facts); i-- > 0;)
         if (json_is_true(json_object_get(json_array_get(facts, i), "varies"))) json_array_remove(facts, i);
     char *text = copy ? json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS) : NULL;

@@ -4,12 +4,13 @@
  *  name, generated_by ("sower 0.1.0"), readout ("scalar"|"profile"|"cells"), objective ("hits"|"learn"), context, state ("finished"|"waiting for the lab"|"planned"|...)
  *  model      name of the campaign's model among `metrics`; absent = the first model there
  *  next       {round, strategy, picks:[{rank,perturbation,context,score,reason,planned_cells,cost}], command: "sower record results.csv ..."}   what to do next and why;
- *             optional why: a sentence for the whole batch, in place of the one known for the strategy. The bill's rows of this round are its price.
+ *             optional why: a sentence for the whole batch, in place of the one known for the strategy, and plan: the command for the round after it, where rounds overlap. The bill's rows of this round are its price.
  *  rounds     [{round, strategy, size, measured, failed, cost, weeks, hits_found}]   of that round alone, not summed up
  *  metrics    [{round, measured, model, context, metric, value, low, high}]   as metrics.csv; null for empty; `measured` summed up over rounds
  *  map        {x_label, y_label, points:[{x,y,perturbation,status:"free"|"measured"|"planned"|"held out"|"excluded",round,score,reason,value,hit}]}   picks in prior space
  *  hits       {definition, total, pool_size, found:[{round, measured, found, chance}] (summed up over rounds; chance: the recall random picks would have, as in metrics.csv), list:[{perturbation, round, value}]}
- *  bill       {currency, rows:[{round,item,quantity,unit,price,cost}], total, weeks}
+ *  bill       {currency, rows:[{round,item,quantity,unit,price,cost,note}], total, weeks, budget {money, weeks, cut {round, asked, size, why}}}   note: how the quantity came about
+ *  ended      why the budget ends the campaign, a sentence without its full stop
  *  priors     [{name, kind, rows, dim, covered, pool_size, zero_rows, missing}]   covered: of the pool
  *  dropped    [{what, names, count}]   names, here and below: a list, or one text with commas (which may end in "... and 5 more")
  *  constraints [{rule, state}]
@@ -28,7 +29,7 @@
  *               within [{context, correlation, perturbations}] (halves of its own cells), finding (a sentence), verdict ("help"|"do not help"|"cannot be told")}}
  *             correlation: of the same perturbation in both contexts; different: of different ones. contexts is absent where there is one.
  *  provenance [{key, value}]   version, git, seed, digests; values that vary from run to run carry "varies": true and go to their own fold,
- *             between lines <!-- varies --> and <!-- /varies -->. So does next.command, which names paths. The rest of the page is the same bytes
+ *             between lines <!-- varies --> and <!-- /varies -->. So do next.command and next.plan, which name paths. The rest of the page is the same bytes
  *             for two runs of the same campaign.
  *
  * A top-level key of another JSON type is refused by name; deeper inside, a value of another type reads as absent. The same document gives the

@@ -200,18 +200,29 @@ static void planned_round(sow_i_report *r, const json_t *next, const json_t *pic
     why_paragraph(r, next, at);
     int people = state && strncmp(state, "waiting", 7) == 0;
     command(r, people ? "When the results are in, tell sower:" : "To go on:", sow_i_string(next, "command"));
+    command(r, "The round after it need not wait for them:", sow_i_string(next, "plan"));
     picks_tables(r, picks);
+}
+
+static void ended_by_budget(sow_i_report *r, const char *why)
+{
+    sow_text_append(&r->body, "<p class=\"do\">Nothing: the budget ends the campaign here. ");
+    sow_text_printf(&r->body, "%c", toupper((unsigned char)*why));
+    sow_i_html(&r->body, why + 1);
+    sow_text_append(&r->body, ". To go on, raise <code>budget:</code> in the campaign file and plan again.</p>\n");
 }
 
 void sow_i_report_next(sow_i_report *r)
 {
     const json_t *next = json_object_get(r->doc, "next"), *picks = sow_i_array(next, "picks");
-    const char *state = sow_i_string(r->doc, "state");
+    const char *state = sow_i_string(r->doc, "state"), *ended = sow_i_string(r->doc, "ended");
     sow_text_append(
         &r->body,
         "<section id=\"next\" class=\"next\" aria-labelledby=\"next-title\">\n<h2 id=\"next-title\">What to do next</h2>\n");
     if (picks) {
         planned_round(r, next, picks);
+    } else if (ended && *ended) {
+        ended_by_budget(r, ended);
     } else if (state && strncmp(state, "finished", 8) == 0) {
         sow_text_append(
             &r->body,

@@ -1,6 +1,7 @@
 /* What came of it and what it took: hits against chance, the rounds, the bill. */
 #include "io/report_internal.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -254,8 +255,17 @@ static void round_line(sow_text *t, const json_t *rows, size_t from)
 static void bill_row(sow_text *t, const json_t *row)
 {
     double price;
+    const char *note = sow_i_string(row, "note");
     sow_text_append(t, "<tr>");
-    sow_i_cell(t, row, "item");
+    if (note) {
+        sow_text_append(t, "<td>");
+        sow_i_html(t, sow_i_string(row, "item") ? sow_i_string(row, "item") : "");
+        sow_text_append(t, "<br><small>");
+        sow_i_html(t, note);
+        sow_text_append(t, "</small></td>");
+    } else {
+        sow_i_cell(t, row, "item");
+    }
     sow_i_cell_number(t, row, "quantity");
     sow_i_cell(t, row, "unit");
     sow_text_append(t, "<td class=\"n\">");
@@ -295,6 +305,39 @@ static void bill_table(sow_i_report *r, const json_t *bill, const json_t *rows)
     }
 }
 
+static void budget_sentence(sow_i_report *r, const json_t *bill)
+{
+    sow_text *t = &r->body;
+    const json_t *budget = json_object_get(bill, "budget");
+    double money, weeks, total = 0;
+    if (!budget) return;
+    (void)sow_i_number(bill, "total", &total);
+    sow_text_append(t, "<p>The budget is");
+    if (sow_i_number(budget, "money", &money)) {
+        sow_text_append(t, " ");
+        sow_i_html_money(t, money);
+        sow_text_append(t, " ");
+        sow_i_html(t, sow_i_currency(r->doc));
+        sow_text_append(t, ", of which ");
+        sow_i_html_money(t, money - total);
+        sow_text_append(t, " are left");
+    } else {
+        money = 0;
+    }
+    if (sow_i_number(budget, "weeks", &weeks)) {
+        sow_text_append(t, money > 0 ? "; " : " ");
+        sow_i_html_count(t, weeks, "week", "weeks");
+    }
+    sow_text_append(t, ".");
+    const char *why = sow_i_string(json_object_get(budget, "cut"), "why");
+    if (why) {
+        sow_text_printf(t, " %c", toupper((unsigned char)*why));
+        sow_i_html(t, why + 1);
+        sow_text_append(t, ".");
+    }
+    sow_text_append(t, "</p>\n");
+}
+
 void sow_i_report_spend(sow_i_report *r)
 {
     const json_t *bill = json_object_get(r->doc, "bill"), *rows = sow_i_array(bill, "rows");
@@ -308,6 +351,7 @@ void sow_i_report_spend(sow_i_report *r)
             sow_text_append(&r->body, ".");
         }
         sow_text_append(&r->body, "</p>\n");
+        budget_sentence(r, bill);
         spend_chart(r, rows);
         bill_table(r, bill, rows);
     } else {

@@ -198,7 +198,7 @@ static sow_status add_non_targeting(order *o, const char *context, sow_index fir
         cells += (double)o->line[i].cells;
     if (!(share > 0) || !(cells > 0)) return SOW_OK;
     double all = cells / (1 - share), wanted = ceil(all - 1e-12 * all) - cells; /* as the bill counts them (core/cost.c) */
-    double k = round(wanted * lines / cells);
+    double k = o->design->control_guides > 0 ? fmin((double)o->design->control_guides, wanted) : round(wanted * lines / cells);
     return add_lines(o, non_targeting, context, non_targeting, k < 1 ? 1 : (sow_index)k, (sow_index)wanted, 1);
 }
 

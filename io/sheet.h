@@ -29,7 +29,7 @@ void sow_guides_destroy(sow_guides *g);
 
 /** order.csv: position,perturbation,context,role,guide,sequence,cells,plate,well. role: target | positive control | non-targeting. One line a guide (guides_per_target
  *  of the library where it has them; without a library one line a guide numbered 1..n with empty sequence). Cells of a perturbation are split over its guides, whole numbers that add up.
- *  Non-targeting lines carry control_share of all cells. 96-well plates, wells filled in an order shuffled by `seed` and round, so that rank and well are not confounded.
+ *  Non-targeting lines carry control_share of all cells: control_guides of them in each context, or about one for as many cells as a guide of a target has. 96-well plates, wells filled in an order shuffled by `seed` and round, so that rank and well are not confounded.
  *  Targets missing from the library are listed in `missing` (appended, comma separated; may be NULL). */
 SOW_MUST_CHECK sow_status sow_order_csv(sow_text *out, const sow_batch_row *rows, sow_index n, const char *const *controls,
                                         sow_index n_controls, const sow_design *design, const sow_guides *library, uint64_t seed,

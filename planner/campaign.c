@@ -230,11 +230,13 @@ static char *default_dir(const sow_config *config)
     return dir;
 }
 
-/* A round whose last result came with a kill right after it: measured, not yet evaluated. */
-static int measured_not_evaluated(const sow_campaign *c)
+sow_status sow_i_evaluate_due(sow_campaign *c, const sow_env *env, sow_error *err)
 {
-    sow_index r = sow_i_current_round(c);
-    return r < c->n_rounds && sow_i_round_measured(&c->round[r]);
+    for (sow_index r = sow_i_current_round(c); r < c->n_rounds && sow_i_round_measured(&c->round[r]); r++) {
+        const sow_status st = sow_i_evaluate_round(c, r, env, err);
+        if (st != SOW_OK) return st;
+    }
+    return SOW_OK;
 }
 
 sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const sow_campaign_options *options, const sow_env *env,
@@ -263,7 +265,7 @@ sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const
         sow_i_remove_leftovers(c);
         SOW_TRY(sow_i_write_all(c, err)); /* a kill may have come between an event and its files, or its evaluation */
         SOW_TRY(sow_i_freeze_if_due(c, err));
-        if (measured_not_evaluated(c)) SOW_TRY(sow_i_evaluate_round(c, sow_i_current_round(c), env, err));
+        SOW_TRY(sow_i_evaluate_due(c, env, err)); /* a kill came right after the last result of a round */
     }
     *out = c;
     c = NULL;
@@ -288,9 +290,14 @@ done:
 
 sow_campaign_next sow_campaign_next_step(const sow_campaign *c)
 {
-    sow_index r = sow_i_current_round(c);
-    if (r >= c->n_rounds) return SOW_NEXT_NOTHING;
-    return c->round[r].planned ? SOW_NEXT_MEASURE : SOW_NEXT_PLAN;
+    const sow_index next = sow_i_next_round(c), open = sow_campaign_rounds_open(c);
+    if (next < c->n_rounds && open <= sow_rounds_overlapping(&c->config->costs) && sow_i_batch_size(c, next) > 0) return SOW_NEXT_PLAN;
+    return open > 0 ? SOW_NEXT_MEASURE : SOW_NEXT_NOTHING;
+}
+
+sow_index sow_campaign_rounds_open(const sow_campaign *c)
+{
+    return sow_i_next_round(c) - sow_i_current_round(c);
 }
 
 int sow_campaign_needs_people(const sow_campaign *c)

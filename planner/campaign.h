@@ -41,18 +41,22 @@ SOW_MUST_CHECK sow_status sow_campaign_close(sow_campaign *c, sow_error *err);
 void sow_campaign_abandon(sow_campaign *c);
 
 typedef enum {
-    SOW_NEXT_PLAN,    /* the next round can be planned */
+    SOW_NEXT_PLAN,    /* the next round can be planned; where rounds overlap, though others wait for their measurements */
     SOW_NEXT_MEASURE, /* a round is planned and not yet (fully) measured */
-    SOW_NEXT_NOTHING  /* every round is done */
+    SOW_NEXT_NOTHING  /* every round is done, or the budget pays for no other */
 } sow_campaign_next;
 sow_campaign_next sow_campaign_next_step(const sow_campaign *c);
+/** Why a campaign is over before every round that its file asks for: what the budget did not pay for. NULL = it is not, or has none. Caller frees. */
+char *sow_campaign_why_ended(const sow_campaign *c);
+/** Rounds whose results are still awaited: 0, 1, or with rounds that overlap more. */
+sow_index sow_campaign_rounds_open(const sow_campaign *c);
 /** 1 when results come from people: measure() does nothing, record() brings them. */
 int sow_campaign_needs_people(const sow_campaign *c);
 /** 1 when a measurement is cells: results are an .h5ad. */
 int sow_campaign_records_cells(const sow_campaign *c);
 const char *sow_campaign_dir(const sow_campaign *c);
 
-/** Choose the next batch: one event, then rounds/NN/{batch.csv, order.csv, plan.json}. SOW_E_STATE unless next_step is PLAN. */
+/** Choose the next batch: one event, then rounds/NN/{batch.csv, order.csv, bill.csv, plan.json}. SOW_E_STATE unless next_step is PLAN. */
 SOW_MUST_CHECK sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err);
 /** Ask the oracle for the planned round: one event, then evaluation and metrics.csv. */
 SOW_MUST_CHECK sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *err);

@@ -1,7 +1,7 @@
 /* Inside the planner: the loaded world of a campaign, its state, and the steps between them.
  *
  * setup.c loads the world; state.c replays events; learn.c turns state into training data and fitted models; plan.c, measure.c and record.c make
- * events; score.c evaluates a round; files.c writes what people read; report.c, summary.c and parts.c say it as JSON. */
+ * events; bill.c and budget.c reckon money and weeks; score.c evaluates a round; files.c writes what people read; report.c, summary.c and parts.c say it as JSON. */
 #ifndef SOWER_PLANNER_CAMPAIGN_INTERNAL_H
 #define SOWER_PLANNER_CAMPAIGN_INTERNAL_H
 
@@ -38,6 +38,10 @@ typedef struct {
     int planned, evaluated;
     json_t *metrics;  /* array of rows as in metrics.csv; owned; NULL until evaluated */
     json_t *learned;  /* array of sentences; owned; NULL until evaluated */
+    sow_bill *bill;   /* as recorded with the plan; owned; NULL = it was not */
+    double begins;    /* weeks from the campaign's beginning */
+    sow_index asked;  /* cut by the budget: what the file asked for; 0 = not cut */
+    double cut_by;    /* ... and the budget.money that cut it */
     json_t *training; /* how the training of networks went (score.c); owned; NULL = no networks */
 } sow_i_round;
 
@@ -167,6 +171,8 @@ SOW_MUST_CHECK sow_status sow_i_reload(sow_campaign *c, const sow_env *env, sow_
 SOW_MUST_CHECK sow_status sow_i_check_known(const sow_campaign *c, const char *file, const sow_names *names, sow_error *err);
 /** Does a file of results, read as `named`, name the pick's perturbation in its context? */
 int sow_i_is_named(const sow_campaign *c, const sow_screen *named, const sow_i_pick *pick);
+/** The round that a file's results are of: where rounds overlap, the one whose picks it names. SOW_E_DATA: it names those of two. */
+SOW_MUST_CHECK sow_status sow_i_round_of_results(sow_index *round, const sow_campaign *c, const char *file, const sow_screen *named, sow_error *err);
 void sow_i_warn_of_dropped(const sow_dropped *dropped, const char *control, const sow_env *env);
 
 /* setup.c */
@@ -189,13 +195,14 @@ void sow_i_state_clear(sow_campaign *c);
 SOW_MUST_CHECK sow_status sow_i_state_apply(sow_campaign *c, const char *kind, sow_index round, const char *payload, sow_error *err);
 /** Append to the store and apply what was stored. Takes `payload` (decref'd on every path). */
 SOW_MUST_CHECK sow_status sow_i_commit(sow_campaign *c, const char *kind, sow_index round, json_t *payload, sow_error *err);
+/** Rounds whose last result is there are evaluated, the earliest first; one that waits keeps later ones waiting (campaign.c). */
+SOW_MUST_CHECK sow_status sow_i_evaluate_due(sow_campaign *c, const sow_env *env, sow_error *err);
 /** The round's pick of a perturbation in a site, or NULL. */
 sow_i_pick *sow_i_find_pick(const sow_i_round *r, sow_index site, sow_index perturbation);
 /** Puts "context" into a row of an event, where there are several to choose from. */
 void sow_i_say_site(json_t *row, const sow_campaign *c, sow_index site);
 sow_index sow_i_current_round(const sow_campaign *c); /* first round not evaluated, or n_rounds */
 int sow_i_round_measured(const sow_i_round *r);       /* planned, and no pick pending */
-sow_index sow_i_batch_size(const sow_campaign *c, sow_index round);
 
 /* learn.c */
 /** What was measured up to `round` (its first measurement counts); references are always there. */
@@ -290,20 +297,60 @@ SOW_MUST_CHECK sow_status sow_i_write_all(const sow_campaign *c, sow_error *err)
 /** Files half-written by a process that was killed (io/file.h writes NAME.tmp-PID first). Only for who holds the campaign. */
 void sow_i_remove_leftovers(const sow_campaign *c);
 void sow_i_remove_leftovers_in(const char *folder);
+
+/* bill.c */
+/** Of a planned round, as recorded with its plan. */
 void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out);
-/** Of a round of so many picks in each site, n [n_sites]. */
-void sow_i_bill_of(const sow_campaign *c, const sow_index *n, sow_bill *out);
+/** Of a round of so many picks in each site, n [n_sites], with so many usable cells together, cells [n_sites] (NULL = the design's for each). */
+void sow_i_bill_of(const sow_campaign *c, sow_index round, const sow_index *n, const double *cells, sow_bill *out);
+/** ... of n picks spread evenly over the sites, as nobody knows better before planning. */
+void sow_i_bill_evenly(const sow_campaign *c, sow_index round, sow_index n, sow_bill *out);
 /** What one more perturbation of a site costs, with so many cells. */
 double sow_i_cost_of_one(const sow_campaign *c, sow_index site, sow_index cells);
+/** {rows [{item, quantity, unit, price, cost, note}], total, weeks, usable_cells, captured_cells, cells_to_transduce, lanes}; new reference. */
+json_t *sow_i_bill_json(const sow_bill *bill);
+json_t *sow_i_bill_row_json(const sow_bill_row *row);
+/** The same read back; *out NULL where there is none. Caller frees. */
+SOW_MUST_CHECK sow_status sow_i_bill_read(sow_bill **out, const json_t *j, sow_error *err);
+/** Adds a bill to `rows`, a list of rows of several rounds, item by item. */
+void sow_i_bill_add(json_t *rows, const sow_bill *bill);
+/** bill.csv: item,quantity,unit,price,cost,note, and a last row "sum". */
+void sow_i_bill_csv(sow_text *out, const sow_bill *bill);
+
+/* budget.c */
+/** Size of a round: what was planned, or what the file asks for, or what the budget leaves of it; 0 = it is not begun. */
+sow_index sow_i_batch_size(const sow_campaign *c, sow_index round);
+sow_index sow_i_asked_size(const sow_campaign *c, sow_index round); /* by the file */
+sow_index sow_i_next_round(const sow_campaign *c);                  /* first round not planned, or n_rounds */
+/** Weeks from the campaign's beginning to that of a round not planned yet, when the one before begins at `before`. */
+double sow_i_begins(const sow_campaign *c, sow_index round, double before);
+/** ... to the results of a round, planned or not. */
+double sow_i_weeks_by(const sow_campaign *c, sow_index round);
+/** By the bills of all planned rounds. */
+double sow_i_spent(const sow_campaign *c);
+/** Where the budget ends the campaign. */
+typedef struct {
+    sow_index round, asked, size; /* round -1 = nowhere; size 0 = not begun */
+    double left, least;           /* money before that round, and what it costs with one perturbation (not begun for money; else 0) */
+    double ends;                  /* weeks: its results would be there then; else 0 */
+} sow_i_cut;
+int sow_i_find_cut(sow_i_cut *cut, const sow_campaign *c);
+char *sow_i_say_cut(const sow_campaign *c, const sow_i_cut *cut);
+/** {money, weeks, cut {round, asked, size, why}}; NULL without a budget. New reference. */
+json_t *sow_i_budget_json(const sow_campaign *c);
+/** SOW_E_CONFIG where the budget does not pay for the smallest first round. */
+SOW_MUST_CHECK sow_status sow_i_check_budget(const sow_campaign *c, sow_error *err);
 
 /* parts.c: JSON parts; new references */
 json_t *sow_i_real_or_null(double x);
 const char *sow_i_state_word(const sow_campaign *c);
-void sow_i_put_next(json_t *out, const sow_campaign *c); /* sets "next" */
+void sow_i_put_next(json_t *out, const sow_campaign *c); /* sets "next", and "ended" where the budget did it */
 /** Measured, and a hit as far as the campaign can say. */
 int sow_i_is_found_hit(const sow_campaign *c, sow_index pair);
 sow_index sow_i_hits_in_round(const sow_campaign *c, sow_index round);
 json_t *sow_i_rounds_json(const sow_campaign *c);
+/** The bills of all planned rounds: {currency, rows [{round, item, ...}], total, weeks, budget}. */
+json_t *sow_i_spent_json(const sow_campaign *c);
 json_t *sow_i_priors_json(const sow_campaign *c);
 json_t *sow_i_dropped_json(const sow_campaign *c);
 

@@ -104,7 +104,8 @@ SOW_MUST_CHECK sow_status sow_i_cells_positions(sow_index **out, sow_index *n, c
 SOW_MUST_CHECK sow_status sow_i_apply_draw(sow_campaign *c, sow_i_round *r, sow_index q, const json_t *row, sow_error *err);
 
 /* record_cells.c */
-SOW_MUST_CHECK sow_status sow_i_record_cells(sow_campaign *c, const char *file, const char digest[65], int complete, sow_record_summary *summary, const sow_env *env,
+/** `known`: the round of a file that is known already (summary->known). */
+SOW_MUST_CHECK sow_status sow_i_record_cells(sow_campaign *c, sow_index known, const char *file, const char digest[65], int complete, sow_record_summary *summary, const sow_env *env,
                                              sow_error *err);
 
 /* score_cells.c */

@@ -1,4 +1,4 @@
-/* The files people read, each written whole from the events: rounds/NN/{batch.csv, order.csv, plan.json, metrics.json} and metrics.csv. */
+/* The files people read, each written whole from the events: rounds/NN/{batch.csv, order.csv, bill.csv, plan.json, metrics.json} and metrics.csv. */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,42 +7,6 @@
 
 #include "core/memory.h"
 #include "planner/campaign_internal.h"
-
-void sow_i_bill(const sow_campaign *c, const sow_i_round *r, sow_bill *out)
-{
-    sow_index n[SOW_I_SITES_MOST] = {0};
-    for (sow_index i = 0; i < r->n; i++)
-        n[r->pick[i].site]++;
-    sow_i_bill_of(c, n, out);
-}
-
-/* Prices of a site's context, where it has its own. */
-static const sow_config_price *price_of(const sow_campaign *c, sow_index site)
-{
-    for (sow_index i = 0; i < c->config->n_prices; i++)
-        if (strcmp(c->config->prices[i].context, sow_i_site_name(c, site)) == 0) return &c->config->prices[i];
-    return NULL;
-}
-
-void sow_i_bill_of(const sow_campaign *c, const sow_index *n, sow_bill *out)
-{
-    sow_bill_part part[SOW_I_SITES_MOST];
-    for (sow_index s = 0; s < c->n_sites; s++) {
-        const sow_config_price *own = price_of(c, s);
-        part[s] = (sow_bill_part){sow_i_site_name(c, s), n[s], own ? own->per_context : (double)NAN, own ? own->per_cell : (double)NAN};
-    }
-    sow_bill_contexts(out, &c->config->costs, &c->config->design, part, c->n_sites, c->config->constraints.n_controls);
-}
-
-double sow_i_cost_of_one(const sow_campaign *c, sow_index site, sow_index cells)
-{
-    sow_costs costs = c->config->costs;
-    sow_design design = c->config->design;
-    const sow_config_price *own = price_of(c, site);
-    if (own && isfinite(own->per_cell)) costs.per_cell = own->per_cell;
-    design.cells_per_perturbation = cells;
-    return sow_cost_per_perturbation(&costs, &design);
-}
 
 void sow_i_remove_leftovers_in(const char *folder)
 {
@@ -115,6 +79,20 @@ static sow_status write_json(const char *folder, const char *name, const json_t 
     return st;
 }
 
+/* Where nothing has a price there is no bill. */
+static sow_status write_bill(const sow_campaign *c, const char *folder, const sow_i_round *r, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_text text = {0};
+    sow_bill bill;
+    sow_i_bill(c, r, &bill);
+    if (bill.n == 0) return SOW_OK;
+    sow_i_bill_csv(&text, &bill);
+    st = save_in(folder, "bill.csv", &text, err);
+    sow_text_clear(&text);
+    return st;
+}
+
 /* plan.json holds what varies from run to run; it is written when a round is planned and kept afterwards. */
 static sow_status write_plan(const char *folder, const char *plan_json, sow_error *err)
 {
@@ -141,6 +119,7 @@ sow_status sow_i_write_round(const sow_campaign *c, sow_index round, const char 
     sow_batch_csv(&batch, rows, r->n);
     SOW_TRY(save_in(folder, "batch.csv", &batch, err));
     SOW_TRY(write_order(c, folder, r, rows, env, err));
+    SOW_TRY(write_bill(c, folder, r, err));
     SOW_TRY(write_plan(folder, plan_json, err));
     if (r->metrics) SOW_TRY(write_json(folder, "metrics.json", r->metrics, err));
 done:

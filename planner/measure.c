@@ -72,7 +72,7 @@ sow_status sow_campaign_measure(sow_campaign *c, const sow_env *env, sow_error *
     sow_measurements m = {0};
     sow_index round = sow_i_current_round(c);
     c->env = env;
-    if (sow_campaign_next_step(c) != SOW_NEXT_MEASURE) SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for measurements", c->dir);
+    if (sow_campaign_rounds_open(c) == 0) SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for measurements", c->dir);
     if (c->oracle->class_->needs_people)
         SOW_FAIL(err, SOW_E_STATE, "%s: round %lld waits for the lab: sower record %s RESULTS", c->dir, (long long)round, c->config->path);
     sow_i_round *r = &c->round[round];

@@ -13,9 +13,8 @@ json_t *sow_i_real_or_null(double x)
 
 const char *sow_i_state_word(const sow_campaign *c)
 {
-    sow_index r = sow_i_current_round(c);
-    if (r >= c->n_rounds) return "finished";
-    if (!c->round[r].planned) return r == 0 ? "not started" : "ready to plan";
+    const sow_index r = sow_i_current_round(c);
+    if (sow_campaign_rounds_open(c) == 0) return sow_campaign_next_step(c) == SOW_NEXT_NOTHING ? "finished" : r == 0 ? "not started" : "ready to plan";
     return c->oracle->class_->needs_people ? "waiting for the lab" : "planned";
 }
 
@@ -33,18 +32,20 @@ static json_t *picks_json(const sow_campaign *c, const sow_i_round *r)
 
 void sow_i_put_next(json_t *out, const sow_campaign *c)
 {
-    sow_index r = sow_i_current_round(c);
-    if (r >= c->n_rounds) return;
-    if (!c->round[r].planned) {
-        char *plan = sow_format("sower plan %s", c->config->path);
-        json_object_set_new(out, "next", json_pack("{s:s}", "command", plan ? plan : "sower plan"));
-        free(plan);
-        return;
-    }
+    const sow_index r = sow_i_current_round(c);
+    const int can_plan = sow_campaign_next_step(c) == SOW_NEXT_PLAN, waits = sow_campaign_rounds_open(c) > 0;
+    char *ended = sow_campaign_why_ended(c), *plan = can_plan ? sow_format("sower plan %s", c->config->path) : NULL;
+    if (ended) json_object_set_new(out, "ended", json_string(ended));
+    if (plan && !waits) json_object_set_new(out, "next", json_pack("{s:s}", "command", plan));
+    free(ended);
+    if (!waits) free(plan);
+    if (!waits) return;
     char *command = c->oracle->class_->needs_people ? sow_format("sower record %s RESULTS.%s", c->config->path, c->cells ? "h5ad" : "csv")
                                                     : sow_format("sower run %s", c->config->path);
     json_object_set_new(out, "next", json_pack("{s:I,s:s,s:o,s:s}", "round", (json_int_t)r, "strategy", c->round[r].strategy, "picks",
                                                picks_json(c, &c->round[r]), "command", command ? command : ""));
+    if (plan) json_object_set_new(json_object_get(out, "next"), "plan", json_string(plan)); /* rounds overlap */
+    free(plan);
     free(command);
 }
 
@@ -84,6 +85,26 @@ json_t *sow_i_rounds_json(const sow_campaign *c)
         json_array_append_new(rounds, row);
     }
     return rounds;
+}
+
+json_t *sow_i_spent_json(const sow_campaign *c)
+{
+    json_t *rows = json_array();
+    double cents = 0, weeks = 0;
+    for (sow_index k = 0; k < c->n_rounds && c->round[k].planned; k++) {
+        sow_bill bill;
+        sow_i_bill(c, &c->round[k], &bill);
+        for (sow_index i = 0; i < bill.n; i++) {
+            json_t *row = sow_i_bill_row_json(&bill.row[i]);
+            json_object_set_new(row, "round", json_integer((json_int_t)k));
+            json_array_append_new(rows, row);
+        }
+        cents += round(100 * bill.total);
+        weeks = sow_i_weeks_by(c, k);
+    }
+    json_t *j = json_pack("{s:s,s:o,s:f,s:f}", "currency", c->config->costs.currency, "rows", rows, "total", cents / 100, "weeks", weeks), *budget = sow_i_budget_json(c);
+    if (budget) json_object_set_new(j, "budget", budget);
+    return j;
 }
 
 json_t *sow_i_priors_json(const sow_campaign *c)

@@ -229,7 +229,7 @@ static sow_status build_rules(sow_i_choice *x, const sow_campaign *c, sow_index 
     }
     if (which == EVERY_RULE) SOW_TRY(cover_sites(quotas, labels, members, &used, c, batch, err));
     sow_index n_include = with_includes ? list_includes(include, x, c) : 0;
-    if (c->here->item && sow_i_current_round(c) > 0 && n_include > batch) n_include = batch; /* a list too long for round 0 is an error, said there */
+    if (c->here->item && sow_i_next_round(c) > 0 && n_include > batch) n_include = batch; /* a list too long for round 0 is an error, said there */
     SOW_TRY(sow_constraints_create(&x->rules, x->candidate, x->n, batch, include, n_include, quotas, used, err));
     x->view.feasible = sow_constraints_feasible;
     x->view.take = sow_constraints_take;
@@ -266,10 +266,17 @@ done:
 sow_status sow_i_check_rules(const sow_campaign *c, sow_error *err)
 {
     sow_status st = SOW_OK;
-    for (sow_index r = 0; r < c->n_rounds; r++)
-        SOW_TRY(check_rules_of(c, sow_i_batch_size(c, r), RULES_OF_A_BATCH, r == 0, err));
-    SOW_TRY(check_rules_of(c, sow_i_batch_size(c, 0) + sow_i_picks_after(c, 0), RULES_OF_THE_CAMPAIGN, 1, err));
+    sow_index at = -1; /* of a round that the budget cut */
+    const int lowered = c->held_before && sow_i_batch_size(c, 0) < sow_i_asked_size(c, 0); /* its budget was lowered since: round 0 was what it was */
+    for (sow_index r = 0; r < c->n_rounds; r++) {
+        const sow_index batch = sow_i_batch_size(c, r);
+        at = batch < sow_i_asked_size(c, r) ? r : -1;
+        if (batch > 0) SOW_TRY(check_rules_of(c, batch, RULES_OF_A_BATCH, r == 0 && !lowered, err));
+    }
+    at = -1;
+    if (sow_i_batch_size(c, 0) > 0) SOW_TRY(check_rules_of(c, sow_i_batch_size(c, 0) + sow_i_picks_after(c, 0), RULES_OF_THE_CAMPAIGN, !lowered, err));
 done:
+    if (st != SOW_OK && at >= 0) sow_error_prefix(err, "round %lld, which the budget cuts to %lld", (long long)at, (long long)sow_i_batch_size(c, at));
     return st;
 }
 
@@ -294,9 +301,23 @@ static const char *why_picked(const sow_campaign *c, const char *name, const sow
     return text;
 }
 
-static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_pick *picks, const sow_i_allocation *a, sow_index batch, const sow_strategy *strategy)
+/* What a batch costs: the sum over its perturbations' cells; cells [batch], NULL = the design's for each. */
+static void bill_of_picks(sow_bill *out, const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_pick *picks, const sow_index *planned, sow_index batch)
+{
+    sow_index n[SOW_I_SITES_MOST] = {0};
+    double cells[SOW_I_SITES_MOST] = {0};
+    for (sow_index i = 0; i < batch; i++) {
+        const sow_index site = x->candidate[picks[i].candidate] / c->n;
+        n[site]++;
+        cells[site] += (double)(planned ? planned[i] : c->config->design.cells_per_perturbation);
+    }
+    sow_i_bill_of(c, round, n, cells, out);
+}
+
+static json_t *event_of(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_pick *picks, const sow_i_allocation *a, sow_index batch, const sow_strategy *strategy, const sow_bill *bill)
 {
     json_t *rows = json_array();
+    const sow_index asked = sow_i_asked_size(c, round);
     for (sow_index i = 0; i < batch; i++) {
         const sow_index pair = x->candidate[picks[i].candidate], site = pair / c->n;
         const char *name = sow_i_name(c, pair % c->n);
@@ -308,11 +329,13 @@ static json_t *event_of(const sow_campaign *c, const sow_i_choice *x, const sow_
         sow_i_say_site(row, c, site);
         json_array_append_new(rows, row);
     }
-    return json_pack("{s:s,s:o}", "strategy", strategy->name, "picks", rows);
+    json_t *event = json_pack("{s:s,s:o,s:o}", "strategy", strategy->name, "picks", rows, "bill", sow_i_bill_json(bill));
+    if (batch < asked) json_object_set_new(event, "cut", json_pack("{s:I,s:f}", "asked", (json_int_t)asked, "money", c->config->budget.money));
+    return event;
 }
 
 /* Takes `losses` (may be NULL). */
-static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_i_allocation *a, const sow_strategy *strategy, json_t *losses, double seconds)
+static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choice *x, const sow_i_allocation *a, sow_index batch, const sow_strategy *strategy, const sow_bill *bill, json_t *losses, double seconds)
 {
     char now[32];
     time_t t = time(NULL);
@@ -321,11 +344,15 @@ static char *plan_json(const sow_campaign *c, sow_index round, const sow_i_choic
     strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
     char *learned = sow_i_learned(c);
     json_t *j = json_pack("{s:I,s:f,s:s,s:s,s:I,s:s,s:s,s:f,s:I,s:s,s:o,s:o}", "round", (json_int_t)round, "cells_to_transduce",
-                          sow_cells_to_transduce(&c->config->design, sow_i_batch_size(c, round), c->config->constraints.n_controls), "strategy", strategy->name, "model",
+                          bill->transduced, "strategy", strategy->name, "model",
                           c->model_class->name, "candidates", (json_int_t)x->n, "planned_at", now, "command", c->argv ? c->argv : "", "seconds",
                           seconds, "seed", (json_int_t)c->config->seed, "data_sha256", c->world_digest, "learned",
-                          learned ? json_string(learned) : json_null(), "allocation", sow_i_allocation_json(a, sow_i_batch_size(c, round)));
+                          learned ? json_string(learned) : json_null(), "allocation", sow_i_allocation_json(a, batch));
     free(learned);
+    json_object_set_new(j, "bill", sow_i_bill_json(bill));
+    json_object_set_new(json_object_get(j, "bill"), "currency", json_string(c->config->costs.currency));
+    json_t *budget = sow_i_budget_json(c);
+    if (budget) json_object_set_new(j, "budget", budget);
     if (losses) json_object_set_new(j, "losses", losses);
     char *text = j ? sow_i_json_text(j, 1) : NULL;
     json_decref(j);
@@ -339,6 +366,34 @@ static double now_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static sow_status refuse(const sow_campaign *c, sow_error *err)
+{
+    char *ended = sow_campaign_why_ended(c);
+    const sow_status st = SOW_ERROR(err, SOW_E_STATE, "%s: no round can be planned now (%s)", c->dir,
+                                    ended                                      ? ended
+                                    : sow_i_current_round(c) >= c->n_rounds    ? "all rounds are done"
+                                                                               : "the last one waits for its measurements");
+    free(ended);
+    return st;
+}
+
+/* Picks whose bill the budget pays for. How many that are was reckoned with a batch spread evenly over the target contexts; where the strategy prefers a dear one, it chooses again, fewer. One it pays for anywhere. */
+static sow_status pick_within(sow_pick *picks, sow_index *batch, sow_bill *bill, sow_i_choice *x, sow_campaign *c, sow_index round, const sow_strategy *strategy, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_strategy_options options = sow_i_strategy_options(c);
+    for (;; (*batch)--) {
+        SOW_TRY(sow_strategy_pick(picks, *batch, strategy, &x->view, &options, env, err));
+        bill_of_picks(bill, c, round, x, picks, NULL, *batch); /* however its cells are shared out, a site's batch has as many */
+        if (!(sow_i_spent(c) + bill->total > c->config->budget.money + 0.001) || *batch == 1) break;
+        sow_constraints_destroy(x->rules);
+        x->rules = NULL;
+        SOW_TRY(build_rules(x, c, *batch - 1, sow_i_picks_after(c, round), EVERY_RULE, 1, err));
+    }
+done:
+    return st;
+}
+
 sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -348,11 +403,10 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     char *plan = NULL;
     json_t *losses = NULL;
     double start = now_seconds();
-    sow_index round = sow_i_current_round(c);
+    sow_index round = sow_i_next_round(c);
+    sow_bill bill;
     c->env = env;
-    if (sow_campaign_next_step(c) != SOW_NEXT_PLAN)
-        SOW_FAIL(err, SOW_E_STATE, "%s: no round can be planned now (%s)", c->dir,
-                 round >= c->n_rounds ? "all rounds are done" : "the last one waits for its measurements");
+    if (sow_campaign_next_step(c) != SOW_NEXT_PLAN) return refuse(c, err);
     sow_index batch = sow_i_batch_size(c, round);
     /* after rounds that failed as a whole one is still at the beginning */
     const sow_strategy *strategy = sow_i_measured_everywhere(c) ? c->strategy : c->initial_strategy;
@@ -364,12 +418,12 @@ sow_status sow_campaign_plan(sow_campaign *c, const sow_env *env, sow_error *err
     SOW_TRY(build_rules(&x, c, batch, sow_i_picks_after(c, round), EVERY_RULE, 1, err));
     SOW_TRY(sow_i_choice_view(&x, c, strategy, round, env, err));
     SOW_NEW(picks, batch);
-    sow_strategy_options options = sow_i_strategy_options(c);
-    SOW_TRY(sow_strategy_pick(picks, batch, strategy, &x.view, &options, env, err));
+    SOW_TRY(pick_within(picks, &batch, &bill, &x, c, round, strategy, env, err));
     SOW_TRY(sow_i_allocate(&cells, c, &x, picks, batch, env, err));
+    bill_of_picks(&bill, c, round, &x, picks, cells.cells, batch);
     SOW_TRY(sow_i_diagnose_losses(&losses, &x, c, strategy, batch, env, err));
-    plan = plan_json(c, round, &x, &cells, strategy, losses, now_seconds() - start);
-    SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, &x, picks, &cells, batch, strategy), err));
+    plan = plan_json(c, round, &x, &cells, batch, strategy, &bill, losses, now_seconds() - start);
+    SOW_TRY(sow_i_commit(c, "planned", round, event_of(c, round, &x, picks, &cells, batch, strategy, &bill), err));
     SOW_TRY(sow_i_write_round(c, round, plan, env, err));
     SOW_TRY(sow_progress(env, "planning", 1, err));
 done:

@@ -143,8 +143,25 @@ typedef struct {
     sow_record_summary *summary;
 } collected;
 
-/* Were these very bytes recorded before? */
-static int is_known_file(const sow_campaign *c, const char *digest)
+sow_status sow_i_round_of_results(sow_index *round, const sow_campaign *c, const char *file, const sow_screen *named, sow_error *err)
+{
+    const sow_index first = sow_i_current_round(c), open = sow_campaign_rounds_open(c);
+    sow_index found = -1;
+    for (sow_index r = first; open > 1 && r < first + open; r++) {
+        int named_here = 0;
+        for (sow_index i = 0; i < c->round[r].n; i++)
+            named_here |= sow_i_is_named(c, named, &c->round[r].pick[i]);
+        if (named_here && found >= 0)
+            return SOW_ERROR(err, SOW_E_DATA, "%s: has results of round %lld and of round %lld, which both wait; a round is a technical batch of its own: record them as two files; nothing was recorded", file,
+                             (long long)found, (long long)r);
+        if (named_here) found = r;
+    }
+    *round = found >= 0 ? found : first;
+    return SOW_OK;
+}
+
+/* Were these very bytes recorded before? Then *round is theirs. */
+static int is_known_file(sow_index *round, const sow_campaign *c, const char *digest)
 {
     sow_index n = 0;
     const sow_event *events = sow_store_events(c->store, &n);
@@ -154,16 +171,17 @@ static int is_known_file(const sow_campaign *c, const char *digest)
         const char *then = json_string_value(json_object_get(payload, "file_sha256"));
         int same = then && strcmp(then, digest) == 0;
         json_decref(payload);
+        if (same) *round = events[i].round;
         if (same) return 1;
     }
     return 0;
 }
 
-static sow_status collect_measured(collected *out, const sow_campaign *c, const sow_screen *s, const sow_index *map, sow_error *err)
+static sow_status collect_measured(collected *out, const sow_campaign *c, sow_index round, const sow_screen *s, const sow_index *map, sow_error *err)
 {
     sow_status st = SOW_OK;
     double *values = NULL;
-    sow_index round = sow_i_current_round(c), *site = NULL;
+    sow_index *site = NULL;
     SOW_NEW(values, c->d);
     SOW_TRY(sites_of(&site, c, s, err));
     for (sow_index r = 0; r < s->n_rows; r++) {
@@ -196,10 +214,8 @@ int sow_i_is_named(const sow_campaign *c, const sow_screen *named, const sow_i_p
 
 /* Planned ones named in the file without a usable readout have failed; those not named at all are still awaited, or failed with --complete.
  * named NULL: a file known already, whose failures were counted then. */
-static void collect_failed(collected *out, const sow_campaign *c, const sow_screen *named, int complete)
+static void collect_failed(collected *out, const sow_campaign *c, sow_index round, const sow_screen *named, int complete)
 {
-    sow_index round = sow_i_current_round(c);
-    if (round >= c->n_rounds) return;
     const sow_i_round *r = &c->round[round];
     for (sow_index i = 0; i < r->n; i++) {
         const sow_i_pick *pick = &r->pick[i];
@@ -223,21 +239,22 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     sow_readout_spec readout;
     const char **target = NULL;
     char digest[65];
-    sow_index *map = NULL, round = sow_i_current_round(c);
+    sow_index *map = NULL, round = sow_i_current_round(c), known = -1;
     collected out = {.summary = summary};
     *summary = (sow_record_summary){0};
     c->env = env;
     if (!sow_file_exists(file)) SOW_FAIL(err, SOW_E_DATA, "%s: no such file", file);
     SOW_TRY(sow_file_sha256(digest, file, err));
-    summary->known = is_known_file(c, digest);
-    int waits = round < c->n_rounds && c->round[round].planned;
+    summary->known = is_known_file(&known, c, digest);
+    int waits = sow_campaign_rounds_open(c) > 0;
+    if (summary->known && (!waits || known < round)) known = round; /* what it was of is done; `complete` is of the round that waits */
     if (summary->known && !waits) goto done;
     if (!waits)
         SOW_FAIL(err, SOW_E_STATE, "%s: no planned round waits for results; %s: sower plan %s", c->dir,
                  round < c->n_rounds ? "plan one first" : "every round is done: add one to rounds.batches and plan it", c->config->path);
     if (!target_source(c)) SOW_FAIL(err, SOW_E_STATE, "%s: a simulated campaign has no results to record; use sower run", c->config->path);
     if (c->cells) {
-        st = sow_i_record_cells(c, file, digest, complete, summary, env, err);
+        st = sow_i_record_cells(c, known, file, digest, complete, summary, env, err);
         goto done;
     }
     SOW_TRY(sow_names_create(&columns, err));
@@ -246,20 +263,22 @@ sow_status sow_campaign_record(sow_campaign *c, const char *file, int complete, 
     SOW_TRY(describe_file(&source, &readout, c, file, columns, target, err));
     SOW_TRY(read_names(&named, &source, &readout, env, err));
     SOW_TRY(sow_i_check_known(c, file, named->perturbations, err));
+    if (summary->known) round = known;
+    else SOW_TRY(sow_i_round_of_results(&round, c, file, named, err));
     SOW_TRY(sow_sources_read(&s, &dropped, &source, 1, &readout, env, err));
     SOW_NEW(map, c->d);
     SOW_NEW(out.seen, c->n_sites * c->n);
     SOW_TRY(check_features(c, file, s, map, err));
     out.results = json_array();
-    if (!summary->known) SOW_TRY(collect_measured(&out, c, s, map, err));
-    collect_failed(&out, c, summary->known ? NULL : named, complete);
+    if (!summary->known) SOW_TRY(collect_measured(&out, c, round, s, map, err));
+    collect_failed(&out, c, round, summary->known ? NULL : named, complete);
     if (summary->known && json_array_size(out.results) == 0) goto done;
     json_t *results = out.results;
     out.results = NULL;
     SOW_TRY(sow_i_commit(c, "measured", round, json_pack("{s:s,s:s,s:o}", "source", "record", "file_sha256", digest, "results", results), err));
     sow_i_forget_fit(c);
     if (!summary->known) sow_i_warn_of_dropped(&dropped, source.control, env);
-    if (sow_i_round_measured(&c->round[round])) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
+    SOW_TRY(sow_i_evaluate_due(c, env, err));
 done:
     json_decref(out.results);
     free(out.seen);

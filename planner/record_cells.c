@@ -75,10 +75,10 @@ static json_t *rows_json(const results *x, sow_index matrix, sow_index perturbat
     return lists;
 }
 
-static void add_result(json_t *rows, const results *x, const sow_campaign *c, sow_index matrix, sow_index q, sow_index site, sow_index context, sow_record_summary *summary)
+static void add_result(json_t *rows, const results *x, const sow_campaign *c, sow_index round, sow_index matrix, sow_index q, sow_index site, sow_index context, sow_record_summary *summary)
 {
     const char *name = sow_names_get(x->screen->perturbations, q);
-    const sow_i_pick *pick = sow_i_find_pick(&c->round[sow_i_current_round(c)], site, sow_names_find(c->screen->perturbations, name));
+    const sow_i_pick *pick = sow_i_find_pick(&c->round[round], site, sow_names_find(c->screen->perturbations, name));
     sow_index n = sow_cells_of(NULL, &x->table, q, context);
     sow_outcome outcome = n == 0 ? SOW_FAILED : pick && n < pick->planned_cells ? SOW_PARTIAL : SOW_MEASURED;
     char reason[120] = "";
@@ -100,9 +100,9 @@ static sow_index context_in(const results *x, const sow_campaign *c, sow_index s
 }
 
 /* Planned ones that the file does not name are still awaited, or failed with --complete. */
-static void add_missing(json_t *rows, const sow_campaign *c, const sow_screen *named, int complete, sow_record_summary *summary)
+static void add_missing(json_t *rows, const sow_campaign *c, sow_index round, const sow_screen *named, int complete, sow_record_summary *summary)
 {
-    const sow_i_round *r = &c->round[sow_i_current_round(c)];
+    const sow_i_round *r = &c->round[round];
     for (sow_index i = 0; i < r->n; i++) {
         if (r->pick[i].outcome != SOW_PENDING || (named && sow_i_is_named(c, named, &r->pick[i]))) continue;
         summary->failed += complete;
@@ -131,7 +131,7 @@ done:
 }
 
 /* Cells of several contexts in one file: the controls of each go into one list, which is taken apart by context again when the event is applied. */
-static sow_status collect(json_t *payload, const results *x, const sow_campaign *c, sow_record_summary *summary, sow_error *err)
+static sow_status collect(json_t *payload, const results *x, const sow_campaign *c, sow_index round, sow_record_summary *summary, sow_error *err)
 {
     const sow_index matrix = c->cells->table.n_matrices;
     json_t *controls = json_array(), *rows = json_object_get(payload, "results");
@@ -144,7 +144,7 @@ static sow_status collect(json_t *payload, const results *x, const sow_campaign 
         json_array_extend(controls, lists);
         json_decref(lists);
         for (sow_index q = 0; q < sow_screen_n_perturbations(x->screen); q++)
-            if (c->n_sites == 1 || sow_screen_find(x->screen, q, context) >= 0) add_result(rows, x, c, matrix, q, site, context, summary);
+            if (c->n_sites == 1 || sow_screen_find(x->screen, q, context) >= 0) add_result(rows, x, c, round, matrix, q, site, context, summary);
     }
     json_object_set_new(payload, "controls", controls);
     if (found == 0)
@@ -152,21 +152,22 @@ static sow_status collect(json_t *payload, const results *x, const sow_campaign 
     return SOW_OK;
 }
 
-sow_status sow_i_record_cells(sow_campaign *c, const char *file, const char digest[65], int complete, sow_record_summary *summary, const sow_env *env,
+sow_status sow_i_record_cells(sow_campaign *c, sow_index known, const char *file, const char digest[65], int complete, sow_record_summary *summary, const sow_env *env,
                               sow_error *err)
 {
     sow_status st = SOW_OK;
     results x = {0};
     char relative[40], *text = NULL;
-    sow_index round = sow_i_current_round(c);
+    sow_index round = known;
     json_t *payload = json_pack("{s:s,s:s,s:[]}", "source", "record", "file_sha256", digest, "results");
     if (!payload) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     if (!summary->known) {
         SOW_TRY(read_results(&x, c, file, env, err));
         SOW_TRY(check_genes(&x, c, file, err));
-        SOW_TRY(collect(payload, &x, c, summary, err));
+        SOW_TRY(sow_i_round_of_results(&round, c, file, x.screen, err));
+        SOW_TRY(collect(payload, &x, c, round, summary, err));
     }
-    add_missing(json_object_get(payload, "results"), c, x.screen, complete, summary);
+    add_missing(json_object_get(payload, "results"), c, round, x.screen, complete, summary);
     if (json_array_size(json_object_get(payload, "results")) == 0) goto done;
     if (!summary->known) {
         SOW_TRY(keep_file(relative, c, file, digest, err));
@@ -178,7 +179,7 @@ sow_status sow_i_record_cells(sow_campaign *c, const char *file, const char dige
     SOW_TRY(sow_store_append(c->store, "measured", round, text, err));
     SOW_TRY(sow_i_reload(c, env, err));
     SOW_TRY(sow_i_freeze_if_due(c, err));
-    if (sow_i_round_measured(&c->round[round])) SOW_TRY(sow_i_evaluate_round(c, round, env, err));
+    SOW_TRY(sow_i_evaluate_due(c, env, err));
 done:
     if (st != SOW_OK) sow_error_prefix(err, "recording %s", file);
     json_decref(payload);

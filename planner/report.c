@@ -17,23 +17,6 @@ static json_t *metrics_json(const sow_campaign *c)
     return rows;
 }
 
-static json_t *bill_json(const sow_campaign *c)
-{
-    json_t *rows = json_array();
-    double total = 0, weeks = 0;
-    for (sow_index k = 0; k < c->n_rounds && c->round[k].planned; k++) {
-        sow_bill bill;
-        sow_i_bill(c, &c->round[k], &bill);
-        for (sow_index i = 0; i < bill.n; i++)
-            json_array_append_new(rows, json_pack("{s:I,s:s,s:f,s:s,s:f,s:f}", "round", (json_int_t)k, "item", bill.row[i].item, "quantity",
-                                                  bill.row[i].quantity, "unit", bill.row[i].unit, "price", bill.row[i].price, "cost",
-                                                  bill.row[i].cost));
-        total += bill.total;
-        weeks += bill.weeks;
-    }
-    return json_pack("{s:s,s:o,s:f,s:f}", "currency", c->config->costs.currency, "rows", rows, "total", total, "weeks", weeks);
-}
-
 static json_t *constraints_json(const sow_campaign *c)
 {
     json_t *rows = json_array();
@@ -317,7 +300,7 @@ sow_status sow_i_report_json(char **out, sow_campaign *c, sow_error *err)
     SOW_TRY(put_map(j, c, err));
     put_hits(j, c);
     SOW_TRY(sow_i_put_cells(j, c, err));
-    json_object_set_new(j, "bill", bill_json(c));
+    json_object_set_new(j, "bill", sow_i_spent_json(c));
     json_object_set_new(j, "priors", sow_i_priors_json(c));
     json_object_set_new(j, "dropped", sow_i_dropped_json(c));
     json_object_set_new(j, "constraints", constraints_json(c));

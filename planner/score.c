@@ -224,25 +224,18 @@ done:
 static void add_campaign_rows(json_t *rows, const sow_campaign *c, sow_index round)
 {
     sow_index in_pool = 0, found = 0, measured = sow_i_count_measured(c);
-    double cost = 0, weeks = 0;
     int hits = strcmp(c->config->objective.kind, "hits") == 0;
     int by_column = hits && c->config->objective.column != NULL;
     for (sow_index i = 0; i < c->n_sites * c->n; i++) {
         in_pool += sow_i_site_of_pair(c, i)->in_pool[i % c->n] && sow_i_item_of_pair(c, i)->values;
         found += hits && sow_i_is_found_hit(c, i);
     }
-    for (sow_index r = 0; r <= round; r++) {
-        sow_bill bill;
-        sow_i_bill(c, &c->round[r], &bill);
-        cost += bill.total;
-        weeks += bill.weeks;
-    }
     if (hits && (c->here->true_hit || by_column)) sow_i_add_metric(rows, round, measured, "", "all", "hits_found", (double)found, NAN, NAN);
     if (hits && c->here->true_hit) sow_i_add_metric(rows, round, measured, "", "all", "hits_recall", (double)found / (double)c->n_hits, NAN, NAN);
     sow_i_add_metric(rows, round, measured, "", "all", "pool_size", (double)c->pool_size, NAN, NAN);
     sow_i_add_metric(rows, round, measured, "", "all", "chance", (double)in_pool / (double)c->pool_size, NAN, NAN);
-    sow_i_add_metric(rows, round, measured, "", "all", "cost", cost, NAN, NAN);
-    sow_i_add_metric(rows, round, measured, "", "all", "weeks", weeks, NAN, NAN);
+    sow_i_add_metric(rows, round, measured, "", "all", "cost", sow_i_spent(c), NAN, NAN);
+    sow_i_add_metric(rows, round, measured, "", "all", "weeks", sow_i_weeks_by(c, round), NAN, NAN);
 }
 
 /* Where there are several target contexts, the mean over those that were judged: what curves and comparisons are made of. No interval: that of each context stands in its own row. */

@@ -449,6 +449,7 @@ sow_status sow_i_setup(sow_campaign *c, const sow_env *env, sow_error *err)
     SOW_TRY(sow_i_check_contexts(c, err));
     SOW_TRY(check_needs(c, c->initial_strategy, 1, err));
     if (k->rounds.n_batches > 0) SOW_TRY(check_needs(c, c->strategy, 0, err));
+    SOW_TRY(sow_i_check_budget(c, err));
     SOW_TRY(check_sizes(c, err));
     SOW_TRY(sow_i_check_allocation(c, err));
     c->has_truth = !is_kind(c, "lab");

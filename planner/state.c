@@ -39,11 +39,6 @@ char *sow_i_json_text(const json_t *j, int indent)
     return json_dumps(j, flags | (indent ? JSON_INDENT(1) : JSON_COMPACT));
 }
 
-sow_index sow_i_batch_size(const sow_campaign *c, sow_index round)
-{
-    return round == 0 ? c->config->rounds.initial_size : c->config->rounds.batches[round - 1];
-}
-
 int sow_i_round_measured(const sow_i_round *r)
 {
     if (!r->planned) return 0;
@@ -68,6 +63,7 @@ static void round_clear(sow_i_round *r)
     }
     free(r->pick);
     free(r->strategy);
+    free(r->bill);
     json_decref(r->metrics);
     json_decref(r->learned);
     json_decref(r->training);
@@ -130,7 +126,9 @@ static sow_status apply_planned(sow_campaign *c, sow_i_round *r, const json_t *p
     const json_t *picks = json_object_get(payload, "picks");
     const char *strategy = json_string_value(json_object_get(payload, "strategy"));
     sow_index n = (sow_index)json_array_size(picks);
+    const sow_index round = r->round;
     round_clear(r);
+    r->round = round;
     r->strategy = sow_strdup(strategy ? strategy : "");
     if (!r->strategy) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_NEW(r->pick, n);
@@ -148,6 +146,11 @@ static sow_status apply_planned(sow_campaign *c, sow_i_round *r, const json_t *p
         pick->outcome = SOW_PENDING;
         c->site[pick->site].item[pick->perturbation].status = SOW_PLANNED;
     }
+    SOW_TRY(sow_i_bill_read(&r->bill, json_object_get(payload, "bill"), err));
+    const json_t *cut = json_object_get(payload, "cut");
+    r->asked = (sow_index)json_integer_value(json_object_get(cut, "asked"));
+    r->cut_by = number_or_nan(json_object_get(cut, "money"));
+    r->begins = sow_i_begins(c, round, round > 0 ? c->round[round - 1].begins : 0);
     r->planned = 1;
 done:
     return st;

@@ -34,22 +34,25 @@ static json_t *cells_json(const sow_campaign *c)
 
 static json_t *planned_bill_json(const sow_campaign *c)
 {
-    double total = 0, weeks = 0;
-    json_t *rows = json_array();
-    for (sow_index r = 0; r < c->n_rounds; r++) {
+    double cents = 0, weeks = 0;
+    const sow_index overlap = sow_rounds_overlapping(&c->config->costs);
+    json_t *rounds = json_array(), *rows = json_array();
+    for (sow_index r = 0; r < c->n_rounds && sow_i_batch_size(c, r) > 0; r++) {
+        const sow_index size = sow_i_batch_size(c, r);
         sow_bill bill;
-        sow_index n[SOW_I_SITES_MOST] = {0};
-        for (sow_index s = 0; s < c->n_sites; s++) /* evenly over the target contexts, as nobody knows better before planning */
-            n[s] = sow_i_batch_size(c, r) / c->n_sites + (s < sow_i_batch_size(c, r) % c->n_sites);
-        sow_i_bill_of(c, n, &bill);
-        total += bill.total;
-        weeks += bill.weeks;
-        json_array_append_new(rows, json_pack("{s:I,s:I,s:f,s:s,s:f,s:f}", "round", (json_int_t)r, "size", (json_int_t)sow_i_batch_size(c, r),
-                                              "cells_to_transduce",
-                                              sow_cells_to_transduce(&c->config->design, sow_i_batch_size(c, r), c->config->constraints.n_controls), "strategy",
-                                              r == 0 ? c->initial_strategy->name : c->strategy->name, "cost", bill.total, "weeks", bill.weeks));
+        sow_i_bill_evenly(c, r, size, &bill);
+        sow_i_bill_add(rows, &bill);
+        cents += round(100 * bill.total);
+        weeks = sow_i_weeks_by(c, r);
+        json_t *row = sow_i_bill_json(&bill);
+        json_object_update_new(row, json_pack("{s:I,s:I,s:s,s:f,s:f}", "round", (json_int_t)r, "size", (json_int_t)size, "strategy", r <= overlap ? c->initial_strategy->name : c->strategy->name, "cost", bill.total, "results_after_weeks",
+                                              weeks));
+        json_array_append_new(rounds, row);
     }
-    return json_pack("{s:s,s:o,s:f,s:f}", "currency", c->config->costs.currency, "rounds", rows, "total", total, "weeks", weeks);
+    json_t *j = json_pack("{s:s,s:o,s:o,s:f,s:f,s:I}", "currency", c->config->costs.currency, "rows", rows, "rounds", rounds, "total", cents / 100, "weeks", weeks, "rounds_overlapping", (json_int_t)overlap);
+    json_t *budget = sow_i_budget_json(c);
+    if (budget) json_object_set_new(j, "budget", budget);
+    return j;
 }
 
 /* Cells: responses of every group (their values, the model's, the predictions), controls and held-out cells as rows; the matrices are page cache. Reading a
@@ -169,6 +172,7 @@ sow_status sow_campaign_status_json(char **out, const sow_campaign *c, sow_error
     json_object_set_new(j, "metrics", round > 0 && round <= c->n_rounds && c->round[round - 1].metrics
                                           ? json_incref(c->round[round - 1].metrics)
                                           : json_array());
+    json_object_set_new(j, "bill", sow_i_spent_json(c));
     sow_i_put_next(j, c);
     *out = sow_i_json_text(j, 1);
     if (!*out) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");

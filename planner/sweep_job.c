@@ -166,7 +166,7 @@ static json_t *metrics_json(const sow_campaign *c, const sow_i_round *r)
 static json_t *rounds_json(const sow_campaign *c)
 {
     json_t *rounds = json_array();
-    for (sow_index k = 0; k < c->n_rounds; k++) {
+    for (sow_index k = 0; k < c->n_rounds && c->round[k].planned; k++) { /* a budget may have ended it */
         const sow_i_round *r = &c->round[k];
         json_t *metrics = metrics_json(c, r);
         const json_t *first = json_array_get(r->metrics, 0);

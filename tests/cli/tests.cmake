@@ -13,7 +13,7 @@ function(sow_add_script name)
     set_tests_properties("cli/${name}" PROPERTIES LABELS "cli;${A_LABELS}" SKIP_RETURN_CODE 77)
 endfunction()
 
-foreach(_script IN ITEMS play rules same_bytes kill interrupt second_process lab bad_config bad_data bad_rules bad_record bad_disk changed options
+foreach(_script IN ITEMS budget play rules same_bytes kill interrupt second_process lab bad_config bad_data bad_rules bad_record bad_disk changed options
                          init inspect_cells campaigns cells damaged_hdf5 preprocess evaluate contexts contexts_bad seeds predict map fit pairs simulate_screens simulate mpi slurm power allocation)
     sow_add_script(${_script})
 endforeach()

@@ -66,7 +66,7 @@ Test(allocate, leaves_no_more_than_the_best_of_all_ways)
         const sow_index n = 2 + sow_rng_below(&rng, 3), least = sow_rng_below(&rng, 3), most = least + 1 + sow_rng_below(&rng, 9);
         const sow_index total = n * least + sow_rng_below(&rng, n * (most - least) + 1);
         double w[4], v[4], s[4];
-        sow_index cells[4], twin[4];
+        sow_index cells[5] = {0}, twin[5] = {0}; /* one more than is used: the compiler takes n for as many as it likes */
         for (sow_index i = 0; i < n; i++) {
             w[i] = exp(2 * sow_rng_normal(&rng));
             v[i] = sow_rng_below(&rng, 8) == 0 ? 0 : exp(2 * sow_rng_normal(&rng));

@@ -211,7 +211,7 @@ Test(config_problem, unknown_key_says_where_what_is_near_and_what_is_allowed)
                                                             "'strategy'? (allowed: strategy, beta, starts, representation, weight, loss_form, loss_target, loss_members, loss_cells, consistency, list, stream)");
     expect_problem(REPLAY "zebra: 1\n",
                    "c.yaml:6:1: unknown key 'zebra' in the campaign file (allowed: sower, name, seed, data, readout, features, priors, "
-                   "model, objective, acquisition, rounds, oracle, evaluation, constraints, design, costs)");
+                   "model, objective, acquisition, rounds, oracle, evaluation, constraints, design, costs, budget)");
     expect_words("sower: 1\ndata:\n  sources:\n  - {file: a, context: b, perturbation: {column: c}}\n  - {file: a, contxt: b, "
                  "perturbation: c}\n",
                  "c.yaml:5:15: unknown key 'contxt' in data.sources[1]; did you mean 'context'?");
@@ -262,10 +262,30 @@ Test(config_problem, out_of_range_says_the_range)
                    "c.yaml:6:25: design.control_share must be a number in [0, 1), not '1.0'");
     expect_problem(REPLAY "design: {moi: nan}\n", "c.yaml:6:15: design.moi must be a number > 0, not 'nan'");
     expect_problem(REPLAY "design: {moi: 1e999}\n", "c.yaml:6:15: design.moi must be a number > 0, not '1e999'");
+    expect_problem(REPLAY "costs: {per_cell: -0.1}\n", "c.yaml:6:19: costs.per_cell must be a number >= 0, not '-0.1'");
+    expect_problem(REPLAY "costs: {per_lane: .inf}\n", "c.yaml:6:19: costs.per_lane must be a number >= 0, not '.inf'");
+    expect_problem(REPLAY "design: {survival: 0}\n", "c.yaml:6:20: design.survival must be a number in (0, 1], not '0'");
+    expect_problem(REPLAY "design: {doublet_share: 1}\n", "c.yaml:6:25: design.doublet_share must be a number in [0, 1), not '1'");
+    expect_problem(REPLAY "budget: {money: 0}\n", "c.yaml:6:17: budget.money must be a number > 0, not '0'");
     expect_words("sower: 2\n", "c.yaml:1:8: sower must be a whole number equal to 1, not '2'");
     expect_words("rounds: {initial: {size: 0}, batches: [4, 0]}\n", "rounds.initial.size must be a whole number >= 1, not '0'");
     expect_words("rounds: {initial: {size: 0}, batches: [4, 0]}\n",
                  "c.yaml:1:43: each of rounds.batches must be a whole number >= 1, not '0'");
+}
+
+Test(config_problem, prices_times_and_budgets_that_do_not_go_together_are_refused)
+{
+    expect_problem(REPLAY "costs: {per_lane: 900}\n", "c.yaml:6:19: costs.per_lane needs design.cells_per_lane, how many cells a lane captures; give it, or remove the price");
+    expect_problem(REPLAY "design: {cells_per_lane: 9000}\n", "c.yaml:6:26: design.cells_per_lane counts lanes that cost nothing; give costs.per_lane, or remove it");
+    expect_problem(REPLAY "design: {control_guides: 9}\n", "c.yaml:6:26: design.control_guides needs design.control_share, the cells that they get; give it, or remove them");
+    expect_problem(REPLAY "design: {moi: 28}\n", "c.yaml:6:15: design.moi is 28: hardly a cell would carry one guide; at most 20");
+    expect_problem(REPLAY "costs: {weeks_between_rounds: 2}\n", "c.yaml:6:31: costs.weeks_between_rounds needs costs.weeks_per_round, how long a round takes");
+    expect_problem(REPLAY "costs: {weeks_per_round: 30, weeks_between_rounds: 2}\n",
+                   "c.yaml:6:52: costs.weeks_between_rounds 2 would have more than 10 rounds of 30 weeks under way at once; give a longer one");
+    expect_problem(REPLAY "budget: {money: 900}\n", "c.yaml:6:17: budget.money is compared with the bill, and `costs` has no price; give prices, or remove it");
+    expect_problem(REPLAY "budget: {weeks: 20}\n", "c.yaml:6:17: budget.weeks needs costs.weeks_per_round, how long a round takes");
+    expect_problem(REPLAY "costs: {weeks_per_round: 6}\nbudget: {weeks: 5}\n",
+                   "c.yaml:7:17: budget.weeks 5 does not allow for one round, which takes 6 weeks (costs.weeks_per_round); raise it");
 }
 
 Test(config_problem, missing_keys_are_named_with_what_they_are)

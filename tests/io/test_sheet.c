@@ -57,7 +57,7 @@ static sow_index sum_cells(const sow_table *t, const char *role, const char *per
 
 Test(sheet, splits_cells_over_guides_into_whole_numbers_that_add_up)
 {
-    sow_design design = {4, 300, 0.08, 0.3, 0};
+    sow_design design = {4, 300, 0.08, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     static const char *const controls[] = {"GAPDH"};
     sow_table *t = order_table(two_rows, 2, controls, 1, &design, NULL, 1, NULL);
     cr_assert_eq(sum_cells(t, "target", "STAT1"), 301);
@@ -76,7 +76,7 @@ Test(sheet, splits_cells_over_guides_into_whole_numbers_that_add_up)
 
 Test(sheet, leaves_out_controls_that_were_not_asked_for)
 {
-    sow_design design = {1, 100, 0.0, 0.3, 0};
+    sow_design design = {1, 100, 0.0, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     sow_table *t = order_table(two_rows, 2, NULL, 0, &design, NULL, 1, NULL);
     cr_assert_eq(sow_table_n_rows(t), 2);
     sow_table_destroy(t);
@@ -84,7 +84,7 @@ Test(sheet, leaves_out_controls_that_were_not_asked_for)
 
 Test(sheet, repeats_controls_in_every_context)
 {
-    sow_design design = {1, 100, 0.5, 0.3, 0};
+    sow_design design = {1, 100, 0.5, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     static const char *const controls[] = {"GAPDH"};
     const sow_batch_row rows[] = {{1, "A", "K562", "random", "", 1, 100, 0}, {2, "A", "RPE1", "random", "", 1, 50, 0}};
     sow_table *t = order_table(rows, 2, controls, 1, &design, NULL, 1, NULL);
@@ -100,7 +100,7 @@ Test(sheet, gives_every_line_its_own_well_in_shuffled_order)
     static sow_batch_row rows[N];
     static char names[N][8];
     static unsigned char taken[3 * 96];
-    sow_design design = {1, 100, 0.0, 0.3, 0};
+    sow_design design = {1, 100, 0.0, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     for (int i = 0; i < N; i++) {
         snprintf(names[i], sizeof names[i], "G%d", i);
         rows[i] = (sow_batch_row){i + 1, names[i], "X", "random", "", 0, 100, 0};
@@ -121,7 +121,7 @@ Test(sheet, gives_every_line_its_own_well_in_shuffled_order)
 
 Test(sheet, deals_the_same_wells_for_the_same_seed_and_round_only)
 {
-    sow_design design = {4, 100, 0.1, 0.3, 0};
+    sow_design design = {4, 100, 0.1, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     sow_text a = {0}, b = {0}, other_seed = {0}, other_round = {0};
     sow_status st = sow_order_csv(&a, two_rows, 2, NULL, 0, &design, NULL, 7, 1, NULL, NULL);
     st |= sow_order_csv(&b, two_rows, 2, NULL, 0, &design, NULL, 7, 1, NULL, NULL);
@@ -156,7 +156,7 @@ static sow_guides *library_or_die(const char *text)
 
 Test(guides, takes_as_many_guides_as_asked_and_the_library_has)
 {
-    sow_design design = {3, 300, 0.5, 0.3, 0};
+    sow_design design = {3, 300, 0.5, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     sow_guides *g = library_or_die(library_text);
     sow_text missing = {0};
     sow_table *t = order_table(two_rows, 2, NULL, 0, &design, g, 1, &missing);
@@ -175,7 +175,7 @@ Test(guides, takes_as_many_guides_as_asked_and_the_library_has)
 
 Test(guides, names_the_targets_the_library_lacks_once)
 {
-    sow_design design = {2, 300, 0.1, 0.3, 0};
+    sow_design design = {2, 300, 0.1, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     static const char *const controls[] = {"GAPDH"};
     const sow_batch_row rows[] = {{1, "A", "K562", "random", "", 1, 100, 0}, {2, "A", "RPE1", "random", "", 1, 50, 0}};
     sow_guides *g = library_or_die("gene,idA,seqA,idB,seqB\nSTAT1,s1,ACGT,s2,CCGT\n");
@@ -216,7 +216,7 @@ Test(guides, refuses_a_library_it_cannot_read)
 Test(sheet, refuses_a_design_that_cannot_be_ordered)
 {
     sow_text t = {0};
-    sow_design none = {0, 100, 0, 0.3, 0}, all_controls = {1, 100, 1.0, 0.3, 0};
+    sow_design none = {0, 100, 0, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1}, all_controls = {1, 100, 1.0, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     cr_assert_eq(sow_order_csv(&t, two_rows, 2, NULL, 0, &none, NULL, 1, 0, NULL, NULL), SOW_E_ARG);
     cr_assert_eq(sow_order_csv(&t, two_rows, 2, NULL, 0, &all_controls, NULL, 1, 0, NULL, NULL), SOW_E_ARG);
     cr_assert_eq(t.size, 0);
@@ -229,7 +229,7 @@ Test(guides, reads_the_k562_essential_library)
     const char *path = SOWER_SHARED_DIR "/data/replogle2022_k562_essential_guides.csv.gz";
     sow_error err = {0};
     sow_guides *g = NULL;
-    sow_design design = {2, 100, 0.0, 0.3, 0};
+    sow_design design = {2, 100, 0.0, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     const sow_batch_row row[] = {{1, "AAMP", "K562", "random", "", 1, 101, 0}};
     if (access(path, R_OK) != 0) {
         fprintf(stderr, "SKIPPED: needs ../shared/data\n");
@@ -246,7 +246,7 @@ Test(guides, reads_the_k562_essential_library)
 
 Test(sheet, survives_every_failing_allocation)
 {
-    sow_design design = {2, 300, 0.1, 0.3, 0};
+    sow_design design = {2, 300, 0.1, 0.3, 0, 0, 0, SOW_CAPTURE_SINGLE, 1, 0, 1};
     const char *path = scratch_write("lib.csv", library_text);
     sow_status st = SOW_E_NOMEM;
     for (int i = 0; st != SOW_OK; i++) {

@@ -228,6 +228,13 @@ Test(campaign, survives_failing_allocations_of_a_simulation)
     survives_failing_allocations(simulated_yaml, 1.3);
 }
 
+Test(campaign, survives_failing_allocations_of_rounds_that_overlap_within_a_budget)
+{
+    char *yaml = replaced(simulated_yaml, "per_cell: 0.1}", "per_cell: 0.1, weeks_per_round: 4, weeks_between_rounds: 2}\nbudget: {money: 490, weeks: 30}");
+    survives_failing_allocations(yaml, 1.15);
+    free(yaml);
+}
+
 Test(campaign, survives_failing_allocations_of_a_scalar_screen)
 {
     survives_failing_allocations(scalar_yaml, 1.35);

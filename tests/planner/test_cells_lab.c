@@ -219,3 +219,46 @@ Test(cells_lab, let_features_that_no_space_can_be_fitted_with_be_put_right)
     close_campaign(c);
     sow_config_destroy(config);
 }
+
+/* Where rounds overlap, the second may be sequenced first: its cells are compared with its own controls, and both rounds are judged once the first is there too. */
+Test(cells_lab, of_overlapping_rounds_come_in_any_order)
+{
+    cell_recipe reference = CELL_RECIPE, bench = {.seed = 7, .contexts = 1, .first = 3, .last = 7, .cells = 32, .controls = 40, .boost = 1, .drop_gene = -1};
+    sow_record_summary summary;
+    char list[400] = "gene,line\n", *text[3];
+    for (int i = 0; i < C_PERTURBATIONS; i++)
+        sprintf(list + strlen(list), "P%02d,here\n", i);
+    scratch_write("list.csv", list);
+    text[0] = replaced(cells_yaml, "file: cells.h5ad", "file: list.csv");
+    text[1] = replaced(text[0], "oracle: {kind: replay, held_out: {count: 4}}", "oracle: {kind: lab}");
+    text[2] = replaced(text[1], "batches: [3, 2]}\n", "batches: [3]}\nconstraints: {include: [P03, P04, P05, P06], exclude: {names: [P00, P01, P02, P10, P11, P12, P13]}}\n"
+                                                      "costs: {weeks_per_round: 6, weeks_between_rounds: 4}\n");
+    write_cells("cells.h5ad", &reference);
+    sow_config *config = read_config(text[2]);
+    sow_campaign *c = open_campaign(config, SOW_CAMPAIGN_WRITE, "lab");
+    MUST(sow_campaign_plan(c, NULL, &err));
+    MUST(sow_campaign_plan(c, NULL, &err));
+    write_cells("first.h5ad", &bench);
+    bench.first = 7;
+    bench.last = 10;
+    bench.controls = 30;
+    bench.seed = 8;
+    write_cells("second.h5ad", &bench);
+    bench.first = 3;
+    write_cells("both.h5ad", &bench);
+    cr_expect_eq(sow_campaign_record(c, scratch_path("both.h5ad"), 0, &summary, NULL, &err), SOW_E_DATA);
+    cr_expect(strstr(err.message, "record them as two files"), "%s", err.message);
+    MUST(sow_campaign_record(c, scratch_path("second.h5ad"), 0, &summary, NULL, &err));
+    cr_expect(summary.recorded == 3 && summary.unplanned == 0 && summary.pending == 0);
+    cr_expect(c->here->controls[0].n_control == 0 && c->here->controls[1].n_control == 30);
+    cr_expect_eq(sow_campaign_rounds_open(c), 2);
+    MUST(sow_campaign_record(c, scratch_path("first.h5ad"), 0, &summary, NULL, &err));
+    cr_expect(summary.recorded == 4 && summary.unplanned == 0);
+    cr_expect(c->here->controls[0].n_control == 40 && c->here->controls[1].n_control == 30);
+    cr_expect_eq(c->here->item[sow_names_find(c->screen->perturbations, "P08")].round, 1);
+    cr_expect(c->round[0].evaluated && c->round[1].evaluated);
+    cr_expect_eq(sow_campaign_next_step(c), SOW_NEXT_NOTHING);
+    close_campaign(c);
+    for (int i = 0; i < 3; i++) free(text[i]);
+    sow_config_destroy(config);
+}

@@ -52,6 +52,33 @@ Test(morph, plays_a_campaign_with_every_strategy_of_learned_models)
     }
 }
 
+/* Strategies of learned models are shown what waits for its results among the labelled. */
+Test(morph, chooses_nothing_twice_where_rounds_overlap)
+{
+    static const char *const strategies[] = {"{strategy: loss-prediction, representation: learned}", "{strategy: kmeans, representation: learned, weight: uncertainty}", "{strategy: kmeans-embedding}",
+                                             "{strategy: uncertainty}", "{strategy: soft-uncertainty}", "{strategy: loss-oracle}"};
+    for (size_t i = 0; i < sizeof strategies / sizeof *strategies; i++) {
+        char folder[8], picked[32][24];
+        int n = 0;
+        snprintf(folder, sizeof folder, "o%d", (int)i);
+        char *yaml = replaced(morph_yaml, "{strategy: loss-prediction, representation: learned}", strategies[i]);
+        char *text = replaced(yaml, "design:", "costs: {weeks_per_round: 4, weeks_between_rounds: 2}\ndesign:"), *all = played(text, folder, NULL);
+        for (int r = 0; r < 3; r++) {
+            char path[64];
+            snprintf(path, sizeof path, "%s/rounds/%02d/batch.csv", folder, r);
+            for (const char *line = strchr(scratch_read(scratch_path(path)), '\n'); line && line[1]; line = strchr(line + 1, '\n'))
+                cr_assert_eq(sscanf(line, "\n%*d,%23[^,]", picked[n++]), 1);
+        }
+        cr_assert_eq(n, 18);
+        for (int a = 0; a < n; a++)
+            for (int b = 0; b < a; b++)
+                cr_expect_str_neq(picked[a], picked[b], "%s", strategies[i]);
+        free(all);
+        free(text);
+        free(yaml);
+    }
+}
+
 /* A simulated screen of cells is played as a finished one; people are told what they wrote. */
 Test(morph, check_names_the_oracle_of_the_campaign_file)
 {
