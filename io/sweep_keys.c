@@ -74,6 +74,8 @@ const sow_sweep_metric *sow_sweep_metrics(sow_index *n)
         {"mae_top20", 1, CELLS, 0, 0, 0},
         {"precision_at_25", 0, CELLS, 0, 0, 0},
         {"precision_at_35", 0, CELLS, 0, 0, 0},
+        {"truth_rmse", 1, CELLS, 0, 0, 0},
+        {"truth_explained", 0, CELLS, 0, 0, 0},
     };
     *n = (sow_index)(sizeof metrics / sizeof *metrics);
     return metrics;
