@@ -140,7 +140,7 @@ static const cli_command generate_row = {
     .max_positional = 1, .run = cmd_generate,
     .details = "The screen that a campaign with oracle: {kind: generative} and readout: {kind: cells} plays against, whole: NAME.screen.h5ad in this folder, or the file given\n"
                "with --to (counts, CSR; obs: perturbation with \"control\", context, batch, guide), and what is true: FILE.truth.h5ad (log fold changes; obs: perturbation, context,\n"
-               "module, growth, cells), FILE.programs.h5ad, and FILE.guides.csv (guide,perturbation,efficiency) where there are guides. Prints their paths."};
+               "module, growth, cells; of combinations interaction, first, second, lead, strength, deviation), FILE.programs.h5ad, and FILE.guides.csv (guide,perturbation,efficiency) where there are guides. Prints their paths."};
 static const cli_command version_row = {.name = "version", .usage = "sower version", .summary = "print the version", .options = "json,quiet",
                                         .run = cmd_version, .details = "Version, and the commit it was built from."};
 

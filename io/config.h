@@ -130,6 +130,8 @@ typedef struct {
         double saturation;                            /* UMIs of a cell at saturation; NaN: depth is not of the reads */
         sow_index guides, technical_batches, samples;
         double efficiency, efficiency_sd, failed_guides, escapers, batch_effect, batch_depth, doublets, dropout, lost_samples;
+        sow_index combinations;
+        double interactions[7];                       /* weights of additive, synergy, suppression, epistasis, redundancy, potentiation, neomorphism; NaN = not given */
     } oracle;
 
     struct {

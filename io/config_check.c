@@ -247,6 +247,7 @@ static void check_strategy(sow_i_reader *r, const sow_config *c, const sow_i_nod
 }
 
 #define OF_CONTEXTS "targets", "context_scale", "context_flip", "context_lose", "context_shift", "context_baseline", "context_coverage"
+#define OF_COMBINATIONS "combinations", "interactions"
 #define OF_LAB "baseline", "saturation", "guides", "efficiency", "efficiency_sd", "failed_guides", "escapers", "technical_batches", "batch_effect", "batch_depth", "doublets", "dropout", "samples", "lost_samples"
 
 /* In what several simulated contexts differ. */
@@ -290,10 +291,23 @@ static void check_lab(sow_i_reader *r, const sow_config *c, const sow_i_node *ro
         sow_i_problem_at_path(r, root, "oracle.saturation", "oracle.saturation says how many UMIs follow from design.reads_per_cell, which is not above 0; set it");
 }
 
+/* How many there may be depends on how many perturbations are strong, which the simulator knows. A weight that could not be read is 0 here, and has been said to be wrong. */
+static void check_combinations(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
+{
+    static const char *const of_combinations[] = {"interactions", NULL};
+    int some = r->n_problems > 0, known = 0;
+    if (c->oracle.combinations == 0) check_needs_key(r, root, of_combinations, "oracle.combinations");
+    for (size_t k = 0; k < sizeof c->oracle.interactions / sizeof *c->oracle.interactions; k++) {
+        known += !isnan(c->oracle.interactions[k]);
+        some += c->oracle.interactions[k] > 0;
+    }
+    if (known > 0 && !some) sow_i_problem_at_path(r, root, "oracle.interactions", "oracle.interactions gives every kind it names a weight of 0, and the others have none; give one of them a weight above 0");
+}
+
 /* Keys of the generative oracle that only one of its two readouts knows. */
 static void check_generative(sow_i_reader *r, const sow_config *c, const sow_i_node *root)
 {
-    static const char *const of_cells[] = {"genes", "programs", "controls", "contexts", OF_CONTEXTS, OF_LAB, NULL}, *const of_scalar[] = {"failure_rate", "noise_per_cell", NULL};
+    static const char *const of_cells[] = {"genes", "programs", "controls", "contexts", OF_CONTEXTS, OF_LAB, OF_COMBINATIONS, NULL}, *const of_scalar[] = {"failure_rate", "noise_per_cell", NULL};
     const int cells = c->readout.kind == SOW_READOUT_CELLS;
     const char *const *wrong = cells ? of_scalar : of_cells;
     for (size_t i = 0; wrong[i]; i++) {
@@ -304,6 +318,7 @@ static void check_generative(sow_i_reader *r, const sow_config *c, const sow_i_n
     }
     if (cells) check_contexts(r, c, root);
     if (cells) check_lab(r, c, root);
+    if (cells) check_combinations(r, c, root);
     if (c->oracle.modules > c->oracle.perturbations)
         sow_i_problem_at_path(r, root, "oracle.modules", "oracle.modules (%lld) must not exceed oracle.perturbations (%lld)", (long long)c->oracle.modules,
                               (long long)c->oracle.perturbations);
@@ -318,7 +333,7 @@ static void check_held_out(sow_i_reader *r, const sow_config *c, const sow_i_nod
         return;
     }
     static const char *const only[] = {"failure_rate", "perturbations",   "modules",       "prior_dims", "genes", "programs", "controls",
-                                       "cells",        "informativeness", "noise_per_cell", "contexts",   OF_CONTEXTS, OF_LAB};
+                                       "cells",        "informativeness", "noise_per_cell", "contexts",   OF_CONTEXTS, OF_LAB, OF_COMBINATIONS};
     for (size_t i = 0; i < sizeof only / sizeof *only && c->oracle.kind; i++) {
         char path[60];
         snprintf(path, sizeof path, "oracle.%s", only[i]);

@@ -78,6 +78,18 @@ static const sow_i_metric_words METRICS[] = {
      "Distance between predicted and measured cells as whole populations, over the genes that each perturbation changes most clearly; about 0 "
      "when they cannot be told apart.",
      -1, NAN, 0, 1},
+    {"truth_rmse", "Root mean squared error against the truth",
+     "Typical size of the error of a perturbation’s predicted mean changes against those that the simulated screen really has, without the noise of any measured cell.", -1, NAN, 0, 0},
+    {"truth_explained", "Share of the true change that is predicted",
+     "1 less the squared error against the changes that the simulated screen really has, over their squared size: 0 is predicting no change, 1 is the truth.", 1, NAN, 0, 0},
+    {"truth_explained_alone", "Share of the true change that is predicted: perturbations alone", "As over all, for perturbations alone only.", 1, NAN, 0, 0},
+    {"truth_explained_additive", "Share of the true change that is predicted: additive combinations", "As over all, for additive combinations only.", 1, NAN, 0, 0},
+    {"truth_explained_synergy", "Share of the true change that is predicted: synergistic combinations", "As over all, for synergistic combinations only.", 1, NAN, 0, 0},
+    {"truth_explained_suppression", "Share of the true change that is predicted: combinations that suppress", "As over all, for combinations that suppress only.", 1, NAN, 0, 0},
+    {"truth_explained_epistasis", "Share of the true change that is predicted: epistatic combinations", "As over all, for epistatic combinations only.", 1, NAN, 0, 0},
+    {"truth_explained_redundancy", "Share of the true change that is predicted: redundant combinations", "As over all, for redundant combinations only.", 1, NAN, 0, 0},
+    {"truth_explained_potentiation", "Share of the true change that is predicted: combinations that potentiate", "As over all, for combinations that potentiate only.", 1, NAN, 0, 0},
+    {"truth_explained_neomorphism", "Share of the true change that is predicted: neomorphic combinations", "As over all, for neomorphic combinations only.", 1, NAN, 0, 0},
     {"precision_at_25", "Precision at 25", "Share of the 25 perturbations predicted to change cells most that are among the 25 that do.", 1, NAN, 0, 0},
     {"precision_at_35", "Precision at 35", "Share of the 35 perturbations predicted to change cells most that are among the 35 that do.", 1, NAN, 0, 0},
 };

@@ -74,6 +74,8 @@ const sow_sweep_metric *sow_sweep_metrics(sow_index *n)
         {"mae_top20", 1, CELLS, 0, 0, 0, 0},
         {"precision_at_25", 0, CELLS, 0, 0, 0, 0},
         {"precision_at_35", 0, CELLS, 0, 0, 0, 0},
+        {"truth_rmse", 1, CELLS, 0, 0, 0, 0},
+        {"truth_explained", 0, CELLS, 0, 0, 0, 0},
         {"rmse_measured", 1, ANY, 1, 0, 0, 1},
         {"rmse_estimated", 1, ANY, 0, 0, 0, 1},
         {"calls_right", 0, SCALAR, 1, 1, 0, 1},

@@ -1,7 +1,7 @@
 /* Inside the planner, campaigns on cells: the table of cells, who was handed out, and the frozen response space.
  *
  * cells.c loads the table; response.c turns cells into mean responses; freeze.c fits and records the space; cells_events.c writes and reads draws in
- * events; score_cells.c evaluates on distributions; transfer.c asks whether other contexts help; report_cells.c says it all as JSON. */
+ * events; score_cells.c evaluates on distributions, score_truth.c on what is true of a simulated screen; transfer.c asks whether other contexts help; report_cells.c says it all as JSON. */
 #ifndef SOWER_PLANNER_CELLS_INTERNAL_H
 #define SOWER_PLANNER_CELLS_INTERNAL_H
 
@@ -107,6 +107,17 @@ SOW_MUST_CHECK sow_status sow_i_apply_draw(sow_campaign *c, sow_i_round *r, sow_
 /** `known`: the round of a file that is known already (summary->known). */
 SOW_MUST_CHECK sow_status sow_i_record_cells(sow_campaign *c, sow_index known, const char *file, const char digest[65], int complete, sow_record_summary *summary, const sow_env *env,
                                              sow_error *err);
+
+/* score_truth.c */
+/** What is true of held-out perturbations of a simulated screen, in the response space; NULL where the screen is no simulated one. */
+typedef struct {
+    double *change; /* [n, d] mean change, without the noise of any cell */
+    int *kind;      /* [n] sow_interaction, or SOW_NO_INTERACTION */
+} sow_i_true_changes;
+SOW_MUST_CHECK sow_status sow_i_true_changes_make(sow_i_true_changes *out, const sow_campaign *c, const sow_index *perturbation, sow_index n, sow_error *err);
+void sow_i_true_changes_clear(sow_i_true_changes *t);
+/** Adds a model's truth_rmse and truth_explained, and the latter by interaction where there are combinations; nothing where there is no truth. predicted [n, d]. */
+void sow_i_score_truth(json_t *rows, const sow_campaign *c, const sow_i_true_changes *t, sow_index n, const double *predicted, const char *model, sow_index round);
 
 /* score_cells.c */
 /** Truth of the held-out perturbations at `perturbation` [n], kept in c->here->held; `centre` [d], the mean response measured so far, is taken anew each time. */

@@ -28,6 +28,21 @@ static void take_lab(sow_cell_world_options *w, const sow_config *k)
     w->dropout = k->oracle.dropout;
 }
 
+static sow_status take_combinations(sow_cell_world_options *w, const sow_config *k, sow_error *err)
+{
+    const sow_index n = k->oracle.perturbations, most = sow_most_combinations(n);
+    int given = 0;
+    w->n_combinations = k->oracle.combinations;
+    if (w->n_combinations > most)
+        return SOW_ERROR(err, SOW_E_CONFIG, "%s: oracle.combinations is %lld; the stronger half of %lld oracle.perturbations makes %lld pairs at most, and all together may not be more than 200000: ask for fewer combinations, or for more perturbations",
+                         k->path, (long long)w->n_combinations, (long long)n, (long long)most);
+    for (int i = 0; i < SOW_INTERACTIONS; i++)
+        given |= !isnan(k->oracle.interactions[i]);
+    for (int i = 0; i < SOW_INTERACTIONS && given; i++)
+        w->interactions[i] = isnan(k->oracle.interactions[i]) ? 0 : k->oracle.interactions[i];
+    return SOW_OK;
+}
+
 sow_status sow_i_world_options(sow_cell_world_options *out, sow_calibration *measured, const sow_config *k, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -50,6 +65,7 @@ sow_status sow_i_world_options(sow_cell_world_options *out, sow_calibration *mea
     out->context_baseline = k->oracle.context_baseline;
     out->context_coverage = k->oracle.context_coverage;
     take_lab(out, k);
+    SOW_TRY(take_combinations(out, k, err));
     if (!k->oracle.baseline) return SOW_OK;
     SOW_TRY(sow_calibration_read(measured, k->oracle.baseline, err));
     out->measured = measured;
@@ -156,10 +172,27 @@ done:
     return st;
 }
 
+/* Who is in a combination, and what comes of it; names are borrowed. Perturbations alone have none of it. */
+static void describe_combination(sow_h5ad_column *c, sow_index r, const sow_cell_truth *t, sow_index context, sow_index p, const sow_screen *screen)
+{
+    enum { KIND, FIRST, SECOND, LEAD, STRENGTH, DEVIATION };
+    const sow_index k = p - (t->n - t->n_combinations);
+    c[STRENGTH].number[r] = c[DEVIATION].number[r] = NAN;
+    if (k < 0) return;
+    const sow_combination *both = &t->combination[k];
+    c[KIND].text[r] = (char *)(uintptr_t)sow_interaction_name(both->kind);
+    c[FIRST].text[r] = (char *)(uintptr_t)sow_names_get(screen->perturbations, both->first);
+    c[SECOND].text[r] = (char *)(uintptr_t)sow_names_get(screen->perturbations, both->second);
+    if (both->lead >= 0) c[LEAD].text[r] = (char *)(uintptr_t)sow_names_get(screen->perturbations, both->lead);
+    c[STRENGTH].number[r] = both->strength;
+    c[DEVIATION].number[r] = t->deviation[context * t->n_combinations + k];
+}
+
 static sow_status write_truth(const char *file, const sow_cell_truth *t, const sow_cells *cells, const sow_screen *screen, sow_error *err)
 {
     sow_status st = SOW_OK;
-    enum { WHO, WHERE, MODULE, GROWTH, CELLS, N };
+    enum { WHO, WHERE, MODULE, GROWTH, CELLS, OF_COMBINATIONS, N = OF_COMBINATIONS + 6 };
+    static const char *const texts[] = {"interaction", "first", "second", "lead"}, *const numbers[] = {"strength", "deviation"};
     sow_h5ad_column c[N] = {0};
     char **name = NULL;
     const sow_index rows = t->n * t->n_contexts;
@@ -169,6 +202,10 @@ static sow_status write_truth(const char *file, const sow_cell_truth *t, const s
     SOW_TRY(number_column(&c[MODULE], "module", rows, err));
     SOW_TRY(number_column(&c[GROWTH], "growth", rows, err));
     SOW_TRY(number_column(&c[CELLS], "cells", rows, err));
+    for (int i = 0; t->n_combinations > 0 && i < 4; i++)
+        SOW_TRY(text_column(&c[OF_COMBINATIONS + i], texts[i], rows, err));
+    for (int i = 0; t->n_combinations > 0 && i < 2; i++)
+        SOW_TRY(number_column(&c[OF_COMBINATIONS + 4 + i], numbers[i], rows, err));
     for (sow_index r = 0; r < rows; r++) {
         const sow_index k = r / t->n, p = r % t->n;
         c[WHO].text[r] = (char *)(uintptr_t)sow_names_get(screen->perturbations, p);
@@ -176,10 +213,11 @@ static sow_status write_truth(const char *file, const sow_cell_truth *t, const s
         c[MODULE].number[r] = (double)t->module[p] + 1;
         c[GROWTH].number[r] = t->growth[p];
         c[CELLS].number[r] = (double)sow_cells_of(NULL, cells, p, k);
+        if (t->n_combinations > 0) describe_combination(&c[OF_COMBINATIONS], r, t, k, p, screen);
         name[r] = t->n_contexts > 1 ? sow_format("%s|%s", c[WHERE].text[r], c[WHO].text[r]) : sow_strdup(c[WHO].text[r]);
         if (!name[r]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     }
-    SOW_TRY(write_rows(file, t->change, rows, name, cells->genes, c, N, err));
+    SOW_TRY(write_rows(file, t->change, rows, name, cells->genes, c, t->n_combinations > 0 ? N : OF_COMBINATIONS, err));
 done:
     for (sow_index r = 0; name && r < rows; r++)
         free(name[r]);
@@ -214,7 +252,7 @@ static sow_status write_guides(const char *file, const sow_cell_truth *t, const 
     sow_status st = SOW_OK;
     sow_text text = {0};
     sow_text_append(&text, "guide,perturbation,efficiency\n");
-    for (sow_index p = 0; p < t->n; p++)
+    for (sow_index p = 0; p < t->n - t->n_combinations; p++) /* a combination's are those of both */
         for (sow_index j = 0; j < t->guides; j++) {
             sow_text_printf(&text, "%s,%s,", sow_names_get(cells->guides, (p + 1) * t->guides + j), sow_names_get(screen->perturbations, p));
             sow_text_number(&text, t->efficiency[p * t->guides + j]);

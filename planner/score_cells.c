@@ -27,12 +27,15 @@ struct sow_i_held_cells {
     float *from;               /* [n_source, d] */
     double *distance;          /* [n] true distance from the controls; NULL when there are too few for precision */
     sow_truth *truth;
+    int asked;                 /* for what is true */
+    sow_i_true_changes known;
 };
 
 void sow_i_held_cells_destroy(sow_i_held_cells *h)
 {
     if (!h) return;
     sow_truth_destroy(h->truth);
+    sow_i_true_changes_clear(&h->known);
     for (sow_index i = 0; h->cells && i < h->n; i++)
         free(h->cells[i]);
     free(h->cells);
@@ -282,6 +285,9 @@ sow_status sow_i_score_cells(json_t *rows, const sow_campaign *c, const sow_mode
     for (sow_index i = 0; i < n; i++)
         add_row(rows, c, round, model, metrics[i].metric, metrics[i].value, metrics[i].low, metrics[i].high);
     SOW_TRY(add_precision(rows, c, h, model, round, err));
+    if (!h->asked) SOW_TRY(sow_i_true_changes_make(&h->known, c, h->perturbation, h->n, err));
+    h->asked = 1;
+    sow_i_score_truth(rows, c, &h->known, h->n, shift, model, round);
 done:
     withdraw(h, made);
     return st;

@@ -94,6 +94,7 @@ static int is_hits(const sow_config *k)
 static const char *metric_trouble(const sow_sweep_metric *m, const sow_campaign *c)
 {
     if (!(m->readouts & (1u << c->config->readout.kind))) return "this readout does not have it";
+    if (strncmp(m->name, "truth_", 6) == 0 && strcmp(c->config->oracle.kind, "generative") != 0) return "only a simulated screen (oracle: {kind: generative}) says what is true";
     if (m->needs_hits && !is_hits(c->config)) return "it needs `objective: {kind: hits, ...}`";
     if (m->needs_variance && !(c->model_class->caps & SOW_CAP_VARIANCE)) return "it needs a model with predictive variances";
     if (m->needs_measured && !c->config->evaluation.measured) return "it needs `evaluation: {measured: true}`";

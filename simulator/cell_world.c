@@ -45,6 +45,20 @@ done:
     return st;
 }
 
+static sow_status check_combinations(const sow_cell_world_options *o, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    double sum = 0;
+    SOW_TRY(check_count("n_combinations", o->n_combinations, 0, sow_most_combinations(o->n_perturbations), err));
+    for (int k = 0; k < SOW_INTERACTIONS; k++) {
+        SOW_TRY(check_number(sow_interaction_name(k), o->interactions[k], 1e9, err));
+        sum += o->interactions[k];
+    }
+    if (o->n_combinations > 0 && !(sum > 0)) SOW_FAIL(err, SOW_E_ARG, "a simulated screen with interactions that are all 0: one of them is above 0");
+done:
+    return st;
+}
+
 static sow_status check_options(const sow_cell_world_options *o, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -69,31 +83,61 @@ static sow_status check_options(const sow_cell_world_options *o, sow_error *err)
     if (!(o->cells_median >= 1 && o->cells_median <= 100000))
         SOW_FAIL(err, SOW_E_ARG, "a simulated screen with cells_median = %g: 1 to 100000 is allowed", o->cells_median);
     SOW_TRY(check_lab(o, err));
+    SOW_TRY(check_combinations(o, err));
 done:
     return st;
 }
 
-static void fit_to_baseline(sow_cell_world_options *o)
+sow_status sow_i_cell_world_options(sow_cell_world_options *out, const sow_cell_world_options *options, sow_error *err)
 {
-    if (o->measured && o->n_genes > o->measured->genes.n) o->n_genes = o->measured->genes.n;
+    const sow_cell_world_options defaults = SOW_CELL_WORLD_OPTIONS_INIT;
+    *out = options ? *options : defaults;
+    const sow_status st = check_options(out, err);
+    if (st == SOW_OK && out->measured && out->n_genes > out->measured->genes.n) out->n_genes = out->measured->genes.n;
+    return st;
 }
 
-static sow_status name_perturbations(sow_screen *s, sow_index n, sow_error *err)
+static void name_single(char *name, size_t size, const sow_i_cell_world *w, sow_index i)
+{
+    const sow_index n = w->o->n_perturbations;
+    snprintf(name, size, "P%0*d", n > 99999 ? 6 : n > 9999 ? 5 : 4, (int)(i + 1));
+}
+
+void sow_i_world_name(char *name, size_t size, const sow_i_cell_world *w, sow_index i)
+{
+    const sow_combination *both = sow_i_combination_at(w, i);
+    name_single(name, size, w, both ? both->first : i);
+    if (!both) return;
+    const size_t used = strlen(name);
+    snprintf(name + used, size - used, "+");
+    name_single(name + used + 1, size - used - 1, w, both->second);
+}
+
+static sow_status add_agent(sow_perturbation *p, const sow_i_cell_world *w, sow_index i, sow_error *err)
+{
+    char name[32];
+    name_single(name, sizeof name, w, i);
+    p->dose[p->n_agents] = NAN;
+    p->agent[p->n_agents] = sow_strdup(name);
+    if (!p->agent[p->n_agents]) return SOW_ERROR(err, SOW_E_NOMEM, "out of memory for the names of the simulated screen");
+    p->n_agents++;
+    return SOW_OK;
+}
+
+static sow_status name_perturbations(sow_screen *s, const sow_i_cell_world *w, sow_error *err)
 {
     sow_status st = SOW_OK;
-    char name[32];
-    const int width = n > 99999 ? 6 : n > 9999 ? 5 : 4; /* zero-padded, so that name order is number order */
-    SOW_NEW(s->detail, n);
-    for (sow_index i = 0; i < n; i++) {
+    char name[40];
+    SOW_NEW(s->detail, w->n);
+    for (sow_index i = 0; i < w->n; i++) {
         sow_perturbation *p = &s->detail[i];
-        snprintf(name, sizeof name, "P%0*d", width, (int)(i + 1));
+        const sow_combination *both = sow_i_combination_at(w, i);
+        sow_i_world_name(name, sizeof name, w, i);
         SOW_TRY(sow_names_add(s->perturbations, name, NULL, err));
-        SOW_NEW(p->agent, 1);
-        p->n_agents = 1;
-        SOW_NEW(p->dose, 1);
-        p->dose[0] = NAN;
-        p->agent[0] = sow_strdup(name);
-        if (!p->agent[0]) SOW_FAIL(err, SOW_E_NOMEM, "out of memory for the names of the simulated screen");
+        SOW_NEW(p->agent, both ? 2 : 1);
+        SOW_NEW(p->dose, both ? 2 : 1);
+        SOW_TRY(add_agent(p, w, both ? both->first : i, err));
+        if (both) SOW_TRY(add_agent(p, w, both->second, err));
     }
 done:
     return st;
@@ -119,9 +163,9 @@ static sow_status screen_of(sow_screen **out, const sow_i_cell_world *w, const s
     sow_status st = SOW_OK;
     sow_screen *s = NULL;
     double *unknown = NULL;
-    const sow_index n = w->o->n_perturbations, genes = w->o->n_genes, contexts = w->o->n_contexts;
+    const sow_index n = w->n, genes = w->o->n_genes, contexts = w->o->n_contexts;
     SOW_TRY(sow_screen_create(&s, SOW_READOUT_CELLS, err));
-    SOW_TRY(name_perturbations(s, n, err));
+    SOW_TRY(name_perturbations(s, w, err));
     SOW_TRY(name_contexts(s, contexts, w->o->n_targets, err));
     SOW_NEW(unknown, genes);
     for (sow_index g = 0; g < genes; g++) {
@@ -146,19 +190,23 @@ done:
 static sow_status truth_of(sow_cell_truth *out, sow_i_cell_world *w, sow_error *err)
 {
     sow_status st = SOW_OK;
-    SOW_NEW(out->module, w->o->n_perturbations);
-    out->n = w->o->n_perturbations;
+    SOW_NEW(out->module, w->n);
+    out->n = w->n;
+    out->n_combinations = w->o->n_combinations;
     out->genes = w->o->n_genes;
     out->n_contexts = w->o->n_contexts;
     for (sow_index i = 0; i < out->n; i++)
-        out->module[i] = w->module[2 * i];
+        out->module[i] = sow_i_combination_at(w, i) ? -1 : w->module[2 * i];
     out->change = w->change;
     out->loading = w->loading;
     out->growth = w->growth;
     out->efficiency = w->efficiency;
+    out->combination = w->combination;
+    out->deviation = w->deviation;
     out->programs = w->o->n_programs;
     out->guides = w->o->guides;
-    w->change = w->loading = w->growth = w->efficiency = NULL;
+    w->change = w->loading = w->growth = w->efficiency = w->deviation = NULL;
+    w->combination = NULL;
 done:
     return st;
 }
@@ -170,6 +218,8 @@ void sow_cell_truth_clear(sow_cell_truth *t)
     free(t->loading);
     free(t->growth);
     free(t->efficiency);
+    free(t->combination);
+    free(t->deviation);
     memset(t, 0, sizeof *t);
 }
 
@@ -177,7 +227,7 @@ sow_status sow_cell_world_create(sow_cells *cells, sow_screen **screen, sow_prio
                                  const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_cell_world_options defaults = SOW_CELL_WORLD_OPTIONS_INIT;
+    sow_cell_world_options used;
     sow_i_cell_world w = {0};
     sow_cells made = {0};
     sow_screen *table = NULL;
@@ -186,9 +236,7 @@ sow_status sow_cell_world_create(sow_cells *cells, sow_screen **screen, sow_prio
     *screen = NULL;
     if (prior) memset(prior, 0, sizeof *prior);
     if (truth) memset(truth, 0, sizeof *truth);
-    sow_cell_world_options used = options ? *options : defaults;
-    SOW_TRY(check_options(&used, err));
-    fit_to_baseline(&used);
+    SOW_TRY(sow_i_cell_world_options(&used, options, err));
     SOW_TRY(sow_i_cell_world_draw(&w, &used, env, err));
     SOW_TRY(sow_i_cell_world_cells(&made, &w, env, err));
     SOW_TRY(screen_of(&table, &w, &made, err));
@@ -243,13 +291,10 @@ void sow_cell_stream_destroy(sow_cell_stream *s)
 sow_status sow_cell_stream_create(sow_cell_stream **out, const sow_cell_world_options *options, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_cell_world_options defaults = SOW_CELL_WORLD_OPTIONS_INIT;
     sow_cell_stream *s = NULL;
     *out = NULL;
     SOW_NEW(s, 1);
-    s->o = options ? *options : defaults;
-    SOW_TRY(check_options(&s->o, err));
-    fit_to_baseline(&s->o);
+    SOW_TRY(sow_i_cell_world_options(&s->o, options, err));
     SOW_TRY(sow_i_cell_world_draw(&s->w, &s->o, env, err));
     SOW_TRY(sow_i_cell_world_labels(&s->cells, &s->first, &s->w, err));
     SOW_TRY(screen_of(&s->screen, &s->w, &s->cells, err));

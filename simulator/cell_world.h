@@ -6,7 +6,9 @@
  *
  * With several contexts each has an activity of every program of its own: a program may do more or less there, the opposite, or nothing. What a perturbation does by programs follows the
  * activities; what it does by genes of its own is the same everywhere. On top comes a change that all perturbed cells of a context share, and controls differ by their baseline. All contexts
- * are drawn alike around a common world that none of them is. docs/decisions/contexts-synthetic.md has the settings. */
+ * are drawn alike around a common world that none of them is. docs/decisions/contexts-synthetic.md has the settings.
+ *
+ * Combinations of two perturbations do what both do, changed by an interaction of one of seven kinds. docs/decisions/combinations.md has what each does, and why. */
 #ifndef SOWER_SIMULATOR_CELL_WORLD_H
 #define SOWER_SIMULATOR_CELL_WORLD_H
 
@@ -19,9 +21,26 @@
 extern "C" {
 #endif
 
+/** What becomes of log fold changes a and b together. */
+typedef enum {
+    SOW_ADDITIVE,     /* a + b */
+    SOW_SYNERGY,      /* s (a + b), s > 1 */
+    SOW_SUPPRESSION,  /* s (a + b), s < 1 */
+    SOW_EPISTASIS,    /* one of them, as if the other were not there */
+    SOW_REDUNDANCY,   /* of each gene the larger in absolute value */
+    SOW_POTENTIATION, /* s times the one, s > 1, and the other, a weak one, as it is */
+    SOW_NEOMORPHISM,  /* a + b and a program that nothing else moves */
+    SOW_INTERACTIONS,
+    SOW_NO_INTERACTION = -1 /* one alone */
+} sow_interaction;
+/** "additive", ...; NULL for what is none. */
+const char *sow_interaction_name(int interaction);
+/** Doubles of Norman et al. 2019 that have a label. */
+#define SOW_INTERACTIONS_NORMAN {16, 24, 12, 9, 8, 6, 13}
+
 typedef struct {
     uint64_t seed;
-    sow_index n_perturbations; /* 2..200000 [1200] */
+    sow_index n_perturbations; /* one alone, 2..200000 [1200] */
     sow_index n_genes;         /* 2..16384 [500] */
     sow_index n_modules;       /* perturbation modules, 1..n_perturbations [40] */
     sow_index n_programs;      /* gene programs, 1..10000 [30] */
@@ -50,18 +69,33 @@ typedef struct {
     double batch_depth;        /* 0..3 [0]: log-sd of their depths */
     double doublets;           /* 0 to below 1 [0]: probability that a barcode is of two cells; it is labelled as one of them */
     double dropout;            /* 0..10 [0]: a perturbation with growth effect x (0 in about half, else to about 3) keeps exp(-dropout x) of its cells */
+    sow_index n_combinations;  /* of two perturbations [0]; at most as many as the stronger half of them has pairs, and with them at most 200000. They follow the perturbations, as P0001+P0002 */
+    double interactions[SOW_INTERACTIONS]; /* weights of the kinds, >= 0; with combinations their sum is above 0 [those of Norman et al.] */
 } sow_cell_world_options;
-#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0}
+#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, SOW_INTERACTIONS_NORMAN}
+/** Combinations that so many perturbations have room for. */
+sow_index sow_most_combinations(sow_index n_perturbations);
+
+/** A combination. */
+typedef struct {
+    sow_index first, second; /* perturbations, first < second */
+    sow_index lead;          /* SOW_EPISTASIS: the one that is left; SOW_POTENTIATION: the one that does more; else -1 */
+    sow_interaction kind;
+    double strength;         /* s; of SOW_NEOMORPHISM the length of the new program, in lengths of a + b in the first context; NaN where there is none */
+} sow_combination;
 
 /** What nobody but a test or an oracle may look at. Caller clears. */
 typedef struct {
-    sow_index n, genes, n_contexts;
+    sow_index n, genes, n_contexts; /* n with combinations, which come last */
     double *change;     /* [n_contexts, n, genes] log fold change of the mean, measured or not */
-    sow_index *module;  /* [n] */
+    sow_index *module;  /* [n] -1: a combination */
+    sow_index n_combinations;
+    sow_combination *combination; /* [n_combinations]; NULL without any */
+    double *deviation;  /* [n_contexts, n_combinations] root of the summed squares, over genes, of the change less a + b */
     sow_index programs, guides;
     double *loading;    /* [programs, genes] log fold change of a program at weight 1 */
     double *growth;     /* [n] growth effect, >= 0 */
-    double *efficiency; /* [n, guides] 0 where the guide failed */
+    double *efficiency; /* [n - n_combinations, guides] 0 where the guide failed; guide j of a combination is guide j of both */
 } sow_cell_truth;
 void sow_cell_truth_clear(sow_cell_truth *t);
 
@@ -81,10 +115,24 @@ SOW_MUST_CHECK sow_status sow_cell_stream_truth(sow_cell_truth *truth, sow_cell_
  *  measured it (values NaN; cells and weight its number of cells) and the prior "simulated", unscaled. One context is named "simulated"; several C1, C2, ..., the first n_targets targets and the
  *  others references. Caller clears and destroys. `prior` and `truth` may be NULL; options NULL are the defaults.
  *  Streams by (seed, context, perturbation, cell): neither the number of perturbations made nor that of contexts (from two on) changes a cell or a prior row that is there anyway (the digits
- *  in names are four to 9,999 perturbations, five to 99,999), and informativeness changes nothing but the prior. The same bits for any number of threads.
+ *  in names are four to 9,999 perturbations, five to 99,999), and informativeness changes nothing but the prior. Combinations change nothing of the perturbations they are made of; which there
+ *  are depends on how many perturbations there are to choose from. Their prior rows are the means of both. The same bits for any number of threads.
  *  SOW_E_ARG names an option out of range; on failure nothing is handed over. Cost: about 50 ns a cell and gene, memory half as much again as the counts at most. */
 SOW_MUST_CHECK sow_status sow_cell_world_create(sow_cells *cells, sow_screen **screen, sow_prior *prior, sow_cell_truth *truth, const sow_cell_world_options *options,
                                                 const sow_env *env, sow_error *err);
+
+/** How cells are looked at: core/prepare.h's normalisation. */
+typedef struct {
+    sow_index genes;              /* of the screen */
+    const unsigned char *counted; /* [genes] enters a cell's total; NULL = all do */
+    double target_sum;
+    int log1p;
+} sow_cell_view;
+/** Mean changes against controls that perturbations show in a context, without the noise of any cell: change [n, genes]. kind [n] (may be NULL): a sow_interaction, or SOW_NO_INTERACTION. Guides,
+ *  failed ones too, and escapers count as they are; technical batches and doublets do not. Caller's storage. SOW_E_ARG names an option out of range, or a context or number of genes that the
+ *  screen has not. The same bits for any number of threads. Cost: the truth of the world once, and about 5 (20 + 10 x UMIs) products a perturbation (and guide). */
+SOW_MUST_CHECK sow_status sow_cell_world_expect(double *change, int *kind, const sow_cell_world_options *options, sow_index context, const sow_index *perturbation, sow_index n,
+                                                const sow_cell_view *view, const sow_env *env, sow_error *err);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@
 /* A group is what a context has of a perturbation, or of controls (first). */
 static sow_index group_of(const sow_i_cell_world *w, sow_index context, sow_index perturbation)
 {
-    return context * (w->o->n_perturbations + 1) + perturbation + 1;
+    return context * (w->n + 1) + perturbation + 1;
 }
 
 enum { TILE = 512, COUNT_BITS = 18, LARGE_MEAN = 8 };
@@ -79,12 +79,13 @@ typedef struct {
     sow_cell_arrays *a;
 } cells_job;
 
-static void means_of(double *mean, const sow_i_cell_world *w, sow_index context, sow_index perturbation, double part)
+static void means_of(double *mean, const sow_i_cell_world *w, sow_index context, sow_index perturbation, const sow_i_lab_cell *cell)
 {
     const sow_index n = w->o->n_genes;
-    const double *share = w->share + context * n, *change = w->change + (context * w->o->n_perturbations + (perturbation == SOW_CONTROL ? 0 : perturbation)) * n;
+    const double *share = w->share + context * n;
+    sow_i_lab_change(mean, w, context, perturbation, cell);
     for (sow_index g = 0; g < n; g++)
-        mean[g] = share[g] * (perturbation == SOW_CONTROL || part == 0 ? 1 : exp(part * change[g]));
+        mean[g] = share[g] * (mean[g] == 0 ? 1 : exp(mean[g]));
 }
 
 /* Which row of a group's means a cell has: 0 is without change. */
@@ -97,12 +98,12 @@ static void group_means(double *mean, const cells_job *job, sow_index context, s
 {
     const sow_index genes = job->w->o->n_genes;
     if (job->rows == 1) {
-        means_of(mean, job->w, context, perturbation, 1);
+        means_of(mean, job->w, context, perturbation, &(sow_i_lab_cell){.guide = -1});
         return;
     }
     for (sow_index r = 0; r < job->rows && (r == 0 || perturbation != SOW_CONTROL); r++) {
-        const sow_i_lab_cell c = {.guide = job->w->o->guides > 0 ? r - 1 : -1};
-        means_of(mean + r * genes, job->w, context, perturbation, r == 0 ? 0 : sow_i_lab_part(job->w, perturbation, &c));
+        const sow_i_lab_cell c = {.guide = job->w->o->guides > 0 ? r - 1 : -1, .escaped = r == 0};
+        means_of(mean + r * genes, job->w, context, perturbation, &c);
     }
 }
 
@@ -116,11 +117,11 @@ static sow_index draw_in_batch(uint32_t *packed, const sow_i_cell_world *w, cons
 static sow_index double_cell(uint32_t *packed, sow_index n, const cells_job *job, sow_index context, const sow_i_lab_cell *cell, double *mean, uint32_t *room)
 {
     const sow_i_cell_world *w = job->w;
-    const sow_index begin = job->first[group_of(w, context, SOW_CONTROL)], end = job->first[group_of(w, context, w->o->n_perturbations - 1) + 1], genes = w->o->n_genes;
+    const sow_index begin = job->first[group_of(w, context, SOW_CONTROL)], end = job->first[group_of(w, context, w->n - 1) + 1], genes = w->o->n_genes;
     sow_rng rng = cell->rest;
     const sow_index other = begin + sow_rng_below(&rng, end - begin), p = job->cells->perturbation[other];
     const sow_i_lab_cell as = sow_i_lab_cell_at(w, sow_i_world_pair(context, p + 1), other - job->first[group_of(w, context, p)]);
-    means_of(mean, w, context, p, sow_i_lab_part(w, p, &as));
+    means_of(mean, w, context, p, &as);
     const sow_index n_other = draw_in_batch(room, w, mean, context, cell->batch, &rng), both = add_counts(room + genes, packed, n, room, n_other);
     memcpy(packed, room + genes, (size_t)both * sizeof *packed);
     return both;
@@ -216,13 +217,13 @@ done:
 static sow_status name_guides(sow_cells *c, const sow_i_cell_world *w, sow_error *err)
 {
     sow_status st = SOW_OK;
-    char name[64];
-    const sow_index n = w->o->n_perturbations;
+    char name[64], who[40];
     SOW_TRY(sow_names_create(&c->guides, err));
-    for (sow_index p = SOW_CONTROL; p < n; p++)
+    for (sow_index p = SOW_CONTROL; p < w->n; p++)
         for (sow_index j = 0; j < w->o->guides; j++) {
-            if (p == SOW_CONTROL) snprintf(name, sizeof name, "control-%d", (int)(j + 1));
-            else snprintf(name, sizeof name, "P%0*d-%d", n > 99999 ? 6 : n > 9999 ? 5 : 4, (int)(p + 1), (int)(j + 1));
+            if (p == SOW_CONTROL) snprintf(who, sizeof who, "control");
+            else sow_i_world_name(who, sizeof who, w, p);
+            snprintf(name, sizeof name, "%s-%d", who, (int)(j + 1));
             SOW_TRY(sow_names_add(c->guides, name, NULL, err));
         }
 done:
@@ -266,7 +267,7 @@ static sow_status label(sow_cells *c, const sow_i_cell_world *w, const sow_index
         c->guide[i] = c->replicate[i] = SOW_NO_LABEL;
     }
     for (sow_index k = 0; k < w->o->n_contexts; k++)
-        for (sow_index p = SOW_CONTROL; p < w->o->n_perturbations; p++)
+        for (sow_index p = SOW_CONTROL; p < w->n; p++)
             for (sow_index i = first[group_of(w, k, p)]; i < first[group_of(w, k, p) + 1]; i++) {
                 c->perturbation[i] = (int32_t)p;
                 c->context[i] = (int32_t)k;
@@ -295,7 +296,7 @@ done:
 sow_status sow_i_cell_world_labels(sow_cells *out, sow_index **first, const sow_i_cell_world *w, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_index n = w->o->n_perturbations, contexts = w->o->n_contexts;
+    const sow_index n = w->n, contexts = w->o->n_contexts;
     sow_cells c = {0};
     SOW_NEW(*first, contexts * (n + 1) + 1);
     for (sow_index k = 0; k < contexts; k++)

@@ -69,7 +69,7 @@ void sow_i_contexts_act(sow_i_cell_world *w, sow_index i, const double *genes, d
 {
     const sow_cell_world_options *o = w->o;
     for (sow_index k = 0; k < o->n_contexts; k++) {
-        double *change = w->change + (k * o->n_perturbations + i) * o->n_genes;
+        double *change = w->change + (k * w->n + i) * o->n_genes;
         for (sow_index p = 0; p < o->n_programs; p++)
             active[p] = w->activity[k * o->n_programs + p] * w->mix[i * o->n_programs + p];
         for (sow_index g = 0; g < o->n_genes; g++)
@@ -84,6 +84,6 @@ void sow_i_contexts_measure(sow_i_cell_world *w, sow_index i)
     for (sow_index k = 0; k < w->o->n_contexts; k++) {
         sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_WORLD, SOW_I_WORLD_MEASURED, sow_i_world_pair(k, i));
         const int measured = sow_rng_uniform(&rng) < w->o->context_coverage || k < w->o->n_targets;
-        w->cells[k * w->o->n_perturbations + i] = measured ? sow_i_draw_cells(w->o, &rng) : 0;
+        w->cells[k * w->n + i] = measured ? sow_i_draw_cells(w->o, &rng) : 0;
     }
 }

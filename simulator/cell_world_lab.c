@@ -131,6 +131,11 @@ sow_index sow_i_lab_grow(const sow_i_cell_world *w, sow_index i, sow_index cells
     sow_rng rng = sow_rng_make(w->o->seed, SOW_RNG_WORLD, SOW_I_WORLD_GROWTH, (uint32_t)i);
     const double x = growth_of_score * w->score[i] + sqrt(1 - growth_of_score * growth_of_score) * sow_rng_normal(&rng);
     w->growth[i] = x > 0 ? x : 0;
+    return sow_i_lab_survive(w, i, cells);
+}
+
+sow_index sow_i_lab_survive(const sow_i_cell_world *w, sow_index i, sow_index cells)
+{
     if (cells == 0 || !(w->o->dropout > 0)) return cells;
     const double left = round((double)cells * exp(-w->o->dropout * w->growth[i]));
     return left < 1 ? 1 : (sow_index)left;
@@ -155,8 +160,26 @@ sow_i_lab_cell sow_i_lab_cell_at(const sow_i_cell_world *w, uint32_t stream, sow
     return c;
 }
 
-double sow_i_lab_part(const sow_i_cell_world *w, sow_index perturbation, const sow_i_lab_cell *c)
+/* Part of the changes that a cell with this guide shows. */
+static double part(const sow_i_cell_world *w, sow_index perturbation, const sow_i_lab_cell *c)
 {
-    if (perturbation == SOW_CONTROL || c->escaped) return 0;
     return c->guide < 0 ? 1 : w->efficiency[perturbation * w->o->guides + c->guide];
+}
+
+void sow_i_lab_change(double *change, const sow_i_cell_world *w, sow_index context, sow_index perturbation, const sow_i_lab_cell *c)
+{
+    const sow_index n = w->o->n_genes;
+    const double *of_context = w->change + context * w->n * n;
+    const int none = perturbation == SOW_CONTROL || c->escaped;
+    const double *whole = of_context + (none ? 0 : perturbation * n);
+    const sow_combination *both = none ? NULL : sow_i_combination_at(w, perturbation);
+    if (!both) {
+        const double e = none ? 0 : part(w, perturbation, c);
+        for (sow_index g = 0; g < n; g++)
+            change[g] = none ? 0 : e * whole[g];
+        return;
+    }
+    const double *a = of_context + both->first * n, *b = of_context + both->second * n, e = part(w, both->first, c), f = part(w, both->second, c);
+    for (sow_index g = 0; g < n; g++)
+        change[g] = e == 1 && f == 1 ? whole[g] : e * a[g] + f * b[g] + e * f * (whole[g] - a[g] - b[g]);
 }

@@ -78,10 +78,17 @@ static void fill_row(double *x, const painter *p, sow_index i)
     add_portrait(x, sqrt(share), p, w->module + 2 * i, w->score[i], w->own + i * w->o->n_programs);
 }
 
+/* As io/priors.h has it of a combination that a prior does not name. */
+static void mean_row(double *x, const double *rows, sow_index dims, const sow_combination *both)
+{
+    for (sow_index j = 0; j < dims; j++)
+        x[j] = (rows[both->first * dims + j] + rows[both->second * dims + j]) / 2;
+}
+
 sow_status sow_i_cell_world_prior(sow_prior *out, const sow_i_cell_world *w, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_index n = w->o->n_perturbations, dims = w->o->prior_dims;
+    const sow_index n = w->n, singles = w->o->n_perturbations, dims = w->o->prior_dims;
     sow_prior made = {.kind = SOW_PRIOR_DENSE, .n_items = n, .dim = dims};
     painter p = {0};
     SOW_TRY(prepare(&p, w, err));
@@ -90,8 +97,10 @@ sow_status sow_i_cell_world_prior(sow_prior *out, const sow_i_cell_world *w, sow
     SOW_NEW(made.has, n);
     SOW_NEW(made.x, n * dims);
     memset(made.has, 1, (size_t)n);
-    for (sow_index i = 0; i < n; i++)
+    for (sow_index i = 0; i < singles; i++)
         fill_row(made.x + i * dims, &p, i);
+    for (sow_index i = singles; i < n; i++)
+        mean_row(made.x + i * dims, made.x, dims, sow_i_combination_at(w, i));
     *out = made;
     memset(&made, 0, sizeof made);
 done:

@@ -17,7 +17,6 @@ static const double module_score_share = 0.7;                                   
 static const double second_module_share = 0.3;
 static const double own_least = 0.15, own_most = 0.65; /* share of the squared length that is the perturbation's own; half of it programs, half genes */
 static const double own_gene_share = 0.04;
-static const double largest_change = 3; /* natural log */
 
 enum { MOST_PROGRAMS_OF_A_MODULE = 4, OWN_PROGRAMS = 3 };
 
@@ -35,6 +34,8 @@ void sow_i_cell_world_clear(sow_i_cell_world *w)
     free(w->own);
     free(w->change);
     free(w->cells);
+    free(w->combination);
+    free(w->deviation);
     free(w->weight);
     free(w->mix);
     free(w->activity);
@@ -96,7 +97,7 @@ static void draw_programs(sow_i_cell_world *w)
 void sow_i_limit(double *change, sow_index n)
 {
     for (sow_index g = 0; g < n; g++)
-        change[g] = largest_change * tanh(change[g] / largest_change);
+        change[g] = SOW_I_LARGEST_CHANGE * tanh(change[g] / SOW_I_LARGEST_CHANGE);
 }
 
 void sow_i_add_programs(double *change, const sow_i_cell_world *w, const double *weight)
@@ -269,7 +270,7 @@ static sow_status draw_tile(void *user, sow_index tile, sow_error *err)
         draw_change(w, i, own_part, job->part + tile * w->o->n_genes, job->active + tile * w->o->n_programs, &rng);
         if (w->mix) sow_i_contexts_measure(w, i);
         for (sow_index k = 0; k < w->o->n_contexts; k++)
-            w->cells[k * w->o->n_perturbations + i] = sow_i_lab_grow(w, i, w->cells[k * w->o->n_perturbations + i]);
+            w->cells[k * w->n + i] = sow_i_lab_grow(w, i, w->cells[k * w->n + i]);
     }
     return SOW_OK;
 }
@@ -287,10 +288,10 @@ static sow_status allocate(sow_i_cell_world *w, sow_error *err)
     SOW_NEW(w->popular, o->n_modules);
     SOW_NEW(w->module, 2 * o->n_perturbations);
     SOW_NEW(w->score, o->n_perturbations);
-    SOW_NEW(w->growth, o->n_perturbations);
+    SOW_NEW(w->growth, w->n);
     SOW_NEW(w->own, o->n_perturbations * o->n_programs);
-    SOW_NEW(w->change, o->n_contexts * o->n_perturbations * o->n_genes);
-    SOW_NEW(w->cells, o->n_contexts * o->n_perturbations);
+    SOW_NEW(w->change, o->n_contexts * w->n * o->n_genes);
+    SOW_NEW(w->cells, o->n_contexts * w->n);
 done:
     return st;
 }
@@ -310,7 +311,7 @@ sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_optio
     sow_index *place = NULL;
     double *weight = NULL;
     draw_job job = {.w = w};
-    *w = (sow_i_cell_world){.o = o};
+    *w = (sow_i_cell_world){.o = o, .n = o->n_perturbations + o->n_combinations};
     SOW_TRY(allocate(w, err));
     SOW_NEW(place, longer);
     SOW_NEW(weight, o->n_programs);
@@ -326,6 +327,7 @@ sow_status sow_i_cell_world_draw(sow_i_cell_world *w, const sow_cell_world_optio
     draw_modules(w, weight);
     rank_modules(w, place);
     SOW_TRY(sow_parallel_for(sow_env_threads(env), tiles, draw_tile, &job, err));
+    SOW_TRY(sow_i_combinations_draw(w, env, err));
 done:
     free(place);
     free(weight);

@@ -88,6 +88,33 @@ expect 0 "$SOWER" run lost.yaml --quiet
 expect 0 "$SOWER" report lost.yaml
 [ "$(grep -c "of the round's 2 was lost" lost.sower/rounds/*/* lost.sower/report.html | awk -F: '{ n += $NF } END { print n }')" -gt 0 ] || grep -aq "was lost" lost.sower/campaign.db || fail "nobody says that a sample was lost"
 
+# two at once: written, read back with two agents, played, and held against the truth
+campaign two.yaml ", combinations: 40, guides: 2, held_out: {count: 30}"
+expect 0 "$SOWER" generate two.yaml --to two.h5ad --threads 1
+expect 0 "$SOWER" generate two.yaml --to again.h5ad --threads 3
+same two.h5ad again.h5ad
+same two.truth.h5ad again.truth.h5ad
+equal "$(sed 1d two.guides.csv | wc -l)" 60 "guides, those of a combination being those of both"
+expect 0 "$SOWER" inspect two.h5ad
+prints "70 perturbations in perturbation"
+sed -e 's/^name: replay/name: replay-two/' -e 's/lab.screen.h5ad/two.h5ad/' -e 's/control: control,/control: control, separator: "+",/' -e 's/kind: train-mean/kind: additive/' -e 's/kind: replay}/kind: replay, held_out: {count: 30}}/' replay.yaml > replay-two.yaml
+expect 0 "$SOWER" run replay-two.yaml --quiet
+grep -q '+' replay-two.sower/rounds/*/batch.csv || fail "no combination was planned"
+grep -q truth_ replay-two.sower/metrics.csv && fail "a replayed screen does not say what is true"
+expect 0 "$SOWER" run two.yaml --quiet
+for metric in truth_rmse truth_explained truth_explained_alone truth_explained_synergy; do
+    for model in linear control additive; do
+        [ "$(grep -c "^2,[0-9]*,$model,simulated,$metric," two.sower/metrics.csv)" -eq 1 ] || fail "no $metric of $model"
+    done
+done
+equal "$(grep "^2,[0-9]*,control,simulated,truth_explained," two.sower/metrics.csv | cut -d, -f6)" 0 "what no change explains"
+printf 'sower: 1\ncampaign: two.yaml\nseeds: 2\nmodels: [control, linear]\nmetrics: [truth_explained, truth_rmse]\n' > two-sweep.yaml
+expect 0 "$SOWER" simulate two-sweep.yaml --quiet
+prints truth_explained
+printf 'sower: 1\ncampaign: replay-two.yaml\nseeds: 2\nmodels: [control, linear]\nmetrics: [truth_rmse]\n' > no-sweep.yaml
+expect 2 "$SOWER" simulate no-sweep.yaml
+says "truth_rmse" "only a simulated screen"
+
 # deeper by the reads
 campaign deep.yaml ", saturation: 40000"
 expect 0 "$SOWER" generate deep.yaml --to deep.h5ad
@@ -108,6 +135,12 @@ bad ", batch_effect: 0.5" "oracle.batch_effect does nothing without several orac
 bad ", samples: 3" "oracle.samples does nothing without oracle.lost_samples"
 bad ", guides: 2, efficiency: 0.9, efficiency_sd: 0.4" "oracle.efficiency_sd" "below 0.3"
 bad ", guide: 2" "unknown key" "guides"
+bad ", combinations: -1" "bad.yaml:4:" "oracle.combinations"
+bad ", combinations: 106" "oracle.combinations is 106" "30 oracle.perturbations" "105 pairs"
+bad ", interactions: {synergy: 1}" "oracle.interactions does nothing without oracle.combinations"
+bad ", combinations: 5, interactions: {synergy: 0}" "oracle.interactions" "weight above 0"
+bad ", combinations: 5, interactions: {synergy: -1}" "oracle.interactions.synergy"
+bad ", combinations: 5, interactions: {synergies: 1}" "unknown key" "synergy"
 bad ", baseline: nowhere.json" "oracle.baseline" "nowhere.json"
 echo "gene,share" > table.csv
 echo "A,0.1" >> table.csv
