@@ -37,7 +37,7 @@ static sow_names *genes;
 
 static void make_facts(void)
 {
-    char name[8];
+    char name[16];
     sow_error err = {0};
     cr_assert_eq(sow_names_create(&genes, &err), SOW_OK);
     for (int g = 0; g < GENES; g++) {
