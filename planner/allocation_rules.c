@@ -62,7 +62,7 @@ sow_status sow_i_front(unsigned char *on, const sow_i_options *o, unsigned price
     for (sow_index i = 0; i < o->n; i++)
         mean[i] = o->option[i].usable ? sow_i_option_mean(o, i, -1) : (double)NAN;
     for (sow_index i = 0; i < o->n; i++) {
-        on[i] = isfinite(mean[i]);
+        on[i] = isfinite(mean[i]) != 0;
         for (sow_index j = 0; j < o->n && on[i]; j++)
             on[i] = !dominates(o, mean, j, i, prices);
     }

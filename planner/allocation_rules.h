@@ -1,7 +1,7 @@
 /* Which allocation to take: pure functions of numbers, no files and no campaigns.
  *
  * An option is an allocation somebody could take: an arm of a sweep, stopped after one of its rounds. It has a price in money and in weeks, and a quality in each of the same
- * seeds; options are compared seed by seed. What the rules are for, and what they were chosen over: docs/decisions/allocation.md. Not thread-dependent. */
+ * seeds; options are compared seed by seed. What the rules are for, and what they were chosen over: docs/decisions/sweep-budget.md. Not thread-dependent. */
 #ifndef SOWER_PLANNER_ALLOCATION_RULES_H
 #define SOWER_PLANNER_ALLOCATION_RULES_H
 

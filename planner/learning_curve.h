@@ -3,7 +3,7 @@
  * Two families are fitted to the mean curve over seeds: a + b n^p with p in [-3, 1] (a power law; p near 0 is a logarithm, p = 1 a straight line) and a + b exp(-k n). Seeds are drawn
  * again with replacement, both families fitted each time and weighed by how well they fit against the noise of a round's mean; the band is the weighted quantiles of all their
  * predictions, so that it holds what the seeds do not know and what the families disagree on. It is widened for few seeds (Student's t in place of the normal; a bootstrap's
- * spread is too small by sqrt((n - 1) / n)) and by how far the points lie off the best family. docs/decisions/allocation.md says how often it held. Not thread-dependent. */
+ * spread is too small by sqrt((n - 1) / n)) and by how far the points lie off the best family. docs/decisions/sweep-budget.md says how often it held. Not thread-dependent. */
 #ifndef SOWER_PLANNER_LEARNING_CURVE_H
 #define SOWER_PLANNER_LEARNING_CURVE_H
 
