@@ -91,6 +91,18 @@ static void say_metric(const json_t *said, const json_t *metric, int width)
     }
 }
 
+static void say_allocation(const json_t *allocation)
+{
+    static const char *const sentences[] = {"headline", "why", "expected", "also", "next_money", "next_weeks", "stop", "further"};
+    const json_t *worlds = json_object_get(allocation, "worlds");
+    for (size_t w = 0; w < json_array_size(worlds); w++) {
+        const json_t *words = json_object_get(json_array_get(worlds, w), "words");
+        printf("\n");
+        for (size_t k = 0; k < sizeof sentences / sizeof *sentences; k++)
+            if (json_object_get(words, sentences[k])) printf("%s%s\n", k ? "  " : "", cli_json_text(words, sentences[k]));
+    }
+}
+
 static void say_table(const json_t *said)
 {
     const json_t *arms = json_object_get(said, "arms"), *metrics = json_object_get(said, "metrics");
@@ -110,7 +122,10 @@ static void say_table(const json_t *said)
     for (size_t m = 0; m < json_array_size(metrics); m++)
         say_metric(said, json_array_get(metrics, m), width);
     if (stopped) printf("\n* stopped: without hope to be the best, by the sweep's stop rule\n");
-    printf("\n%s/summary.csv\n%s/curves.csv\n%s/summary.json\n", cli_json_text(said, "dir"), cli_json_text(said, "dir"), cli_json_text(said, "dir"));
+    say_allocation(json_object_get(said, "allocation"));
+    static const char *const files[] = {"summary.csv", "curves.csv", "summary.json", "allocation.csv", "allocation.html"};
+    for (size_t k = 0; k < sizeof files / sizeof *files; k++)
+        printf("%s%s/%s\n", k ? "" : "\n", cli_json_text(said, "dir"), files[k]);
 }
 
 /* ---- the command */

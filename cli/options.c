@@ -74,6 +74,8 @@ static const cli_command simulate_row = {
                "seed, and compared with the baseline pair by pair. Each job has a result file of its own in NAME.sweep/jobs, named by what it depends on: an interrupted or\n"
                "killed sweep goes on where it stopped, and one with an arm more plays only that. Writes summary.csv (arm,metric,statistic,value,low,high,n), curves.csv\n"
                "(arm,metric,round,perturbations,cost,weeks,value,low,high,n) and summary.json (docs/simulate.md), the same bytes for any number of workers or ranks.\n"
+               "What a budget is best spent on is printed below the tables and stands in allocation.html and allocation.csv (one row an allocation, an arm or its first rounds: cost,\n"
+               "weeks, quality with its interval, front, recommended); `budget: {money: N, weeks: N}` in the file, or --set budget.money=N, sets the limits.\n"
                "--set and --seed are of the sweep file: --set seeds=5, --set set.model.iterations=20; --seed N plays that seed alone. --emit slurm writes NAME.sweep/NAME.slurm for\n"
                "sbatch. Campaigns use one thread each. Exit 130 when interrupted, 1 when a job failed (the others are kept). With --calibrate no sweep is played: it is\n"
                "`sower calibrate FILE` with its options, for a simulator like your own cells."};

@@ -80,6 +80,10 @@ SOW_MUST_CHECK sow_status sow_report_write_seeds(const char *path, const char *j
  *  SOW_E_DATA when the text is no JSON object or lacks name or rows. */
 SOW_MUST_CHECK sow_status sow_report_write_calibration(const char *path, const char *json, sow_error *err);
 
+/** The page of an allocation, which `sower simulate` writes: name, and the member `allocation` of summary.json (docs/simulate.md): metric, better, currency, seeds, budget, worlds [{world, words, recommended,
+ *  allocations, arms, look_back}]. SOW_E_DATA when the text is no JSON object or lacks name or worlds. */
+SOW_MUST_CHECK sow_status sow_report_write_allocation(const char *path, const char *json, sow_error *err);
+
 /** The page of `sower predict --all`, from another document:
  *   name, generated_by, readout, model, provenance as above
  *   perturbations, features, unknown (left out: measured nowhere, no prior), alike (measured nowhere and predicted all the same), first_share (of variance in the first direction)

@@ -183,6 +183,55 @@ void sow_i_table_close(sow_text *t)
     sow_text_append(t, "</table></div>\n");
 }
 
+static void interval(sow_text *t, const json_t *v)
+{
+    double value, low, high;
+    if (!sow_i_number(v, "value", &value)) {
+        sow_text_append(t, "–");
+        return;
+    }
+    sow_i_html_metric(t, value);
+    if (!sow_i_number(v, "low", &low) || !sow_i_number(v, "high", &high)) return;
+    sow_text_append(t, "<span class=\"ci\">");
+    sow_i_html_metric(t, low);
+    sow_text_append(t, " to ");
+    sow_i_html_metric(t, high);
+    sow_text_append(t, "</span>");
+}
+
+static void table_cell(sow_text *t, const json_t *row, const sow_i_column *c)
+{
+    const json_t *value = json_object_get(row, c->key);
+    double x;
+    sow_text_append(t, c->kind == SOW_I_TEXT ? "<td>" : "<td class=\"n\">");
+    if (c->kind == SOW_I_INTERVAL) interval(t, value);
+    else if (c->kind == SOW_I_YES) sow_text_append(t, json_is_true(value) ? "●" : "");
+    else if (c->kind == SOW_I_TEXT || !sow_i_number(row, c->key, &x)) sow_i_html_value(t, value);
+    else if (c->kind == SOW_I_METRIC) sow_i_html_metric(t, x);
+    else sow_i_html_number(t, c->kind == SOW_I_COUNT ? round(x) : x);
+    sow_text_append(t, "</td>");
+}
+
+void sow_i_table_rows(sow_text *t, const char *caption, const char *class_, const sow_i_column *column, size_t n, const json_t *rows, const char *bold)
+{
+    sow_text head = {0};
+    for (size_t k = 0; k < n; k++)
+        sow_text_printf(&head, "%s%s%s", k ? "|" : "", column[k].kind == SOW_I_TEXT ? "" : "#", column[k].head);
+    t->failed |= head.failed;
+    sow_i_table_open(t, caption, head.text ? head.text : "", class_);
+    sow_text_clear(&head);
+    sow_text_append(t, "<tbody>\n");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        sow_text_append(t, bold && json_is_true(json_object_get(row, bold)) ? "<tr class=\"own\">" : "<tr>");
+        for (size_t k = 0; k < n; k++)
+            table_cell(t, row, &column[k]);
+        sow_text_append(t, "</tr>\n");
+    }
+    sow_text_append(t, "</tbody>");
+    sow_i_table_close(t);
+}
+
 void sow_i_section_open(sow_text *t, const char *id, const char *title)
 {
     sow_text_printf(t, "<section id=\"%s\" aria-labelledby=\"%s-title\">\n<h2 id=\"%s-title\">%s</h2>\n", id, id, id, title);

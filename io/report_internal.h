@@ -66,6 +66,20 @@ void sow_i_cell_number(sow_text *t, const json_t *row, const char *key);
 /** Scrollable table with a caption for those who cannot see it. `head` is "Round|#Cost": '#' marks a column of numbers. `class_` may be NULL. */
 void sow_i_table_open(sow_text *t, const char *caption, const char *head, const char *class_);
 void sow_i_table_close(sow_text *t);
+/** A whole table of `rows`, an array of objects. A row with true at `bold` (may be NULL) stands out. */
+typedef enum {
+    SOW_I_TEXT,     /* text, or yes/no */
+    SOW_I_NUMBER,   /* 3 significant digits, whole ones as they are */
+    SOW_I_COUNT,    /* rounded to whole ones */
+    SOW_I_METRIC,   /* a value that is no count: 1.00 */
+    SOW_I_INTERVAL, /* an object {value, low, high} */
+    SOW_I_YES       /* a mark where true */
+} sow_i_column_kind;
+typedef struct {
+    const char *head, *key;
+    sow_i_column_kind kind;
+} sow_i_column;
+void sow_i_table_rows(sow_text *t, const char *caption, const char *class_, const sow_i_column *column, size_t n, const json_t *rows, const char *bold);
 void sow_i_section_open(sow_text *t, const char *id, const char *title);
 void sow_i_section_close(sow_text *t);
 /** Names after each other, behind a fold when there are many: a list of strings or one text with commas; anything else writes nothing.

@@ -29,7 +29,7 @@ static void header(sow_i_report *r)
 
 static void list_section(sow_i_report *r)
 {
-    const json_t *rows = sow_i_array(r->doc, "seeds");
+    static const sow_i_column columns[] = {{"Rank", "rank", SOW_I_NUMBER}, {"Perturbation", "perturbation", SOW_I_TEXT}, {"Score", "score", SOW_I_NUMBER}, {"Why", "reason", SOW_I_TEXT}};
     sow_text *t = &r->body;
     sow_i_section_open(t, "done", "What to measure first");
     sow_text_append(t, "<p class=\"lede\">");
@@ -37,19 +37,7 @@ static void list_section(sow_i_report *r)
     sow_text_append(t, "</p>\n<p>");
     sow_i_html(t, sow_i_string(r->doc, "expected"));
     sow_text_append(t, "</p>\n");
-    sow_i_table_open(t, "Seeds in the order of choice", "#Rank|Perturbation|#Score|Why", NULL);
-    sow_text_append(t, "<tbody>\n");
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        sow_text_append(t, "<tr>");
-        sow_i_cell_number(t, row, "rank");
-        sow_i_cell(t, row, "perturbation");
-        sow_i_cell_number(t, row, "score");
-        sow_i_cell(t, row, "reason");
-        sow_text_append(t, "</tr>\n");
-    }
-    sow_text_append(t, "</tbody>");
-    sow_i_table_close(t);
+    sow_i_table_rows(t, "Seeds in the order of choice", NULL, columns, sizeof columns / sizeof *columns, sow_i_array(r->doc, "seeds"), NULL);
     sow_i_section_close(t);
 }
 
@@ -139,25 +127,13 @@ static void accuracy_table(sow_i_report *r, const char *metric)
 
 static void against_random(sow_i_report *r)
 {
+    static const sow_i_column columns[] = {{"Strategy", "strategy", SOW_I_TEXT}, {"Seeds", "seeds", SOW_I_NUMBER}, {"Difference", "difference", SOW_I_NUMBER}, {"From", "low", SOW_I_NUMBER}, {"To", "high", SOW_I_NUMBER}};
     const json_t *rows = sow_i_array(r->doc, "against_random");
     sow_text *t = &r->body;
     if (!rows) return;
     sow_text_append(t, "<p>Means of different seeds are over different perturbations. Against random seeds, on the perturbations that are seeds of neither, paired by reference and draw; intervals are over draws "
                        "within the references played.</p>\n");
-    sow_i_table_open(t, "Against random seeds", "Strategy|#Seeds|#Difference|#From|#To", "few");
-    sow_text_append(t, "<tbody>\n");
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        sow_text_append(t, "<tr>");
-        sow_i_cell(t, row, "strategy");
-        sow_i_cell_number(t, row, "seeds");
-        sow_i_cell_number(t, row, "difference");
-        sow_i_cell_number(t, row, "low");
-        sow_i_cell_number(t, row, "high");
-        sow_text_append(t, "</tr>\n");
-    }
-    sow_text_append(t, "</tbody>");
-    sow_i_table_close(t);
+    sow_i_table_rows(t, "Against random seeds", "few", columns, sizeof columns / sizeof *columns, rows, NULL);
 }
 
 static void replays_section(sow_i_report *r)

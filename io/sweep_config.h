@@ -73,6 +73,12 @@ typedef struct {
         double margin;   /* in units of the first metric, >= 0 */
         double level;    /* of the interval */
     } stop;
+    struct {
+        double money, weeks;           /* NaN = no limit */
+        double margin;                 /* in units of the first metric; NaN = by the sweep */
+        double worth;                  /* money for one unit of it; NaN = not asked */
+        double next_money, next_weeks; /* how much more is asked about */
+    } budget;
 
     void *arena;
 } sow_sweep_config;
@@ -92,6 +98,7 @@ typedef struct {
     int needs_hits;     /* objective hits */
     int needs_variance; /* a model with predictive variances */
     int needs_measured; /* evaluation.measured */
+    double least, most; /* values it can take */
 } sow_sweep_metric;
 const sow_sweep_metric *sow_sweep_metrics(sow_index *n);
 /** Row by name, or NULL. */

@@ -176,9 +176,12 @@ static int workers_wanted(const sow_sweep_options *o, const sow_env *env)
 static sow_status compare(char **json, sow_i_sweep *s, sow_error *err)
 {
     sow_status st = SOW_OK;
-    json_t *document = NULL;
+    json_t *document = NULL, *allocation = NULL;
     SOW_TRY(sow_i_sweep_compare(&document, s, err));
+    SOW_TRY(sow_i_sweep_allocation(&allocation, s, err));
+    json_object_set_new(document, "allocation", allocation);
     SOW_TRY(sow_i_sweep_write_tables(s, document, err));
+    SOW_TRY(sow_i_sweep_write_allocation(s, document, err));
     tidy(s);
     if (!json) goto done;
     json_object_set_new(document, "dir", json_string(s->dir));

@@ -122,7 +122,7 @@ static json_t *interval_json(double value, double low, double high, sow_index n)
     return json_pack("{s:o,s:o,s:o,s:I}", "value", sow_i_real_or_null(value), "low", sow_i_real_or_null(low), "high", sow_i_real_or_null(high), "n", (json_int_t)n);
 }
 
-static json_t *difference_json(const sow_i_difference *d)
+json_t *sow_i_difference_json(const sow_i_difference *d)
 {
     return interval_json(d->mean, d->low, d->high, d->n);
 }
@@ -196,7 +196,7 @@ static sow_status own_json(json_t *out, const sow_i_sweep *s, sow_index arm, sow
         for (sow_index i = 0; i < s->seeds_due[arm]; i++)
             v[i] = compared_of(s, arm, -1, i, metric, what);
         sow_i_difference_of(&d, v, s->seeds_due[arm], 0.95);
-        json_object_set_new(out, compared[what], difference_json(&d));
+        json_object_set_new(out, compared[what], sow_i_difference_json(&d));
     }
 done:
     free(v);
@@ -222,7 +222,7 @@ static sow_status differences_json(json_t *arms, const sow_i_sweep *s, sow_index
             d[i] = compared_of(s, a, s->baseline, i, metric, what) - compared_of(s, s->baseline, a, i, metric, what);
         sow_i_difference_of(&x, d, paired_seeds(s, a), 0.95);
         p[a] = x.p;
-        json_t *row = difference_json(&x);
+        json_t *row = sow_i_difference_json(&x);
         json_object_set_new(row, "p", sow_i_real_or_null(x.p));
         json_object_set_new(row, "detectable", sow_i_real_or_null(sow_i_detectable(x.sd, x.n, 0.05, 0.8)));
         json_object_set_new(json_object_get(json_object_get(json_array_get(arms, (size_t)a), "metrics"), s->metric[metric]->name), name, row);
@@ -246,7 +246,7 @@ static json_t *mean_at(const sow_i_sweep *s, sow_index arm, sow_index round, dou
     for (sow_index i = 0; i < s->seeds_due[arm]; i++)
         v[i] = of(&sow_i_sweep_job_of(s, arm, i)->course, round);
     sow_i_difference_of(&d, v, s->seeds_due[arm], 0.95);
-    return difference_json(&d);
+    return sow_i_difference_json(&d);
 }
 
 static double measured_at(const sow_i_course *x, sow_index r)
@@ -278,7 +278,7 @@ static sow_status curve_json(json_t *out, const sow_i_sweep *s, sow_index arm, s
             for (sow_index i = 0; i < seeds; i++)
                 v[i] = sow_i_sweep_job_of(s, arm, i)->course.value[r * s->n_metrics + m];
             sow_i_difference_of(&d, v, seeds, 0.95);
-            json_object_set_new(metrics, s->metric[m]->name, difference_json(&d));
+            json_object_set_new(metrics, s->metric[m]->name, sow_i_difference_json(&d));
         }
     }
 done:

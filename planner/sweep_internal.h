@@ -1,7 +1,8 @@
 /* Inside the planner: a sweep's arms, jobs and results.
  *
  * sweep.c opens and checks and walks from block to block of seeds; sweep_job.c plays one job and reads its result; sweep_run.c hands jobs to a team, which is processes of
- * this machine (sweep_local.c) or ranks (sweep_mpi.c); sweep_compare.c makes the comparison, sweep_tables.c its files. */
+ * this machine (sweep_local.c) or ranks (sweep_mpi.c); sweep_compare.c makes the comparison, sweep_tables.c its files; sweep_budget.c asks before anything is played whether
+ * the budget affords something, and sweep_allocation.c what it is best spent on. */
 #ifndef SOWER_PLANNER_SWEEP_INTERNAL_H
 #define SOWER_PLANNER_SWEEP_INTERNAL_H
 
@@ -17,6 +18,7 @@ enum { SOW_I_SWEEP_METRICS_MAX = 32 };
 /** One campaign's course, as its result file tells it. */
 typedef struct {
     sow_index n;                       /* rounds */
+    sow_index pool_size;
     double *measured, *cost, *weeks;   /* [n] by the end of each round, summed over rounds */
     double *value;                     /* [n, n_metrics] NaN = not there */
 } sow_i_course;
@@ -27,6 +29,8 @@ typedef struct {
     char data[65];      /* SHA-256 over the files that are read */
     char *model, *currency;
     double seconds;     /* expected, for the order of jobs */
+    sow_index n_rounds; /* as planned, with what is spent by the end of each: */
+    double *cost, *weeks; /* [n_rounds] */
 } sow_i_sweep_arm;
 
 typedef enum { SOW_JOB_OPEN, SOW_JOB_DONE, SOW_JOB_FAILED, SOW_JOB_ELSEWHERE } sow_i_job_state;
@@ -106,5 +110,21 @@ SOW_MUST_CHECK sow_status sow_i_sweep_compare(json_t **out, const sow_i_sweep *s
 /** How many seeds of each arm are due, from the results that are there: s->seeds_due. *complete: no result that is due is missing. `far`: where a decision cannot be made yet, go on as if nobody were stopped. */
 SOW_MUST_CHECK sow_status sow_i_sweep_due(sow_i_sweep *s, int far, int *complete, sow_error *err);
 SOW_MUST_CHECK sow_status sow_i_sweep_write_tables(const sow_i_sweep *s, const json_t *document, sow_error *err);
+/** {value, low, high, n}; new reference. */
+json_t *sow_i_difference_json(const sow_i_difference *d);
+
+/* sweep_budget.c */
+/** Keeps what an arm's rounds cost as planned, from its `sower check` document. */
+SOW_MUST_CHECK sow_status sow_i_sweep_keep_bill(sow_i_sweep_arm *arm, const json_t *check, sow_error *err);
+/** What is wrong with the budget, given what the arms cost: *out NULL = nothing. Caller frees. */
+SOW_MUST_CHECK sow_status sow_i_sweep_budget_trouble(char **out, const sow_i_sweep *s, sow_error *err);
+
+/* sweep_allocation.c, sweep_allocation_words.c */
+/** The member `allocation` of the document: every allocation with its price and quality, and what to take for the budget (docs/simulate.md). New reference. */
+SOW_MUST_CHECK sow_status sow_i_sweep_allocation(json_t **out, const sow_i_sweep *s, sow_error *err);
+/** The sentences of one world, from its numbers: world.words. */
+void sow_i_allocation_words(json_t *world, const json_t *allocation);
+/** allocation.csv and allocation.html, from the document alone. */
+SOW_MUST_CHECK sow_status sow_i_sweep_write_allocation(const sow_i_sweep *s, const json_t *document, sow_error *err);
 
 #endif

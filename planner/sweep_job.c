@@ -307,6 +307,7 @@ static sow_status read_course(sow_i_course *x, const sow_i_sweep *s, const json_
     SOW_NEW(x->weeks, n);
     SOW_NEW(x->value, n * s->n_metrics);
     x->n = n;
+    x->pool_size = (sow_index)json_integer_value(json_object_get(j, "pool_size"));
     for (sow_index r = 0; r < n; r++) {
         const json_t *row = json_array_get(rounds, (size_t)r), *metrics = json_object_get(row, "metrics");
         x->measured[r] = number_in(row, "measured");

@@ -11,7 +11,7 @@
 
 typedef struct {
     char *text;
-    sow_index arm, more; /* the first that has it, and how many others */
+    sow_index arm, more; /* the first that has it (-1: the sweep as a whole), and how many others */
 } problem;
 
 typedef struct {
@@ -74,7 +74,7 @@ static sow_status say_problems(const problems_of *p, const sow_sweep_config *k, 
     for (sow_index i = 0; i < p->n; i++) {
         const problem *one = &p->list[i];
         sow_text_printf(&t, "%s%s", i ? "\n" : "", one->text);
-        if (k->n_arms > 1 && one->more + 1 < k->n_arms) sow_text_printf(&t, one->more ? " (arm '%s' and %lld more)" : " (arm '%s')", k->arm[one->arm].name, (long long)one->more);
+        if (one->arm >= 0 && k->n_arms > 1 && one->more + 1 < k->n_arms) sow_text_printf(&t, one->more ? " (arm '%s' and %lld more)" : " (arm '%s')", k->arm[one->arm].name, (long long)one->more);
     }
     if (t.failed) sow_text_clear(&t);
     const sow_status st = SOW_ERROR(err, SOW_E_CONFIG, "%.*s", t.text ? (int)strcspn(t.text, "\n") : 0, t.text ? t.text : "");
@@ -128,16 +128,21 @@ done:
 
 /* ---- arms */
 
-/* What is expected of an arm, for the order of jobs. */
-static double expected_seconds(const sow_campaign *c)
+/* What is expected of an arm: how long it takes, for the order of jobs, and what its rounds cost. */
+static sow_status keep_expected(sow_i_sweep_arm *arm, const sow_campaign *c, sow_error *err)
 {
+    sow_status st = SOW_OK;
     char *text = NULL;
-    if (sow_campaign_check_json(&text, c, NULL) != SOW_OK) return 0;
-    json_t *j = json_loads(text, 0, NULL);
-    const double seconds = json_number_value(json_object_get(json_object_get(j, "effort"), "seconds_at_most"));
+    json_t *j = NULL;
+    SOW_TRY(sow_campaign_check_json(&text, c, err));
+    j = json_loads(text, 0, NULL);
+    if (!j) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
+    arm->seconds = json_number_value(json_object_get(json_object_get(j, "effort"), "seconds_at_most"));
+    SOW_TRY(sow_i_sweep_keep_bill(arm, j, err));
+done:
     json_decref(j);
     free(text);
-    return seconds;
+    return st;
 }
 
 static sow_status keep_arm(sow_i_sweep *s, sow_index arm, const sow_campaign *c, sow_error *err)
@@ -148,7 +153,7 @@ static sow_status keep_arm(sow_i_sweep *s, sow_index arm, const sow_campaign *c,
     a->model = sow_strdup(c->model_class->name);
     a->currency = sow_strdup(c->config->costs.currency);
     if (!a->model || !a->currency) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
-    a->seconds = expected_seconds(c);
+    SOW_TRY(keep_expected(a, c, err));
     if (s->config->baseline < 0 && s->baseline < 0 && strcmp(c->strategy->name, "random") == 0) s->baseline = arm;
     for (sow_index i = 0; i < s->config->n_seeds; i++) {
         sow_i_sweep_job *job = sow_i_sweep_job_of(s, arm, i);
@@ -208,6 +213,13 @@ done:
     return st;
 }
 
+static sow_status check_budget(problems_of *p, const sow_i_sweep *s, sow_error *err)
+{
+    char *trouble = NULL;
+    const sow_status st = sow_i_sweep_budget_trouble(&trouble, s, err);
+    return st == SOW_OK && trouble ? add_problem(p, trouble, -1, err) : st;
+}
+
 sow_status sow_i_sweep_open(sow_i_sweep *s, char **problems, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -223,6 +235,7 @@ sow_status sow_i_sweep_open(sow_i_sweep *s, char **problems, sow_error *err)
     }
     SOW_TRY(sow_progress(s->env, "checking arms", 1, err));
     if (p.n == 0) SOW_TRY(check_same_arms(&p, s, err));
+    if (p.n == 0) SOW_TRY(check_budget(&p, s, err));
     if (p.n > 0) SOW_TRY(say_problems(&p, k, problems, err));
     if (s->baseline < 0) s->baseline = 0;
 done:
@@ -236,6 +249,8 @@ void sow_i_sweep_clear(sow_i_sweep *s)
         json_decref(s->arm[a].settings);
         free(s->arm[a].model);
         free(s->arm[a].currency);
+        free(s->arm[a].cost);
+        free(s->arm[a].weeks);
     }
     for (sow_index i = 0; s->job && i < s->config->n_arms * s->config->n_seeds; i++)
         sow_i_course_clear(&s->job[i].course);

@@ -292,7 +292,57 @@
     if (input.value) input.oninput();
   }
 
-  const BUILDERS = { curve, hits, training, spend, scatter, pairs, likeness, strip, map, cloud };
+  // --- allocations: quality against a price, and the front ---
+  function tradeoff(chart) {
+    const values = chart.rows.map(([price, value, low, high, name, kind, afforded]) => ({ price, value, low, high, name, kind, afforded }));
+    const x = { field: "price", type: "quantitative", title: chart.x, scale: { zero: false, nice: true, padding: 12 }, axis: { format: "~s", labelOverlap: "greedy", tickCount: 6 } };
+    const y = { field: "value", type: "quantitative", title: chart.y, scale: { zero: false, nice: true } };
+    const shade = { condition: [{ test: "datum.kind === 2", value: colour("planned") }, { test: "datum.kind === 1", value: colour("measured") }], value: colour("free") };
+    const tooltip = [{ field: "name", title: "allocation", type: "nominal" }, { field: "price", title: chart.x, type: "quantitative", format: ",.6~r" }]
+      .concat(["value", "low", "high"].map((field) => ({ field, type: "quantitative", format: ".3~r" })));
+    const layer = [];
+    if (chart.limit !== null) layer.push({ data: { values: [{ price: chart.limit }] }, mark: { type: "rule", strokeDash: [5, 4], color: colour("soft") }, encoding: { x } });
+    // the front as it was found; a recommended point that lies off it is no part of the line
+    const front = values.filter((d) => d.kind > 0 && !values.some((o) => o !== d && o.price <= d.price && (chart.lower ? o.value < d.value : o.value > d.value)));
+    if (front.length > 1) layer.push({ data: { values: front }, mark: { type: "line", interpolate: "step-after", color: colour("measured"), strokeWidth: 1.6 }, encoding: { x, y } });
+    if (values.some((d) => d.low !== null))
+      layer.push({ transform: [{ filter: "datum.low != null" }], mark: { type: "rule", strokeWidth: 1.2 },
+                   encoding: { x, y: Object.assign({}, y, { field: "low" }), y2: { field: "high" }, color: shade, opacity: { condition: { test: "datum.kind > 0", value: 0.9 }, value: 0.45 } } });
+    layer.push({ mark: { type: "point", strokeWidth: 1.6, opacity: 1 },
+                 encoding: { x, y, stroke: shade, fill: { condition: [{ test: "!datum.afforded", value: colour("card") }].concat(shade.condition), value: colour("free") },
+                             size: { condition: { test: "datum.kind > 0", value: 70 }, value: 40 }, tooltip } });
+    const chosen = values.filter((d) => d.kind === 2);
+    if (chosen.length) {
+      const right = chosen[0].price > (Math.min(...values.map((d) => d.price)) + Math.max(...values.map((d) => d.price))) / 2;
+      layer.push({ data: { values: chosen }, mark: { type: "point", size: 260, strokeWidth: 2, stroke: colour("planned"), fill: null }, encoding: { x, y } },
+                 { data: { values: chosen }, mark: { type: "text", align: right ? "right" : "left", dx: right ? -14 : 14, dy: 12, fontSize: 12, fontWeight: 600, color: colour("ink") }, encoding: { x, y, text: { field: "name", type: "nominal" } } });
+    }
+    return { width: "container", height: 260, data: { values }, layer };
+  }
+
+  // --- learning curves, and bands past the last round ---
+  function ahead(chart) {
+    const read = ([measured, arm, value, low, high]) => ({ measured, arm, value, low, high });
+    const values = chart.rows.map(read), further = chart.ahead.map(read);
+    const scale = (list) => ({ domain: chart.series, range: chart.series.map((_, i) => nth(list, i)) });
+    const by = (list) => ({ field: "arm", type: "nominal", legend: null, scale: scale(list) });
+    const colours = by(DASHES.map((_, i) => colour("s" + i)));
+    const x = { field: "measured", type: "quantitative", title: "perturbations measured", scale: { zero: false, nice: false, padding: 14 }, axis: { format: ",d", labelOverlap: "greedy" } };
+    const y = { field: "value", type: "quantitative", title: chart.y, scale: { zero: false, nice: true } };
+    const own = "datum.arm === " + JSON.stringify(chart.series[0]);
+    const tooltip = [{ field: "arm", type: "nominal" }, { field: "measured", type: "quantitative", format: ",d" }].concat(["value", "low", "high"].map((field) => ({ field, type: "quantitative", format: ".3~r" })));
+    const layer = [];
+    if (further.length)
+      layer.push({ data: { values: further }, mark: { type: "area" }, encoding: { x, y: Object.assign({}, y, { field: "low" }), y2: { field: "high" }, color: colours, opacity: { condition: { test: own, value: 0.2 }, value: 0.07 } } },
+                 { data: { values: further }, mark: { type: "line", strokeDash: [3, 3] }, encoding: { x, y, color: colours, strokeWidth: { condition: { test: own, value: 2.2 }, value: 1.2 } } });
+    if (values.some((d) => d.low !== null))
+      layer.push({ transform: [{ filter: "datum.low != null" }], mark: { type: "rule", strokeWidth: 1 }, encoding: { x, y: Object.assign({}, y, { field: "low" }), y2: { field: "high" }, color: colours, opacity: { condition: { test: own, value: 0.9 }, value: 0.4 } } });
+    layer.push({ mark: { type: "line" }, encoding: { x, y, color: colours, strokeDash: by(DASHES), strokeWidth: { condition: { test: own, value: 2.6 }, value: 1.5 } } },
+               { mark: { type: "point", filled: true, opacity: 1 }, encoding: { x, y, color: colours, shape: by(MARKS), size: { condition: { test: own, value: 60 }, value: 40 }, tooltip } });
+    return { width: "container", height: 320, data: { values }, layer };
+  }
+
+  const BUILDERS = { tradeoff, ahead, curve, hits, training, spend, scatter, pairs, likeness, strip, map, cloud };
   const views = new Map();
 
   function draw(place) {

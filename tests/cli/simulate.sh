@@ -20,7 +20,7 @@ sweep() { # sweep FILE LINE...
     printf '%s\n' "$@" >> "$file"
 }
 compared() { # compared FOLDER: everything that two runs must share
-    (cd "$1" && cat jobs/*.json summary.csv curves.csv summary.json && ls jobs) | cksum
+    (cd "$1" && cat jobs/*.json summary.csv curves.csv summary.json allocation.csv allocation.html && ls jobs) | cksum
 }
 clean() { # nothing is left over
     nothing_half_written "$1"

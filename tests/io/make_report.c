@@ -1,8 +1,9 @@
-/* make_report IN.json OUT.html: the report of a document, for looking at and for scripts/check-report. */
+/* make_report IN.json OUT.html: the report of a document (one with worlds: of an allocation), for looking at and for scripts/check-report. */
 #include "io/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static char *read_all(const char *path)
 {
@@ -26,7 +27,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: make_report IN.json OUT.html\n");
         return 2;
     }
-    sow_status st = sow_report_write(argv[2], json, &err);
+    sow_status st = strstr(json, "\"worlds\"") ? sow_report_write_allocation(argv[2], json, &err) : sow_report_write(argv[2], json, &err);
     if (st != SOW_OK) fprintf(stderr, "%s\n", err.message);
     free(json);
     return st != SOW_OK;

@@ -122,8 +122,23 @@ Test(sweep_config, set_on_the_command_line_reaches_settings)
     sow_sweep_config_destroy(k);
 }
 
+Test(sweep_config, a_budget_is_read_and_has_defaults)
+{
+    sow_sweep_config *k = read_with(HEAD, NULL, 0);
+    cr_expect(isnan(k->budget.money) && isnan(k->budget.weeks) && isnan(k->budget.margin) && isnan(k->budget.worth) && k->budget.next_money == 1000 && k->budget.next_weeks == 4);
+    sow_sweep_config_destroy(k);
+    k = read_with(HEAD "budget: {money: 4e4, weeks: 26, margin: 0, worth: 50000, next_money: 500, next_weeks: 2}\n", NULL, 0);
+    cr_expect(k->budget.money == 4e4 && k->budget.weeks == 26 && k->budget.margin == 0 && k->budget.worth == 50000 && k->budget.next_money == 500 && k->budget.next_weeks == 2);
+    sow_sweep_config_destroy(k);
+}
+
 Test(sweep_config, what_is_wrong_is_said_with_its_place)
 {
+    refused(HEAD "budget: {money: 0}\n", ":4:17: budget.money must be a number > 0");
+    refused(HEAD "budget: {weeks: a while}\n", "budget.weeks must be a number > 0");
+    refused(HEAD "budget: {margin: -1}\n", "budget.margin must be a number >= 0");
+    refused(HEAD "budget: {dollars: 5}\n", "unknown key 'dollars' in budget");
+
     refused("sower: 1\ncampaign: c.yaml\nsedes: 3\n", ":3:1: unknown key 'sedes' in the sweep file; did you mean 'seeds'?");
     refused("sower: 1\nseeds: 3\n", "key 'campaign' is missing in the sweep file");
     refused(HEAD "arms: {}\n", ":4:7: arms must not be empty");

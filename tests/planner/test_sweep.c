@@ -115,8 +115,8 @@ Test(sweep, files_do_not_depend_on_the_number_of_workers)
     cr_expect(json_equal(one, three), "result files differ");
     json_decref(one);
     json_decref(three);
-    static const char *const files[] = {"summary.csv", "curves.csv", "summary.json"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const files[] = {"summary.csv", "curves.csv", "summary.json", "allocation.csv", "allocation.html"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char a[64], b[64];
         snprintf(a, sizeof a, "one/%s", files[i]);
         snprintf(b, sizeof b, "three/%s", files[i]);
