@@ -133,18 +133,28 @@ static sow_index paired_seeds(const sow_i_sweep *s, sow_index arm)
 }
 
 /* Mean curves of two arms over the same seeds, without one of them. */
+/* Rounds that all of the first `seeds` have: a budget can end one of them before the others. */
+static sow_index common_rounds(const sow_i_sweep *s, sow_index arm, sow_index seeds)
+{
+    sow_index n = sow_i_sweep_job_of(s, arm, 0)->course.n;
+    for (sow_index i = 1; i < seeds; i++)
+        if (sow_i_sweep_job_of(s, arm, i)->course.n < n) n = sow_i_sweep_job_of(s, arm, i)->course.n;
+    return n;
+}
+
 typedef struct {
     const sow_i_sweep *s;
     sow_index arm, metric;
     int unit;
+    sow_index rounds[2];
     double *x[2], *y[2]; /* [rounds] */
 } mean_curves;
 
 static void mean_curve(mean_curves *m, int which, sow_index arm, sow_index leave)
 {
     const sow_i_sweep *s = m->s;
-    const sow_index seeds = paired_seeds(s, m->arm), rounds = sow_i_sweep_job_of(s, arm, 0)->course.n;
-    for (sow_index r = 0; r < rounds; r++) {
+    const sow_index seeds = paired_seeds(s, m->arm);
+    for (sow_index r = 0; r < m->rounds[which]; r++) {
         double x = 0, y = 0;
         for (sow_index i = 0; i < seeds; i++) {
             const sow_i_course *c = &sow_i_sweep_job_of(s, arm, i)->course;
@@ -162,7 +172,7 @@ static double saved_without(void *user, sow_index leave)
     mean_curves *m = user;
     mean_curve(m, 0, m->arm, leave);
     mean_curve(m, 1, m->s->baseline, leave);
-    return sow_i_curve_saved(m->x[0], m->y[0], sow_i_sweep_job_of(m->s, m->arm, 0)->course.n, m->x[1], m->y[1], sow_i_sweep_job_of(m->s, m->s->baseline, 0)->course.n, sign_of(m->s, m->metric));
+    return sow_i_curve_saved(m->x[0], m->y[0], m->rounds[0], m->x[1], m->y[1], m->rounds[1], sign_of(m->s, m->metric));
 }
 
 static sow_status saved_json(json_t *out, const sow_i_sweep *s, sow_index arm, sow_index metric, int unit, sow_error *err)
@@ -171,9 +181,9 @@ static sow_status saved_json(json_t *out, const sow_i_sweep *s, sow_index arm, s
     mean_curves m = {.s = s, .arm = arm, .metric = metric, .unit = unit};
     sow_interval v;
     for (int k = 0; k < 2; k++) {
-        const sow_index rounds = sow_i_sweep_job_of(s, k ? s->baseline : arm, 0)->course.n;
-        SOW_NEW(m.x[k], rounds);
-        SOW_NEW(m.y[k], rounds);
+        m.rounds[k] = common_rounds(s, k ? s->baseline : arm, paired_seeds(s, arm));
+        SOW_NEW(m.x[k], m.rounds[k]);
+        SOW_NEW(m.y[k], m.rounds[k]);
     }
     SOW_TRY(sow_i_jackknife(&v, paired_seeds(s, arm), saved_without, &m, 0.95, err));
     json_object_set_new(out, saved[unit], interval_json(v.value, v.low, v.high, paired_seeds(s, arm)));
@@ -238,13 +248,15 @@ done:
     return st;
 }
 
-/* ---- curves */
+/* ---- curves: of a round, over the seeds that have it */
 
 static json_t *mean_at(const sow_i_sweep *s, sow_index arm, sow_index round, double (*of)(const sow_i_course *, sow_index), double *v)
 {
     sow_i_difference d;
-    for (sow_index i = 0; i < s->seeds_due[arm]; i++)
-        v[i] = of(&sow_i_sweep_job_of(s, arm, i)->course, round);
+    for (sow_index i = 0; i < s->seeds_due[arm]; i++) {
+        const sow_i_course *c = &sow_i_sweep_job_of(s, arm, i)->course;
+        v[i] = round < c->n ? of(c, round) : (double)NAN;
+    }
     sow_i_difference_of(&d, v, s->seeds_due[arm], 0.95);
     return sow_i_difference_json(&d);
 }
@@ -267,7 +279,10 @@ static sow_status curve_json(json_t *out, const sow_i_sweep *s, sow_index arm, s
 {
     sow_status st = SOW_OK;
     double *v = NULL;
-    const sow_index rounds = sow_i_sweep_job_of(s, arm, 0)->course.n, seeds = s->seeds_due[arm];
+    const sow_index seeds = s->seeds_due[arm];
+    sow_index rounds = 0;
+    for (sow_index i = 0; i < seeds; i++)
+        if (sow_i_sweep_job_of(s, arm, i)->course.n > rounds) rounds = sow_i_sweep_job_of(s, arm, i)->course.n;
     SOW_NEW(v, seeds);
     for (sow_index r = 0; r < rounds; r++) {
         json_t *metrics = json_object();
@@ -275,8 +290,10 @@ static sow_status curve_json(json_t *out, const sow_i_sweep *s, sow_index arm, s
                                              mean_at(s, arm, r, weeks_at, v), "metrics", metrics));
         for (sow_index m = 0; m < s->n_metrics; m++) {
             sow_i_difference d;
-            for (sow_index i = 0; i < seeds; i++)
-                v[i] = sow_i_sweep_job_of(s, arm, i)->course.value[r * s->n_metrics + m];
+            for (sow_index i = 0; i < seeds; i++) {
+                const sow_i_course *c = &sow_i_sweep_job_of(s, arm, i)->course;
+                v[i] = r < c->n ? c->value[r * s->n_metrics + m] : (double)NAN;
+            }
             sow_i_difference_of(&d, v, seeds, 0.95);
             json_object_set_new(metrics, s->metric[m]->name, sow_i_difference_json(&d));
         }
