@@ -271,8 +271,8 @@ static void say_stop(sow_text *t, const context *c)
     }
     const json_int_t k = json_integer_value(after);
     const json_t *r = json_array_get(rounds, (size_t)k - 1), *next = json_object_get(r, "next");
-    sow_text_printf(t, "When to stop: that %s gains after %lld of its %zu rounds was not shown%s. The next one is expected to add ", text_of(c->chosen, "arm"), (long long)k, n + 1,
-                    isnan(number_of(json_object_get(c->all, "budget"), "worth")) ? "" : " to be worth its price");
+    sow_text_printf(t, "More rounds of %s than %lld (of %zu) were not shown to gain%s. The next one is expected to add ", text_of(c->chosen, "arm"), (long long)k, n + 1,
+                    isnan(number_of(json_object_get(c->all, "budget"), "worth")) ? "" : " what they cost");
     say_interval(t, next, "+");
     if (number_of(r, "cost") > 0) {
         sow_text_append(t, " and costs ");
