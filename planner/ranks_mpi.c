@@ -17,7 +17,7 @@
 #ifdef SOWER_MPI
 #include <mpi.h>
 
-enum { TAG_HELLO = 21, TAG_ORDER, TAG_ANSWER, TAG_GO, TAG_BYTES, TAG_DISMISSED, NAP_NS = 1000000, CHUNK = 1 << 22, NAMED = 5 };
+enum { TAG_HELLO = 21, TAG_ORDER, TAG_ANSWER, TAG_GO, TAG_BYTES, TAG_DISMISSED, CHUNK = 1 << 22, NAMED = 5 };
 
 typedef struct {
     char program[96], processor[64];
@@ -39,10 +39,13 @@ typedef struct {
     unsigned char *owes; /* [helpers] 1: an answer that was not taken */
 } rank_team;
 
-static void nap(void)
+/* From .1 ms, for small networks, to 10 ms for what takes seconds: a look costs 20 us of processor time. */
+static void nap(int *times)
 {
-    const struct timespec t = {0, NAP_NS};
+    const long ns = 100000L * (1 + *times / 4);
+    const struct timespec t = {0, ns < 10000000L ? ns : 10000000L};
     nanosleep(&t, NULL);
+    if (*times < 1000) (*times)++;
 }
 
 /* ---- messages; an MPI call that fails ends all ranks (MPI's default) ---- */
@@ -88,10 +91,8 @@ static void let_go(rank_team *t, int helper, int wanted)
 static sow_status wait_for(answer_head *head, const sow_team *team, int helper, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
-    for (int i = 0; !is_there(helper + 1, TAG_ANSWER); i++) {
-        if (i % 100 == 0) SOW_TRY(sow_progress(env, team->what, team->done, err));
-        nap();
-    }
+    for (int naps = 0; !is_there(helper + 1, TAG_ANSWER); nap(&naps))
+        if (naps % 20 == 0) SOW_TRY(sow_progress(env, team->what, team->done, err));
     MPI_Recv(head, (int)sizeof *head, MPI_BYTE, helper + 1, TAG_ANSWER, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 done:
     return st;
@@ -232,7 +233,7 @@ static void answer_order(helper *h)
     answer_head said = {.size = n, .status = st};
     snprintf(said.message, sizeof said.message, "%.*s", (int)sizeof said.message - 1, st == SOW_OK ? "" : *err.message ? err.message : sow_status_text(st));
     MPI_Send(&said, (int)sizeof said, MPI_BYTE, 0, TAG_ANSWER, MPI_COMM_WORLD);
-    while (!is_there(0, TAG_GO)) nap();
+    for (int naps = 0; !is_there(0, TAG_GO);) nap(&naps);
     MPI_Recv(&wanted, 1, MPI_INT, 0, TAG_GO, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     if (wanted && bytes) send_bytes(bytes, n, 0);
     free(bytes);
@@ -246,9 +247,9 @@ static void serve(const sow_env *env)
     const sow_work *const *works = sow_model_works(&n);
     introduce(&mine);
     MPI_Send(&mine, (int)sizeof mine, MPI_BYTE, 0, TAG_HELLO, MPI_COMM_WORLD);
-    while (!is_there(0, TAG_DISMISSED)) {
-        if (is_there(0, TAG_ORDER)) answer_order(&h);
-        else nap();
+    for (int naps = 0; !is_there(0, TAG_DISMISSED);) {
+        if (!is_there(0, TAG_ORDER)) nap(&naps);
+        else answer_order(&h), naps = 0;
     }
     MPI_Recv(NULL, 0, MPI_BYTE, 0, TAG_DISMISSED, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     for (sow_index i = 0; i < n && i < NAMED; i++) works[i]->forget(h.room[i]);
