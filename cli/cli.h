@@ -49,6 +49,7 @@ typedef struct {
     const char *options; /* names of the options it takes, comma separated */
     int min_positional, max_positional;
     int lists_cells; /* --cells takes several numbers: the command reads them */
+    enum { RANKS_NONE, RANKS_TRAIN, RANKS_OWN } ranks; /* under mpirun: one process only; rank 0 runs it and the others help with trainings; the command sees to it */
     const char *details; /* for --help: output and exit codes */
     int (*run)(const cli_args *args, const sow_env *env);
 } cli_command;
@@ -74,6 +75,15 @@ int cli_fail_unwritten(const sow_error *err);
 int cli_exit_code(sow_status status);
 /** fclose(stdout) checked: EXIT_FAILED when the last bytes could not be written. */
 int cli_finish_stdout(int code);
+
+/* ranks.c */
+/** Under mpirun every rank reads the same command line; only the first one says what is wrong with it. A helper's stdout and stderr go nowhere, and what is returned brings stderr back; -1 in others, which is fine. */
+int cli_mute_helper(void);
+void cli_unmute(int kept);
+/** A helper that ends with an error would have mpirun kill rank 0 before it has said why: rank 0's code is the program's. */
+int cli_code_of_rank(const cli_command *command, int code);
+/** Under mpirun: the command with helpers, or as a helper. Else the command. */
+int cli_run(const cli_command *command, const cli_args *args, sow_env *env);
 
 /* campaign_args.c */
 /** The campaign file named, or campaign.yaml; the file of results of `record`, or NULL. */

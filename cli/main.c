@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "planner/ranks.h"
 
 static char command_line[4096];
 
@@ -45,6 +46,7 @@ int main(int argc, char **argv)
     keep_what_is_freed();
     occupy_standard_files();
     remember_command_line(argc, argv);
+    const int muted = cli_mute_helper();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         const cli_command *asked = argc > 2 ? cli_find_command(argv[2]) : NULL;
         if (asked) cli_print_help(asked);
@@ -53,18 +55,20 @@ int main(int argc, char **argv)
     }
     const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
     const cli_command *command = cli_find_command(name);
-    if (!command) return EXIT_WRONG_INPUT;
+    if (!command) return cli_code_of_rank(NULL, EXIT_WRONG_INPUT);
     cli_args args = {.argv_text = command_line};
+    if (sow_ranks_is_helper()) args.quiet = 1;
     int code = cli_parse(&args, command, argc - 2, argv + 2);
     if (code == 0 && args.help) {
         cli_print_help(command);
     } else if (code == 0) {
         sow_env env;
+        cli_unmute(muted);
         cli_env_init(&env, &args);
         cli_catch_signals();
-        code = command->run(&args, &env);
+        code = cli_run(command, &args, &env);
         cli_env_clear(&env);
     }
     cli_args_clear(&args);
-    return cli_finish_stdout(code);
+    return cli_finish_stdout(cli_code_of_rank(command, code));
 }

@@ -22,7 +22,7 @@ static const cli_command check_row = {
     .details = "Prints what was found in the data, what will be dropped and why, the pool, how far the priors cover it, the time and memory the campaign\n"
                "will need, and its bill: rows, sum, weeks, and which round the budget cuts. Every problem of the file is reported at once as file:line:column. Single-cell files get their cache (--cache)."};
 static const cli_command plan_row = {
-    .name = "plan", .usage = "sower plan [CAMPAIGN.yaml]", .summary = "choose the next batch", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_plan,
+    .name = "plan", .usage = "sower plan [CAMPAIGN.yaml]", .summary = "choose the next batch", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_plan, .ranks = RANKS_TRAIN,
     .details = "Writes rounds/NN/batch.csv (rank,perturbation,context,score,strategy,reason,planned_cells,cost), order.csv, bill.csv\n"
                "(item,quantity,unit,price,cost,note) and plan.json, and the report, and prints the bill. Where rounds overlap (costs.weeks_between_rounds) the next is\n"
                "planned while others wait. Exit 3 when the last round still waits for its measurements, every round is done, or the budget pays for no other."};
@@ -38,13 +38,13 @@ static const cli_command status_row = {
     .max_positional = 1, .run = cmd_status, .details = "--json prints one object; without it a short table."};
 static const cli_command run_row = {
     .name = "run", .usage = "sower run [CAMPAIGN.yaml]", .summary = "play all rounds that can be played", .options = CAMPAIGN_OPTIONS,
-    .max_positional = 1, .run = cmd_run,
+    .max_positional = 1, .run = cmd_run, .ranks = RANKS_TRAIN,
     .details = "Plans, measures (replay, generative) and evaluates round after round; goes on where an interrupted run stopped. With `oracle: {kind: lab}`\n"
                "it plans one round (where rounds overlap, as many as do) and stops with exit 3. Exit 3 too when there was nothing left to do."};
 static const cli_command evaluate_row = {
     .name = "evaluate", .usage = "sower evaluate [CAMPAIGN.yaml] [--split folds|outliers|folds,outliers] [--folds N] [--models NAME,...]\n"
                                  "       sower evaluate [CAMPAIGN.yaml] --leave-one-context-out [--seeds N,...] [--draws N] [--unseen N|P%] [--contexts NAME,...] [--models NAME,...]",
-    .summary = "judge models on a finished screen", .options = "split,folds,leave-one-context-out,seeds,draws,unseen,contexts,models," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_evaluate,
+    .summary = "judge models on a finished screen", .options = "split,folds,leave-one-context-out,seeds,draws,unseen,contexts,models," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_evaluate, .ranks = RANKS_TRAIN,
     .details = "Holds out every perturbation once (folds), or those unlike the controls and all that resembles them (outliers), fits the campaign's model and every\n"
                "baseline that applies on the rest, and compares predictions with what was measured. Writes evaluate.csv\n"
                "(split,fold,perturbation,model,metric,value,cells), evaluate_summary.csv (split,model,metric,mean,sd,low,high,n: sd over folds, 95 % interval over\n"
@@ -59,7 +59,7 @@ static const cli_command evaluate_row = {
                "them is not learned from, and only they are scored (contexts_unseen.csv: context,draw,perturbation). A model tells them apart by their priors alone."};
 static const cli_command seeds_row = {
     .name = "seeds", .usage = "sower seeds [CAMPAIGN.yaml] [--n N] [--strategy NAME,...] [--draws N]", .summary = "choose what to measure first in a new context",
-    .options = "n,strategy,draws," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_seeds,
+    .options = "n,strategy,draws," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_seeds, .ranks = RANKS_TRAIN,
     .details = "The campaign's target is the new context; what its sources with `role: reference` measured says which perturbations to measure first, and what that\n"
                "buys: each reference in turn is taken for new, the others being known, seeds are chosen by every strategy, and the campaign's model is fitted on them\n"
                "and judged on the rest. Nothing that the target measured is looked at. Writes seeds.csv (rank,perturbation,strategy,reason,score),\n"
@@ -69,7 +69,7 @@ static const cli_command seeds_row = {
 static const cli_command simulate_row = {
     .name = "simulate", .usage = "sower simulate [SWEEP.yaml] [--jobs N]\n       mpirun -n N sower simulate [SWEEP.yaml]\n       sower simulate [SWEEP.yaml] --emit slurm [--jobs TASKS]\n       sower simulate --calibrate FILE",
     .summary = "play strategies, models and allocations against each other",
-    .options = "jobs,emit,part,calibrate,to,check,perturbation,control,batch,context,unperturbed,set,seed,out,threads,memory,cache,json,quiet,verbose", .max_positional = 1, .run = cmd_simulate,
+    .options = "jobs,emit,part,calibrate,to,check,perturbation,control,batch,context,unperturbed,set,seed,out,threads,memory,cache,json,quiet,verbose", .max_positional = 1, .run = cmd_simulate, .ranks = RANKS_OWN,
     .details = "A sweep file (sweep.yaml where none is named) names a campaign, axes of settings (strategies, models, allocations, oracles, arms) and seeds; every arm of their product is played with every\n"
                "seed, and compared with the baseline pair by pair. Each job has a result file of its own in NAME.sweep/jobs, named by what it depends on: an interrupted or\n"
                "killed sweep goes on where it stopped, and one with an arm more plays only that. Writes summary.csv (arm,metric,statistic,value,low,high,n), curves.csv\n"
@@ -80,12 +80,14 @@ static const cli_command simulate_row = {
                "sbatch. Campaigns use one thread each. Exit 130 when interrupted, 1 when a job failed (the others are kept). With --calibrate no sweep is played: it is\n"
                "`sower calibrate FILE` with its options, for a simulator like your own cells."};
 static const cli_command fit_row = {
-    .name = "fit", .usage = "sower fit [CAMPAIGN.yaml]", .summary = "fit the campaign's model by itself", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_fit,
+    .name = "fit", .usage = "sower fit [CAMPAIGN.yaml]\n       mpirun -n N sower fit [CAMPAIGN.yaml]", .summary = "fit the campaign's model by itself", .options = CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_fit, .ranks = RANKS_TRAIN,
     .details = "On what is measured so far. Prints what the model learned, and the file it is kept in (rounds/NN/model.h5; predict and plan use it). A training that\n"
-               "is interrupted goes on where it stopped (exit 130). Exit 3 when nothing is measured yet."};
+               "is interrupted goes on where it stopped (exit 130). Exit 3 when nothing is measured yet.\n"
+               "Under mpirun or srun (also plan, run, predict, evaluate and seeds) rank 0 is the program and the others help it with the training: hypermap's networks, as\n"
+               "many ranks as model.hypermap.tasks (4). The model is the same, bit for bit, for any number of ranks and threads (docs/ranks.md)."};
 static const cli_command predict_row = {
     .name = "predict", .usage = "sower predict [CAMPAIGN.yaml] [--to FILE] [--cells N]\n       sower predict [CAMPAIGN.yaml] --all [--to FILE]", .summary = "write what the model says of every perturbation",
-    .options = "to,cells,all," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_predict,
+    .options = "to,cells,all," CAMPAIGN_OPTIONS, .max_positional = 1, .run = cmd_predict, .ranks = RANKS_TRAIN,
     .details = "The campaign's model, on what is measured so far: an .h5ad of predicted mean changes (obs: perturbation, context, status, measured_cells; a layer\n"
                "with the measured ones, one with standard deviations where the model knows them), with --cells of as many predicted cells each, or for a readout of\n"
                "one number a CSV (perturbation,context,status,predicted,sd,sd_of_a_measurement,measured). uns['sower'] says where it comes from. Prints the path.\n"
@@ -144,7 +146,7 @@ static const cli_command generate_row = {
                "with --to (counts, CSR; obs: perturbation with \"control\", context, batch, guide), and what is true: FILE.truth.h5ad (log fold changes; obs: perturbation, context,\n"
                "module, growth, cells; of combinations interaction, first, second, lead, strength, deviation), FILE.programs.h5ad, and FILE.guides.csv (guide,perturbation,efficiency) where there are guides. Prints their paths."};
 static const cli_command version_row = {.name = "version", .usage = "sower version", .summary = "print the version", .options = "json,quiet",
-                                        .run = cmd_version, .details = "Version, and the commit it was built from."};
+                                        .run = cmd_version, .ranks = RANKS_OWN, .details = "Version, and the commit it was built from."};
 
 const cli_command *const cli_commands[] = {&init_row, &check_row, &plan_row, &record_row, &status_row,
                                            &run_row, &simulate_row, &seeds_row, &evaluate_row, &fit_row, &predict_row, &power_row, &report_row, &inspect_row, &preprocess_row, &calibrate_row, &generate_row, &version_row, NULL};

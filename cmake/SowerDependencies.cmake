@@ -35,7 +35,7 @@ if(IGRAPH_FOUND)
     set_property(GLOBAL APPEND PROPERTY SOWER_PKGS igraph)
 endif()
 
-# Many machines, for sower simulate under mpirun.
+# Many machines, for sower simulate and trainings under mpirun.
 set(SOWER_MPI AUTO CACHE STRING "MPI: AUTO (used where it is there), ON (needed) or OFF")
 if(NOT SOWER_MPI STREQUAL "OFF")
     pkg_search_module(MPI IMPORTED_TARGET mpi-c ompi-c mpich)

@@ -37,6 +37,11 @@ SOW_MUST_CHECK sow_status sow_archive_get_number(double *x, const sow_archive *a
 SOW_MUST_CHECK sow_status sow_archive_get_integer(int64_t *x, const sow_archive *a, const char *name, sow_error *err);
 SOW_MUST_CHECK sow_status sow_archive_get_text(const char **x, const sow_archive *a, const char *name, sow_error *err);
 
+/* One run of bytes, for a message to another process of the same program. Caller frees *bytes. */
+SOW_MUST_CHECK sow_status sow_archive_to_bytes(unsigned char **bytes, size_t *n, const sow_archive *a, sow_error *err);
+/** What was sent, bit for bit; *out is overwritten, and empty on failure. SOW_E_DATA: bytes that are not all there. */
+SOW_MUST_CHECK sow_status sow_archive_from_bytes(sow_archive *out, const unsigned char *bytes, size_t n, sow_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,8 @@ extern "C" {
 /** Levels by consequence: ERROR the command fails; WARN the result stands but a person should look; INFO what was done; DEBUG how. */
 typedef enum { SOW_LOG_ERROR, SOW_LOG_WARN, SOW_LOG_INFO, SOW_LOG_DEBUG } sow_log_level;
 
+typedef struct sow_team sow_team;
+
 typedef struct {
     sow_threads *threads; /* borrowed; NULL = serial */
     void (*log)(void *user, sow_log_level level, const char *message);
@@ -22,6 +24,7 @@ typedef struct {
     int (*progress)(void *user, const char *what, double fraction);
     void *progress_user;
     sow_index memory; /* bytes that buffers may take in all (--memory); 0 = not said */
+    sow_team *team;   /* borrowed: processes that help with a training (core/team.h); NULL = none */
 } sow_env;
 
 void sow_log(const sow_env *env, sow_log_level level, const char *format, ...) SOW_PRINTF(3, 4);

@@ -26,6 +26,11 @@ static void prepare_blas(void)
     pthread_once(&once, one_blas_thread);
 }
 
+const char *sow_linalg_kernels(void)
+{
+    return openblas_get_corename();
+}
+
 /* The one place where dimensions are checked before they are narrowed to BLAS's int. */
 static sow_status check_dimensions(const char *what, const sow_index *dimension, int n, sow_error *err)
 {

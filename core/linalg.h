@@ -13,6 +13,9 @@
 extern "C" {
 #endif
 
+/** What the kernels of this process are made for ("SkylakeX"): numbers of two processes agree to the last bit where it is the same. */
+const char *sow_linalg_kernels(void);
+
 /** C [m,n] = alpha op(A) op(B) + beta C; op(A) is [m,k], op(B) [k,n]; trans != 0 means the stored matrix is the transpose. Cost 2mnk. */
 SOW_MUST_CHECK sow_status sow_gemm(sow_threads *threads, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, double alpha,
                                    const double *a, sow_index lda, const double *b, sow_index ldb, double beta, double *c,

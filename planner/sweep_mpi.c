@@ -1,4 +1,4 @@
-/* Ranks of mpirun or srun as workers: the only file that sees MPI. Rank 0 hands out jobs and plays some itself, listening between the steps of its own; the
+/* Ranks of mpirun or srun as workers (ranks_mpi.c is the other file that sees MPI). Rank 0 hands out jobs and plays some itself, listening between the steps of its own; the
  * others ask nothing and play what they get. MPI is used from one thread, for messages of some hundred bytes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,26 +6,12 @@
 #include <time.h>
 
 #include "core/memory.h"
+#include "planner/ranks_internal.h"
 #include "planner/sweep_internal.h"
-
-/* Set by Open MPI's mpirun, by MPICH's and Slurm's PMI, and by Slurm's PMIx. */
-static const char *from_environment(const char *const *names)
-{
-    for (; *names; names++)
-        if (getenv(*names)) return getenv(*names);
-    return NULL;
-}
-
-static int started_as_rank(void)
-{
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", NULL};
-    const char *rank = from_environment(names);
-    return rank ? atoi(rank) : -1;
-}
 
 int sow_sweep_is_helper(void)
 {
-    return started_as_rank() > 0;
+    return sow_ranks_is_helper();
 }
 
 #ifdef SOWER_MPI
@@ -121,7 +107,7 @@ sow_status sow_i_team_mpi(sow_i_team **out, int *helped, const sow_sweep_config 
     int rank = 0, n = 1;
     *out = NULL;
     *helped = 0;
-    if (started_as_rank() < 0) return SOW_OK;
+    if (sow_i_rank_started_as() < 0) return SOW_OK;
     if (MPI_Init(NULL, NULL) != MPI_SUCCESS) return SOW_ERROR(err, SOW_E_IO, "MPI does not start");
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &n);
@@ -148,15 +134,13 @@ const char *sow_sweep_mpi_version(void)
 /* Without MPI every process of an mpirun would take itself for the only one. */
 sow_status sow_i_team_mpi(sow_i_team **out, int *helped, const sow_sweep_config *sweep, const char *dir, const char *cache, const sow_env *env, sow_error *err)
 {
-    static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", NULL};
-    const char *n = from_environment(sizes);
     (void)sweep;
     (void)dir;
     (void)cache;
     (void)env;
     *out = NULL;
     *helped = 0;
-    if (started_as_rank() < 0 || (n && atoi(n) < 2)) return SOW_OK;
+    if (sow_ranks_count() == 1) return SOW_OK;
     return SOW_ERROR(err, SOW_E_UNSUPPORTED, "this sower was built without MPI: apt-get install libopenmpi-dev, build it again (SOWER_MPI), or use --jobs N on one machine and --emit slurm on several");
 }
 #endif

@@ -120,6 +120,9 @@ void sow_hypermap_meta_destroy(sow_hypermap_meta *m);
 SOW_MUST_CHECK sow_status sow_hypermap_meta_gradient(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *tasks, sow_index n_tasks, int first_order, double *losses, sow_error *err);
 /** The same for one task at a time, k = 0 .. n_tasks - 1 in turn, so that the cells of one task are held and not those of all: task 0 replaces p's gradients, the others add to them. *loss of the query. */
 SOW_MUST_CHECK sow_status sow_hypermap_meta_task(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_index k, sow_index n_tasks, int first_order, double *loss, sow_error *err);
+/* Its two halves, which may be done in different processes: task k's own gradient, the values of *gradient (borrowed until the next task); and its share of the mean, added to p's gradients. */
+SOW_MUST_CHECK sow_status sow_hypermap_meta_one(const sow_params **gradient, const sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_index k, sow_index n_tasks, int first_order, double *loss, sow_error *err);
+void sow_hypermap_meta_add(sow_params *p, const sow_params *gradient, sow_index k, sow_index n_tasks);
 
 #ifdef __cplusplus
 }

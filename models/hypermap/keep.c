@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/team.h"
 #include "models/hypermap/row_internal.h"
 
 enum { NAME = 160 };
@@ -235,6 +236,7 @@ sow_status sow_i_hypermap_learn_all(sow_i_hypermap_model *m, const sow_model_opt
     sow_status st = SOW_OK;
     under_way u = {.m = m, .options = options};
     sow_archive state = {0};
+    if (sow_team_size(env) > m->s.o.tasks) sow_log(env, SOW_LOG_WARN, "%lld of %d ranks have a task: model.hypermap.tasks is %lld, and a task is done by one", (long long)m->s.o.tasks, sow_team_size(env), (long long)m->s.o.tasks);
     if (options->resume) SOW_TRY(go_on(&u, &state, m, options->resume, env, err));
     for (; u.done < m->n_members; u.done++) {
         SOW_TRY(learn_member(m, &u, &state, env, err));

@@ -7,6 +7,7 @@
 
 #include "core/memory.h"
 #include "core/optim.h"
+#include "models/hypermap/share.h"
 #include "models/hypermap/tasks.h"
 
 enum { JUDGED_BATCHES = 4 }; /* of the validation context's other perturbations */
@@ -17,14 +18,12 @@ typedef struct {
     const sow_hypermap_learning *o;
     const sow_env *env;
     sow_index n_contexts, *context; /* that are learned from */
-    sow_hypermap_meta *meta;        /* NULL for reptile */
-    sow_tape *tape;
-    sow_params *now;                /* room for weights on their way */
+    sow_i_hypermap_doer doer;       /* of tasks; its tape and room for weights serve validation too */
     sow_params *best;               /* NULL before the first judgement */
     sow_i_hypermap_stage *stage;    /* [inner_batches + 1] of the task at hand, the query's last */
     sow_hypermap_batch *batch;      /* likewise: what the stages hold */
     sow_hypermap_dropout *dropout;  /* [(inner_batches + 1) inner_steps] */
-    sow_hypermap_task task;
+    sow_i_hypermap_piece piece;
     sow_index *list;                /* [n_embeddings] */
     unsigned char *use;             /* [n_embeddings] */
     sow_index step, since, bad;
@@ -53,9 +52,7 @@ static sow_index batches_of(const sow_hypermap_learning *o)
 static void work_clear(work *w)
 {
     for (sow_index i = 0; w->stage && i < batches_of(w->o); i++) sow_i_hypermap_stage_clear(&w->stage[i]);
-    sow_hypermap_meta_destroy(w->meta);
-    sow_tape_destroy(w->tape);
-    sow_params_destroy(w->now);
+    sow_i_hypermap_doer_clear(&w->doer);
     sow_params_destroy(w->best);
     sow_hypermap_course_clear(&w->course);
     free(w->context);
@@ -119,9 +116,7 @@ static sow_status work_make(work *w, const sow_params *p, sow_error *err)
     SOW_NEW(w->list, w->data->n_embeddings);
     SOW_NEW(w->use, w->data->n_embeddings);
     SOW_TRY(choose_contexts(w, err));
-    SOW_TRY(sow_params_like(&w->now, p, err));
-    SOW_TRY(sow_tape_create(&w->tape, NULL, SOW_F32, sow_env_threads(w->env), err));
-    if (o->method != SOW_HYPERMAP_REPTILE) SOW_TRY(sow_hypermap_meta_create(&w->meta, w->sizes, SOW_F32, supports_of(o) * o->inner_steps, sow_env_threads(w->env), err));
+    SOW_TRY(sow_i_hypermap_doer_make(&w->doer, p, w->sizes, o->method, supports_of(o) * o->inner_steps, w->env, err));
     SOW_NEW(w->stage, batches);
     SOW_NEW(w->batch, batches);
     SOW_NEW(w->dropout, batches * o->inner_steps);
@@ -196,44 +191,59 @@ static sow_status fill_task(work *w, sow_index k, sow_error *err)
     SOW_TRY(fill(w, supports_of(o), context, apart ? &query : &support, err));
     for (sow_index s = 0; s < masks; s++)
         w->dropout[s] = (sow_hypermap_dropout){.rate = o->dropout, .seed = o->seed, .stream = (uint32_t)w->step, .call = (uint32_t)(k * masks + s)};
-    w->task = (sow_hypermap_task){.support = {o->inner_rate, o->inner_steps, supports_of(o), w->batch, w->dropout},
-                                  .query = w->batch[supports_of(o)],
-                                  .query_dropout = w->dropout[supports_of(o) * o->inner_steps],
-                                  .env = w->env,
-                                  .begin = ((double)w->step + (double)k / (double)o->tasks) / (double)o->steps,
-                                  .share = 1 / (double)(o->tasks * o->steps)};
+    w->piece = (sow_i_hypermap_piece){k, o->tasks,
+                                      {.support = {o->inner_rate, o->inner_steps, supports_of(o), w->batch, w->dropout},
+                                       .query = w->batch[supports_of(o)],
+                                       .query_dropout = w->dropout[supports_of(o) * o->inner_steps],
+                                       .env = w->env,
+                                       .begin = ((double)w->step + (double)k / (double)o->tasks) / (double)o->steps,
+                                       .share = 1 / (double)(o->tasks * o->steps)}};
 done:
     sow_i_hypermap_deck_clear(&support);
     sow_i_hypermap_deck_clear(&query);
     return st;
 }
 
-/* The gradients of p += share (p - end). */
-static void add_way(sow_params *p, const sow_params *end, double share, int first)
+/* An outer step as a sum over tasks. */
+typedef struct {
+    work *w;
+    sow_params *p;
+    double loss;
+} outer;
+
+static void add_task(outer *x, const sow_params *said, double loss, sow_index k)
 {
-    for (sow_index i = 0; i < sow_params_count(p); i++) {
-        const sow_tensor g = sow_params_grad(p, i), a = sow_params_value(p, i), b = sow_params_value(end, i);
-        float *to = g.data;
-        const float *from = a.data, *at = b.data;
-        for (sow_index j = 0; j < g.rows * g.cols; j++) to[j] = (float)((first ? 0 : (double)to[j]) + share * ((double)from[j] - (double)at[j]));
-    }
+    const sow_hypermap_learning *o = x->w->o;
+    sow_i_hypermap_add(x->p, said, o->method, k, o->tasks);
+    x->loss += loss / (double)o->tasks;
 }
 
-/* Task k's share of the step, added to p's gradients. */
-static sow_status reptile(sow_params *p, work *w, sow_index k, double *loss, sow_error *err)
+static sow_status order_task(void *user, sow_index k, sow_archive *order, sow_error *err)
+{
+    const outer *x = user;
+    const sow_status st = fill_task(x->w, k, err);
+    return st == SOW_OK ? sow_i_hypermap_order(order, x->p, &x->w->doer, &x->w->piece, err) : st;
+}
+
+static sow_status do_task(void *user, sow_index k, sow_error *err)
 {
     sow_status st = SOW_OK;
-    const sow_hypermap_learning *o = w->o;
-    sow_hypermap_descent d = w->task.support;
-    double *each = NULL;
-    d.n_batches = batches_of(o); /* the query lies behind the support */
-    SOW_NEW(each, d.n_batches * o->inner_steps);
-    SOW_TRY(sow_params_copy(w->now, p, err));
-    SOW_TRY(sow_hypermap_descend(w->now, w->tape, w->sizes, &d, each, err));
-    *loss = each[supports_of(o) * o->inner_steps];
-    add_way(p, w->now, 1 / (double)o->tasks, k == 0);
+    outer *x = user;
+    const sow_params *said = NULL;
+    double loss = 0;
+    SOW_TRY(fill_task(x->w, k, err));
+    SOW_TRY(sow_i_hypermap_do(&said, &loss, x->p, &x->w->doer, &x->w->piece, err));
+    add_task(x, said, loss, k);
 done:
-    free(each);
+    return st;
+}
+
+static sow_status take_task(void *user, sow_index k, const sow_archive *answer, sow_error *err)
+{
+    outer *x = user;
+    double loss = 0;
+    const sow_status st = sow_i_hypermap_answer(x->w->doer.now, &loss, answer, err);
+    if (st == SOW_OK) add_task(x, x->w->doer.now, loss, k);
     return st;
 }
 
@@ -243,14 +253,10 @@ static sow_status outer_step(sow_params *p, work *w, double *loss, sow_error *er
     sow_status st = SOW_OK;
     const sow_hypermap_learning *o = w->o;
     const sow_adam_options adam = {o->meta_rate, 0.9, 0.999, 1e-8, 0, o->clip};
-    *loss = 0;
-    for (sow_index k = 0; k < o->tasks; k++) {
-        double of_task = 0;
-        SOW_TRY(fill_task(w, k, err));
-        if (o->method == SOW_HYPERMAP_REPTILE) SOW_TRY(reptile(p, w, k, &of_task, err));
-        else SOW_TRY(sow_hypermap_meta_task(p, w->meta, &w->task, k, o->tasks, o->method == SOW_HYPERMAP_FIRST_ORDER, &of_task, err));
-        *loss += of_task / (double)o->tasks;
-    }
+    outer x = {w, p, 0};
+    const sow_shards tasks = {sow_i_hypermap_work.name, o->tasks, order_task, do_task, take_task, &x, "training hypermap", ((double)w->step + 0.99) / (double)o->steps};
+    SOW_TRY(sow_team_share(w->env, &tasks, err));
+    *loss = x.loss;
     if (!isfinite(*loss) || !sow_params_finite(p, 1, NULL, sow_env_threads(w->env)))
         SOW_FAIL(err, SOW_E_NONFINITE, "hypermap: the outer gradient is not finite");
     SOW_TRY(sow_adam_step(p, &adam, NULL, sow_env_threads(w->env), err));
@@ -273,10 +279,10 @@ static sow_status judge_others(double *loss, work *w, sow_error *err)
         const sow_index *rows = NULL, n = sow_i_hypermap_deal(&rows, &deck, w->o->batch);
         sow_hypermap_values v;
         SOW_TRY(sow_i_hypermap_fill(&w->stage[0], w->data, context, rows, n, &pairing, err));
-        sow_tape_reset(w->tape);
-        sow_hypermap_forward(&v, w->tape, w->now, w->sizes, &w->stage[0].batch, NULL);
-        SOW_TRY(sow_tape_status(w->tape, err));
-        sum += (double)n * sow_tape_scalar(w->tape, v.loss);
+        sow_tape_reset(w->doer.tape);
+        sow_hypermap_forward(&v, w->doer.tape, w->doer.now, w->sizes, &w->stage[0].batch, NULL);
+        SOW_TRY(sow_tape_status(w->doer.tape, err));
+        sum += (double)n * sow_tape_scalar(w->doer.tape, v.loss);
         cells += (double)n;
     }
     *loss = sum / cells;
@@ -296,8 +302,8 @@ static sow_status judge(double *loss, const sow_params *p, work *w, sow_error *e
     sow_rng_permute(&rng, w->list, n);
     memset(w->use, 0, (size_t)w->data->n_embeddings);
     for (sow_index i = 0; i < seeds; i++) w->use[w->list[i]] = 1;
-    SOW_TRY(sow_params_copy(w->now, p, err));
-    st = sow_hypermap_adapt(w->now, &cells, w->sizes, w->data, context, w->use, w->o->adapt_size, w->o->adapt_rate > 0 ? w->o->adapt_rate : w->o->inner_rate, w->o->adapt_steps, w->o->dropout, w->o->seed, w->env, err);
+    SOW_TRY(sow_params_copy(w->doer.now, p, err));
+    st = sow_hypermap_adapt(w->doer.now, &cells, w->sizes, w->data, context, w->use, w->o->adapt_size, w->o->adapt_rate > 0 ? w->o->adapt_rate : w->o->inner_rate, w->o->adapt_steps, w->o->dropout, w->o->seed, w->env, err);
     if (st == SOW_E_NONFINITE) return SOW_OK;
     SOW_TRY(st);
     SOW_TRY(judge_others(loss, w, err));

@@ -198,10 +198,11 @@ done:
     return st;
 }
 
-sow_status sow_hypermap_meta_task(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_index k, sow_index n_tasks, int first_order, double *loss, sow_error *err)
+sow_status sow_hypermap_meta_one(const sow_params **gradient, const sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_index k, sow_index n_tasks, int first_order, double *loss, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_hypermap_descent *d = &task->support;
+    *gradient = NULL;
     if (k < 0 || k >= n_tasks) SOW_FAIL(err, SOW_E_ARG, "hypermap: task %lld of %lld", (long long)k, (long long)n_tasks);
     if (steps_of(d) > m->most_steps) SOW_FAIL(err, SOW_E_ARG, "hypermap: a descent of %lld steps, where there is room for %lld", (long long)steps_of(d), (long long)m->most_steps);
     SOW_TRY(descend(p, m, task, !first_order, err));
@@ -210,13 +211,26 @@ sow_status sow_hypermap_meta_task(sow_params *p, sow_hypermap_meta *m, const sow
         SOW_TRY(tell(m, task, 1 - backward_passes * (double)s / ((double)steps_of(d) * (forward_passes + backward_passes)), err));
         SOW_TRY(step_back(m, d, s - 1, err));
     }
-    for (sow_index i = 0; i < sow_params_count(p); i++) blend(sow_params_grad(p, i), k ? 1 : 0, sow_params_value(m->lambda, i), 1 / (double)n_tasks);
+    *gradient = m->lambda;
 done:
     if (st == SOW_E_NONFINITE) {
         char where[48];
         snprintf(where, sizeof where, "task %lld of %lld", (long long)k + 1, (long long)n_tasks);
         sow_error_prefix(err, "%s", where);
     }
+    return st;
+}
+
+void sow_hypermap_meta_add(sow_params *p, const sow_params *gradient, sow_index k, sow_index n_tasks)
+{
+    for (sow_index i = 0; i < sow_params_count(p); i++) blend(sow_params_grad(p, i), k ? 1 : 0, sow_params_value(gradient, i), 1 / (double)n_tasks);
+}
+
+sow_status sow_hypermap_meta_task(sow_params *p, sow_hypermap_meta *m, const sow_hypermap_task *task, sow_index k, sow_index n_tasks, int first_order, double *loss, sow_error *err)
+{
+    const sow_params *gradient = NULL;
+    const sow_status st = sow_hypermap_meta_one(&gradient, p, m, task, k, n_tasks, first_order, loss, err);
+    if (st == SOW_OK) sow_hypermap_meta_add(p, gradient, k, n_tasks);
     return st;
 }
 

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "models/hypermap/share.h"
 #include "models/hypermap/tasks.h"
+#include "tests/core/made_team.h"
 
 enum { GENES = 10, EMBEDDING = 6, PERTURBATIONS = 12, CELLS = 8, CONTROLS = 9, MOST_CONTEXTS = 12, MOST_FETCHES = 4096 };
 
@@ -395,6 +397,125 @@ Test(hypermap_learn, gives_the_same_bits_for_any_number_of_threads)
     sow_params_destroy(one);
     sow_params_destroy(many);
     sow_threads_destroy(three);
+    world_free(w);
+}
+
+Test(hypermap_learn, gives_the_same_bits_for_any_number_of_helpers)
+{
+    world *w = world_make(5);
+    sow_threads *two = NULL;
+    OK(sow_threads_create(&two, 2, err));
+    for (int method = SOW_HYPERMAP_EXACT; method <= SOW_HYPERMAP_JOINT; method++) {
+        const sow_hypermap_sizes s = small(method == SOW_HYPERMAP_EXACT ? SOW_HYPERMAP_ROWS : SOW_HYPERMAP_CONTEXT);
+        sow_hypermap_learning o = brief(4);
+        sow_hypermap_course alone, shared;
+        sow_params *p = fresh(&s);
+        o.method = (sow_hypermap_method)method;
+        o.tasks = 4;
+        o.validation = 4;
+        o.validate_every = 2;
+        o.fresh_controls = method % 2;
+        learn(p, &alone, &s, w, &o, NULL);
+        for (int helpers = 1; helpers < 6; helpers++) {
+            made_team t;
+            made_team_init(&t, helpers, &sow_i_hypermap_work);
+            const sow_env env = {.team = &t.base, .threads = helpers % 2 ? two : NULL};
+            sow_params *q = fresh(&s);
+            learn(q, &shared, &s, w, &o, &env);
+            cr_assert(same_values(p, q), "method %d, %d helpers", method, helpers);
+            cr_assert_arr_eq(shared.loss, alone.loss, 4 * sizeof(double));
+            cr_assert_eq(t.base.given, o.steps * (o.tasks - (o.tasks + helpers) / (helpers + 1)), "%d helpers", helpers);
+            sow_hypermap_course_clear(&shared);
+            sow_params_destroy(q);
+            made_team_clear(&t);
+        }
+        sow_hypermap_course_clear(&alone);
+        sow_params_destroy(p);
+    }
+    sow_threads_destroy(two);
+    world_free(w);
+}
+
+Test(hypermap_learn, goes_on_with_another_number_of_helpers)
+{
+    world *w = world_make(4);
+    const sow_hypermap_sizes s = small(SOW_HYPERMAP_GATED);
+    sow_hypermap_learning o = brief(5);
+    sow_hypermap_course c;
+    states all = {.n = 0};
+    made_team t;
+    made_team_init(&t, 2, &sow_i_hypermap_work);
+    const sow_env env = {.team = &t.base};
+    sow_params *whole = fresh(&s), *p = fresh(&s);
+    o.tasks = 3;
+    learn(whole, &c, &s, w, &o, NULL);
+    sow_hypermap_course_clear(&c);
+    OK(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, remember, &all, &env, err));
+    sow_hypermap_course_clear(&c);
+    for (int k = 0; k < all.n; k++) {
+        OK(sow_hypermap_learn(p, &c, &s, &w->d, &o, &all.state[k], NULL, NULL, k % 2 ? &env : NULL, err));
+        cr_assert(same_values(p, whole), "after step %d", k + 1);
+        sow_hypermap_course_clear(&c);
+        sow_archive_clear(&all.state[k]);
+    }
+    made_team_clear(&t);
+    sow_params_destroy(whole);
+    sow_params_destroy(p);
+    world_free(w);
+}
+
+Test(hypermap_learn, a_task_that_runs_away_at_a_helper_is_told_as_one_here)
+{
+    world *w = world_make(4);
+    const sow_hypermap_sizes s = small(SOW_HYPERMAP_WHOLE);
+    sow_hypermap_learning o = brief(20);
+    sow_hypermap_course c;
+    made_team t;
+    made_team_init(&t, 1, &sow_i_hypermap_work);
+    const sow_env env = {.team = &t.base};
+    sow_params *p = fresh(&s), *was = fresh(&s);
+    char alone[sizeof err->message];
+    float *e = w->y + w->start[1] * GENES; /* context 1 alone cannot be learned from */
+    for (int i = 0; i < PERTURBATIONS * CELLS * GENES; i++) e[i] = 1e30f;
+    o.tasks = 4;
+    o.most_bad = 3;
+    o.balanced = 1;
+    o.inner_rate = 10;
+    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, NULL, err), SOW_E_NONFINITE);
+    memcpy(alone, err->message, sizeof alone);
+    OK(sow_params_copy(p, was, err));
+    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, &env, err), SOW_E_NONFINITE);
+    cr_assert_str_eq(err->message, alone);
+    SAYS("task ");
+    cr_assert(same_values(p, was));
+    made_team_clear(&t);
+    sow_params_destroy(p);
+    sow_params_destroy(was);
+    world_free(w);
+}
+
+Test(hypermap_learn, memory_that_fails_with_a_helper_is_an_error_and_no_more)
+{
+    world *w = world_make(3);
+    const sow_hypermap_sizes s = small(SOW_HYPERMAP_CONTEXT);
+    sow_hypermap_learning o = brief(1);
+    sow_params *p = fresh(&s);
+    int failures = 0;
+    for (sow_index k = 0;; k += 7, failures++) {
+        sow_hypermap_course c = {0};
+        made_team t;
+        made_team_init(&t, 1, &sow_i_hypermap_work);
+        const sow_env env = {.team = &t.base};
+        sow_memory_fail_after(k);
+        const sow_status st = sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, &env, err);
+        sow_memory_fail_after(-1);
+        made_team_clear(&t);
+        sow_hypermap_course_clear(&c);
+        if (st == SOW_OK) break;
+        cr_assert_eq(st, SOW_E_NOMEM, "%s", err->message);
+    }
+    cr_assert_gt(failures, 20);
+    sow_params_destroy(p);
     world_free(w);
 }
 
