@@ -113,7 +113,7 @@ done
 killed=0
 stop() { # stop SIGNAL WHICH DELAY: the process number WHICH of mpirun's, or mpirun itself (0), while a model is learned
     rm -rf lost
-    ranks 3 run lost.yaml --out lost --threads 1 --set rounds.batches=[] > out 2> err &
+    timeout -k 5 300 mpirun -n 3 "$SOWER" run lost.yaml --out lost --threads 1 --set rounds.batches=[] > out 2> err & # mpirun has been seen to wait for ever for a rank that died while it started
     pid=$!
     for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         [ -e lost/campaign.db ] && break
