@@ -9,7 +9,7 @@ void cli_print_bill_rows(const json_t *rows, long long round)
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         if (round >= 0 && cli_json_integer(row, "round") != round) continue;
-        printf("item      %-22s %13.10g %-18s at %10.6g = %14.2f\n", cli_json_text(row, "item"), cli_json_number(row, "quantity"), cli_json_text(row, "unit"), cli_json_number(row, "price"),
+        printf("item      %-22s %10.10g %-15s x %9.6g = %12.2f\n", cli_json_text(row, "item"), cli_json_number(row, "quantity"), cli_json_text(row, "unit"), cli_json_number(row, "price"),
                cli_json_number(row, "cost"));
         if (*cli_json_text(row, "note")) printf("          (%s)\n", cli_json_text(row, "note"));
     }
