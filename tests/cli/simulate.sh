@@ -87,12 +87,20 @@ for delay in 0.1 0.3 0.5; do # a worker dies: its job is taken up by another, in
     clean k
 done
 [ -d /proc/self ] && [ $killed -eq 0 ] && fail "no worker was killed"
+answers() { # waits until process $1 catches SIGTERM: a loaded machine takes its time to start it
+    for _ in $(seq 500); do
+        mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2> /dev/null)
+        [ -n "$mask" ] && [ $((0x$mask & 0x4000)) = 0 ] || break
+        sleep 0.02
+    done
+}
 for signal in KILL INT TERM; do # everything ends, and the next run goes on
     rm -rf k
     for delay in 0.2 0.4 0.8; do
         "$SOWER" simulate k.yaml --jobs 2 --out k --quiet > out 2> err &
         pid=$!
         sleep $delay
+        answers $pid
         kill -$signal $pid 2> /dev/null
         wait $pid 2> /dev/null
         code=$?
