@@ -42,12 +42,12 @@ expect 0 "$SOWER" run sim.yaml --out none $by_gain --set design.allocation_range
 equal "$(spread none 02)" 1 "numbers of cells with no range"
 
 # kill -9 at points spread over the whole life
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # LeakSanitizer does not work on a traced process
 "$TOOLS/kill_at" 0 "$SOWER" run sim.yaml --out counted $by_gain --threads 1 --quiet > out 2> err
 if [ $? = 77 ]; then
     note_skip "processes cannot be traced here"
 else
     points=$(tail -n 1 out) n=30 killed=0
-    export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # LeakSanitizer does not work on a traced process
     while [ "$n" -le "$points" ]; do
         "$TOOLS/kill_at" "$n" "$SOWER" run sim.yaml --out k $by_gain --threads 1 --quiet > out 2> err
         [ $? = 137 ] && killed=$((killed + 1))

@@ -1,5 +1,11 @@
-foreach(_test IN ITEMS budget allocation allocation_rules calibrate campaign cells cells_faults cells_lab contexts contexts_simulated contexts_unseen evaluate_command learning_curve map morph morph_screens orient pairs power predict readouts record seeds seeds_command sweep sweep_stats truth)
+foreach(_test IN ITEMS budget allocation allocation_rules calibrate campaign cells cells_faults cells_lab contexts contexts_simulated contexts_unseen evaluate_command learning_curve map morph morph_screens orient pairs power predict readouts record seeds seeds_command sweep sweep_stats)
     sow_add_test(planner/${_test} LIBS PkgConfig::JANSSON)
 endforeach()
 sow_add_test(planner/sweep_null LABELS slow LIBS PkgConfig::JANSSON)
+# seeds enough for an interval: a quarter of a minute, and eight under a sanitizer
+if(SOWER_SANITIZE)
+    sow_add_test(planner/truth LABELS slow LIBS PkgConfig::JANSSON)
+else()
+    sow_add_test(planner/truth LIBS PkgConfig::JANSSON)
+endif()
 sow_add_test(planner/truth_morph LABELS slow LIBS PkgConfig::JANSSON)
