@@ -14,7 +14,12 @@ function(sow_add_script name)
 endfunction()
 
 foreach(_script IN ITEMS budget play rules same_bytes kill interrupt second_process lab bad_config bad_data bad_rules bad_record bad_disk changed options
-                         init inspect_cells campaigns cells damaged_hdf5 preprocess evaluate contexts contexts_bad seeds predict map fit pairs simulate_screens simulate sweep_budget mpi mpi_train slurm power allocation)
+                         init inspect_cells campaigns cells damaged_hdf5 preprocess evaluate contexts contexts_bad seeds predict map fit pairs simulate_screens simulate sweep_budget mpi slurm power allocation)
     sow_add_script(${_script})
 endforeach()
+if(SOWER_SANITIZE) # minutes there, most of them one training after another
+    sow_add_script(mpi_train LABELS slow)
+else()
+    sow_add_script(mpi_train)
+endif()
 sow_add_script(kill_everywhere LABELS slow)
