@@ -41,7 +41,7 @@ typedef struct {
     const double *y;               /* [n, d] */
     const double *cells;           /* [n] cells behind each value; NaN unknown; NULL = all unknown */
     const sow_prior_set *priors;   /* may have n_priors == 0 */
-    const sow_pca *response;       /* profile: the frozen response space (round 0); NULL for a scalar */
+    const sow_pca *response;       /* profile: response components of what is learned from; NULL for a scalar */
     int relative;                  /* values are changes from controls: 0 is no change, which a model may believe in when little is measured */
     const sow_perturbation *detail; /* agents of every perturbation of the catalogue, or NULL = not known: nothing is a combination */
     const sow_names *catalogue;    /* names of the perturbations, or NULL; with detail: to find the single of each agent */

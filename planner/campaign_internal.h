@@ -99,7 +99,7 @@ typedef struct {
     sow_model *model;
     sow_i_training training;
     int training_ready;
-    sow_pca response;        /* profile: frozen at round 0 */
+    sow_pca response;        /* profile: components of what `training` holds */
     int has_response;
     struct sow_i_held_cells *held; /* cells: what held-out cells say does not change from round to round; NULL before the first evaluation */
 } sow_i_site;

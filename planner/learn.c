@@ -347,38 +347,20 @@ sow_index sow_i_last_measured(const sow_campaign *c)
     return last;
 }
 
-static sow_index first_measured_round(const sow_campaign *c)
-{
-    sow_index first = c->n_rounds;
-    for (sow_index s = 0; s < c->n_sites; s++)
-        for (sow_index q = 0; q < c->n; q++)
-            if (is_training(&c->site[s], q, c->n_rounds) && c->site[s].item[q].round < first) first = c->site[s].item[q].round;
-    return first;
-}
-
-/* The response space: principal components of what is known by the end of round 0 (references and the initial batch; the first batch that did
- * not fail as a whole), then frozen. It is a function of the events, so it is recomputed rather than stored. */
+/* Response components: of all that is known by now, references among it, so that a small first round does not decide what later ones can say
+ * (docs/decisions/response-components.md). A function of the events: recomputed rather than stored. */
 static sow_status fit_response(sow_campaign *c, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     const sow_i_training *t = &c->here->training;
-    unsigned char *use = NULL;
-    sow_index rows = 0, first = first_measured_round(c);
     if (c->d == 1) return SOW_OK;
-    SOW_NEW(use, t->view.n);
-    for (sow_index i = 0; i < t->view.n; i++) {
-        const sow_index site = sow_i_site_of_context(c, t->context[i]);
-        use[i] = site < 0 || c->site[site].item[t->perturbation[i]].round == first;
-        rows += use[i];
-    }
     if (c->here->has_response) sow_pca_clear(&c->here->response);
     c->here->has_response = 0;
-    if (rows < 2) goto done;
-    SOW_TRY(sow_pca_fit(&c->here->response, t->y, t->view.n, c->d, use, c->config->model.components, env, err));
+    if (t->view.n < 2) goto done;
+    SOW_TRY(sow_pca_fit(&c->here->response, t->y, t->view.n, c->d, NULL, c->config->model.components, env, err));
     c->here->has_response = 1;
 done:
     c->here->training.view.response = c->here->has_response ? &c->here->response : NULL;
-    free(use);
     return st;
 }
 

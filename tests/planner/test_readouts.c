@@ -135,6 +135,24 @@ Test(readouts, profiles_are_judged_beside_the_baselines)
     cr_assert_not_null(strstr(scratch_read(scratch_path("p/metrics.csv")), "direction"));
 }
 
+Test(readouts, what_is_known_in_the_end_does_not_depend_on_the_rounds_it_came_in)
+{
+    /* all 29 of the pool at once, or 2 and then 27, with nothing from elsewhere: two rows span one response component */
+    const char *other = "    - {file: screen.h5ad, role: reference, context: {column: line}, contexts: [other], perturbation: perturbation, cells: n_cells}\n";
+    char *alone = replaced(profile_yaml, other, ""), *once = replaced(alone, "size: 8, strategy: random}, batches: [5, 5]", "size: 29, strategy: random}, batches: []"),
+         *late = replaced(alone, "size: 8, strategy: random}, batches: [5, 5]", "size: 2, strategy: random}, batches: [27]");
+    play(once, "once");
+    play(late, "late");
+    const char *const metrics[] = {"rmse_all", "pearson_delta_all", "pearson_delta_centred"};
+    for (int k = 0; k < 3; k++)
+        cr_assert_float_eq(metric("late", 1, "gp", metrics[k]), metric("once", 0, "gp", metrics[k]), 1e-9, "%s: %g and %g", metrics[k], metric("late", 1, "gp", metrics[k]),
+                           metric("once", 0, "gp", metrics[k]));
+    cr_assert_lt(metric("once", 0, "gp", "rmse_all"), metric("once", 0, "train-mean", "rmse_all"));
+    free(alone);
+    free(once);
+    free(late);
+}
+
 Test(readouts, every_strategy_that_fits_plays_profiles)
 {
     const char *const strategies[] = {"random", "kmeans", "core-set", "max-variance"};
