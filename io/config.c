@@ -178,7 +178,7 @@ static sow_status read_text(char **out, size_t *size, const sow_i_reader *r, sow
     return sow_file_read_text(out, size, path, err);
 }
 
-static void read_tree(sow_i_reader *r, void *config, const char *folder, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root), const char *text, size_t size,
+static void read_tree(sow_i_reader *r, void *config, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root), const char *text, size_t size,
                       const char *const *sets, sow_index n_sets)
 {
     sow_i_node *root = sow_i_yaml_parse(r, text, size, NULL);
@@ -194,18 +194,33 @@ static void read_tree(sow_i_reader *r, void *config, const char *folder, void (*
         else
             r->failed = 1;
     }
-    if (!r->failed) sow_i_config_fill(r, config, folder, root);
+    if (!r->failed) sow_i_config_fill(r, config, root);
     if (!r->failed) check(r, config, root);
 }
 
-sow_status sow_i_config_load(sow_i_reader *r, void *config, const char *folder, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root),
-                             const char *const *sets, sow_index n_sets, char **problems, sow_error *err)
+sow_status sow_i_reader_begin(sow_i_reader *r, const char *path, const sow_i_schema *schema, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    char *folder = NULL;
+    *r = (sow_i_reader){.schema = schema};
+    SOW_TRY(sow_i_arena_create(&r->arena, err));
+    folder = sow_path_dirname(path);
+    r->path = sow_i_arena_text(r->arena, path, strlen(path));
+    r->folder = folder ? sow_i_arena_text(r->arena, folder, strlen(folder)) : NULL;
+    if (!r->path || !r->folder) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", path);
+done:
+    free(folder);
+    return st;
+}
+
+sow_status sow_i_config_load(sow_i_reader *r, void *config, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root), const char *const *sets, sow_index n_sets, char **problems,
+                             sow_error *err)
 {
     sow_status st = SOW_OK;
     char *text = NULL;
     size_t size = 0;
     SOW_TRY(read_text(&text, &size, r, err));
-    read_tree(r, config, folder, check, text, size, sets, n_sets);
+    read_tree(r, config, check, text, size, sets, n_sets);
     if (r->failed) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", r->path);
     if (r->n_problems) SOW_TRY(report_problems(r, problems, err));
 done:
@@ -224,29 +239,23 @@ sow_status sow_config_read(sow_config **out, char **problems, const char *path, 
 {
     sow_status st = SOW_OK;
     sow_config *c = NULL;
-    sow_i_arena *arena = NULL;
+    sow_i_reader r;
     *out = NULL;
     if (problems) *problems = NULL;
-    SOW_NEW(c, 1);
-    SOW_TRY(sow_i_arena_create(&arena, err));
-    c->arena = arena;
-    c->path = sow_strdup(path);
-    c->folder = sow_path_dirname(path);
-    if (!c->path || !c->folder) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", path);
-    sow_i_reader r = {.path = path, .schema = sow_i_campaign_schema(), .arena = arena};
-    SOW_TRY(sow_i_config_load(&r, c, c->folder, check_campaign, sets, n_sets, problems, err));
+    SOW_TRY(sow_i_reader_begin(&r, path, sow_i_campaign_schema(), err));
+    c = sow_i_arena_new(r.arena, sizeof *c);
+    if (!c) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", path);
+    c->arena = r.arena;
+    c->path = r.path;
+    c->folder = r.folder;
+    SOW_TRY(sow_i_config_load(&r, c, check_campaign, sets, n_sets, problems, err));
     *out = c;
-    c = NULL;
 done:
-    sow_config_destroy(c);
+    if (st != SOW_OK) sow_i_arena_destroy(r.arena);
     return st;
 }
 
 void sow_config_destroy(sow_config *config)
 {
-    if (!config) return;
-    sow_i_arena_destroy(config->arena);
-    free(config->path);
-    free(config->folder);
-    free(config);
+    if (config) sow_i_arena_destroy(config->arena); /* in which it lies */
 }

@@ -44,8 +44,8 @@ typedef struct {
 
 typedef struct {
     /* where it came from */
-    char *path;       /* as given */
-    char *folder;     /* relative files are resolved against it */
+    const char *path;   /* as given */
+    const char *folder; /* relative files are resolved against it */
 
     sow_index version; /* sower: 1 */
     const char *name;  /* [file name without .yaml]; letters, digits, - _ . */

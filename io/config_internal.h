@@ -49,7 +49,7 @@ typedef struct {
     sow_index order;
 } sow_i_problem;
 typedef struct {
-    const char *path;
+    const char *path, *folder; /* of the file, in the arena */
     const sow_i_schema *schema;
     sow_i_arena *arena;
     sow_i_problem *problem;
@@ -68,8 +68,8 @@ void sow_i_problem_at_mark(sow_i_reader *r, long line, long column, const char *
 sow_i_node *sow_i_yaml_parse(sow_i_reader *r, const char *text, size_t n, const char *set);
 /** Apply one "key.path=value" to the tree. */
 void sow_i_config_set(sow_i_reader *r, sow_i_node *root, const char *set);
-/** Tree to struct by the reader's schema; defaults for what is not given. Files are resolved against `folder`. */
-void sow_i_config_fill(sow_i_reader *r, void *config, const char *folder, const sow_i_node *root);
+/** Tree to struct by the reader's schema; defaults for what is not given. Files are resolved against the reader's folder. */
+void sow_i_config_fill(sow_i_reader *r, void *config, const sow_i_node *root);
 /** The keys below a mapping as settings "key.path=value" in the form of --set: a mapping below it adds its keys to the path. */
 void sow_i_settings_of(sow_i_reader *r, sow_setting **out, sow_index *n, const sow_i_node *node);
 /** What no single row can check. */
@@ -77,9 +77,11 @@ void sow_i_config_check(sow_i_reader *r, sow_config *config, const sow_i_node *r
 /** ... about prices, times and a budget. */
 void sow_i_config_check_costs(sow_i_reader *r, const sow_config *c, const sow_i_node *root);
 
-/** The whole of reading one file: r has path, schema and arena. `config` (zeroed) is filled and checked; problems as sow_config_read. Clears r. */
-SOW_MUST_CHECK sow_status sow_i_config_load(sow_i_reader *r, void *config, const char *folder, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root),
-                                            const char *const *sets, sow_index n_sets, char **problems, sow_error *err);
+/** Begin to read a file: a reader with an arena, which the caller owns, also after an error. Nothing is opened yet. */
+SOW_MUST_CHECK sow_status sow_i_reader_begin(sow_i_reader *r, const char *path, const sow_i_schema *schema, sow_error *err);
+/** The whole of reading one file, after sow_i_reader_begin. `config` (zeroed) is filled and checked; problems as sow_config_read. Clears r, but for its arena. */
+SOW_MUST_CHECK sow_status sow_i_config_load(sow_i_reader *r, void *config, void (*check)(sow_i_reader *r, void *config, const sow_i_node *root), const char *const *sets, sow_index n_sets,
+                                            char **problems, sow_error *err);
 
 /** "a whole number >= 1 (perturbations)": what a row allows, in words. Caller frees; NULL = out of memory. */
 char *sow_i_key_allows(const sow_i_key *key);

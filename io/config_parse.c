@@ -446,8 +446,8 @@ static void fill_group(filler *f, const char *path, const char *where, const sow
     }
 }
 
-void sow_i_config_fill(sow_i_reader *r, void *config, const char *folder, const sow_i_node *root)
+void sow_i_config_fill(sow_i_reader *r, void *config, const sow_i_node *root)
 {
-    filler f = {.reader = r, .folder = folder};
+    filler f = {.reader = r, .folder = r->folder};
     fill_group(&f, "", "", root, config);
 }

@@ -304,31 +304,25 @@ sow_status sow_sweep_config_read(sow_sweep_config **out, char **problems, const 
 {
     sow_status st = SOW_OK;
     sow_sweep_config *c = NULL;
-    sow_i_arena *arena = NULL;
+    sow_i_reader r;
     *out = NULL;
     if (problems) *problems = NULL;
-    SOW_NEW(c, 1);
-    SOW_TRY(sow_i_arena_create(&arena, err));
-    c->arena = arena;
-    c->path = sow_strdup(path);
-    c->folder = sow_path_dirname(path);
-    if (!c->path || !c->folder) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", path);
-    sow_i_reader r = {.path = path, .schema = sow_i_sweep_schema(), .arena = arena};
-    SOW_TRY(sow_i_config_load(&r, c, c->folder, check_sweep, sets, n_sets, problems, err));
+    SOW_TRY(sow_i_reader_begin(&r, path, sow_i_sweep_schema(), err));
+    c = sow_i_arena_new(r.arena, sizeof *c);
+    if (!c) SOW_FAIL(err, SOW_E_NOMEM, "out of memory reading '%s'", path);
+    c->arena = r.arena;
+    c->path = r.path;
+    c->folder = r.folder;
+    SOW_TRY(sow_i_config_load(&r, c, check_sweep, sets, n_sets, problems, err));
     *out = c;
-    c = NULL;
 done:
-    sow_sweep_config_destroy(c);
+    if (st != SOW_OK) sow_i_arena_destroy(r.arena);
     return st;
 }
 
 void sow_sweep_config_destroy(sow_sweep_config *config)
 {
-    if (!config) return;
-    sow_i_arena_destroy(config->arena);
-    free(config->path);
-    free(config->folder);
-    free(config);
+    if (config) sow_i_arena_destroy(config->arena); /* in which it lies */
 }
 
 sow_status sow_sweep_config_reference(char **out, sow_error *err)

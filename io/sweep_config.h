@@ -45,7 +45,7 @@ typedef struct {
 enum { SOW_SWEEP_AXES = 5 };
 
 typedef struct {
-    char *path, *folder;
+    const char *path, *folder;
     sow_index version;
     const char *name;     /* [the file's name without .yaml] */
     const char *campaign; /* file of the base campaign, resolved */
