@@ -103,6 +103,7 @@ static void print_plan(const json_t *j)
     printf("bill      %.2f %s, %.4g weeks\n", cli_json_number(bill, "total"), cli_json_text(bill, "currency"), cli_json_number(bill, "weeks"));
     cli_print_budget(bill);
     printf("effort    at most about %.0f s of computing and %.0f MB of memory\n", cli_json_number(effort, "seconds_at_most"), cli_json_number(effort, "memory_mb"));
+    if (*cli_json_text(effort, "advice")) printf("          %s\n", cli_json_text(effort, "advice"));
 }
 
 static const char *readout_size(char *text, size_t size, const json_t *j)

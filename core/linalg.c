@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void one_blas_thread(void)
 {
@@ -29,6 +30,24 @@ static void prepare_blas(void)
 const char *sow_linalg_kernels(void)
 {
     return openblas_get_corename();
+}
+
+const char *sow_linalg_advice_for(const char *kernels, int has_512_bits)
+{
+    static const char *const wide[] = {"SkylakeX", "Cooperlake", "Sapphirerapids", "Zen4", "Zen5"}; /* of OpenBLAS; all others are of 256 bits or less */
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (strcasecmp(kernels, wide[i]) == 0) return NULL;
+    return has_512_bits ? "OpenBLAS does not know this processor and leaves half of its vector width unused: with OPENBLAS_CORETYPE=SkylakeX in the environment networks train in a quarter to a third less time, with other last digits"
+                        : NULL;
+}
+
+const char *sow_linalg_advice(void)
+{
+    int has_512_bits = 0;
+#if defined(__x86_64__)
+    has_512_bits = __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"); /* what SkylakeX's kernels use */
+#endif
+    return sow_linalg_advice_for(sow_linalg_kernels(), has_512_bits);
 }
 
 /* The one place where dimensions are checked before they are narrowed to BLAS's int. */

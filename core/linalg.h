@@ -15,6 +15,10 @@ extern "C" {
 
 /** What the kernels of this process are made for ("SkylakeX"): numbers of two processes agree to the last bit where it is the same. */
 const char *sow_linalg_kernels(void);
+/** What would make products faster here, in a sentence; NULL where nothing is known to. An OpenBLAS older than the processor falls back to kernels of half its width. */
+const char *sow_linalg_advice(void);
+/** ... with such kernels on a processor that has 512-bit vectors or has not. */
+const char *sow_linalg_advice_for(const char *kernels, int has_512_bits);
 
 /** C [m,n] = alpha op(A) op(B) + beta C; op(A) is [m,k], op(B) [k,n]; trans != 0 means the stored matrix is the transpose. Cost 2mnk. */
 SOW_MUST_CHECK sow_status sow_gemm(sow_threads *threads, int trans_a, int trans_b, sow_index m, sow_index n, sow_index k, double alpha,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/linalg.h"
 #include "core/memory.h"
 #include "planner/cells_internal.h"
 
@@ -129,7 +130,8 @@ static json_t *effort_json(const sow_campaign *c)
     if (strcmp(c->model_class->name, "hypermap") == 0) add_effort_of_hypermap(&seconds, &memory, c);
     seconds *= (double)c->n_sites; /* each target context has a model of its own */
     if (c->cells) add_effort_of_cells(&seconds, &memory, c);
-    return json_pack("{s:f,s:f}", "seconds_at_most", ceil(seconds), "memory_mb", ceil(memory / 1e6));
+    const char *advice = seconds >= 60 ? sow_linalg_advice() : NULL; /* nobody sets a variable to save seconds */
+    return json_pack("{s:f,s:f,s:s*}", "seconds_at_most", ceil(seconds), "memory_mb", ceil(memory / 1e6), "advice", advice);
 }
 
 sow_status sow_campaign_check_json(char **out, const sow_campaign *c, sow_error *err)

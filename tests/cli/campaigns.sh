@@ -11,7 +11,7 @@ for yaml in "$source_dir"/campaigns/*.yaml; do
         case "$name" in
         sweep-budget.yaml | sweep-budget-morph.yaml) set -- --set 'allocations={60+160: {initial: 60, batches: [160]}, "220": {initial: 220}}' ;;
         sweep-budget-2000.yaml) # and of fewer perturbations
-            set -- --set 'strategies=[max-variance]' --set 'allocations={"500": {initial: 100}}' --set set.oracle.perturbations=300 --set set.oracle.held_out.count=30 ;;
+            set -- --set 'strategies=[random]' --set 'allocations={"500": {initial: 100}}' --set set.oracle.perturbations=300 --set set.oracle.held_out.count=30 ;;
         esac
         [ "$name" = sweep-cells.yaml ] && set -- --set 'strategies=[random]' --set 'allocations={25-cells: {initial: 40, batches: [40], cells_per_perturbation: 25}}'
         expect 0 "$SOWER" simulate "empty/$name" --emit slurm --out "sweep-of-$name" "$@"

@@ -383,3 +383,12 @@ Test(linalg, results_are_the_same_bits_for_any_number_of_threads)
     }
     free(serial);
 }
+
+Test(linalg, advises_where_kernels_are_narrower_than_the_processor)
+{
+    cr_assert_null(sow_linalg_advice_for("SkylakeX", 1));
+    cr_assert_null(sow_linalg_advice_for("Zen4", 1));
+    cr_assert_null(sow_linalg_advice_for("Zen", 0));
+    cr_assert_not_null(strstr(sow_linalg_advice_for("Zen", 1), "OPENBLAS_CORETYPE=SkylakeX"));
+    cr_assert_not_null(sow_linalg_advice_for("Haswell", 1));
+}
