@@ -86,12 +86,11 @@ typedef struct {
     sow_morph_options morph;
     sow_hypermap_options hypermap;
     const sow_model *warm;  /* a fitted model of the same kind to go on from (warm start), or NULL = from scratch; borrowed during fit */
-    /* training that takes long can be interrupted: what `checkpoint` was last given can be passed as `resume` (same training data, options and seed), and the result is the same, bit for bit */
+    /* training that takes long can be interrupted: what `checkpoints` were last given can be passed as `resume` (same training data, options and seed), and the result is the same, bit for bit */
     const sow_archive *resume;
-    sow_status (*checkpoint)(void *user, sow_archive *state, sow_error *err); /* after every epoch; NULL = none. It may take the state (sow_archive_move): a large one is then held once */
-    void *checkpoint_user;
+    sow_checkpoints checkpoints; /* take NULL = none */
 } sow_model_options;
-#define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30, 0, SOW_MORPH_OPTIONS_INIT, SOW_HYPERMAP_OPTIONS_INIT, NULL, NULL, NULL, NULL}
+#define SOW_MODEL_OPTIONS_INIT {1, 10, "auto", "coregionalised", 60, 30, 0, SOW_MORPH_OPTIONS_INIT, SOW_HYPERMAP_OPTIONS_INIT, NULL, NULL, {NULL, NULL, NULL}}
 
 typedef struct sow_posterior sow_posterior; /* a joint posterior over one query, scalar readouts */
 

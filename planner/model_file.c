@@ -162,7 +162,7 @@ done:
     return st;
 }
 
-/* The state after the last epoch stays in memory: it is written every so often, for a kill, and at once when the training is interrupted. */
+/* States are written every so often, for a kill; one that comes in between stays in memory for an interruption, which writes it at once. */
 typedef struct {
     const sow_model_class *class_;
     const char *path;
@@ -178,17 +178,20 @@ static double now_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static sow_status checkpoint(void *user, sow_archive *now, sow_error *err)
+static int checkpoint_is_due(void *user)
+{
+    return now_seconds() - ((const checkpoints *)user)->last >= seconds_between_checkpoints;
+}
+
+static sow_status take_checkpoint(void *user, sow_archive *now, sow_error *err)
 {
     sow_status st = SOW_OK;
     checkpoints *k = user;
     sow_archive_clear(&k->state);
-    SOW_TRY(sow_archive_move(&k->state, "", now, err));
-    if (now_seconds() - k->last < seconds_between_checkpoints) goto done;
-    SOW_TRY(write_state(k->path, k->class_, &k->state, k->of, err));
+    if (!checkpoint_is_due(k)) return sow_archive_move(&k->state, "", now, err);
+    SOW_TRY(write_state(k->path, k->class_, now, k->of, err));
     k->last = now_seconds();
 done:
-    if (st != SOW_OK) sow_archive_clear(&k->state);
     return st;
 }
 
@@ -241,8 +244,7 @@ static sow_status train(sow_model **out, const sow_campaign *c, const sow_traini
         SOW_TRY(read_state(&unfinished, part, c->model_class, s, env, err));
         if (unfinished.n) sow_log(env, SOW_LOG_INFO, "the training of round %lld goes on where it was interrupted", (long long)round);
         options->resume = unfinished.n ? &unfinished : NULL;
-        options->checkpoint = checkpoint;
-        options->checkpoint_user = &k;
+        options->checkpoints = (sow_checkpoints){take_checkpoint, checkpoint_is_due, &k};
     }
     st = sow_model_fit(out, c->model_class, training, options, env, err);
     if (st == SOW_E_CANCELLED && k.state.n && write_state(part, c->model_class, &k.state, s, NULL) != SOW_OK)

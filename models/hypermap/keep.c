@@ -170,7 +170,7 @@ typedef struct {
 } under_way;
 
 /* The members that are done, and the state of the one that learns. */
-static sow_status checkpoint(void *user, sow_archive *state, sow_error *err)
+static sow_status take_state(void *user, sow_archive *state, sow_error *err)
 {
     sow_status st = SOW_OK;
     const under_way *u = user;
@@ -179,10 +179,16 @@ static sow_status checkpoint(void *user, sow_archive *state, sow_error *err)
     SOW_TRY(sow_archive_put_integer(&a, "members", u->done, err));
     for (sow_index b = 0; b < u->done; b++) SOW_TRY(put_member(&a, &u->m->member[b], b, err));
     SOW_TRY(sow_archive_move(&a, state_prefix, state, err));
-    SOW_TRY(u->options->checkpoint(u->options->checkpoint_user, &a, err));
+    SOW_TRY(u->options->checkpoints.take(u->options->checkpoints.user, &a, err));
 done:
     sow_archive_clear(&a);
     return st;
+}
+
+static int state_is_due(void *user)
+{
+    const sow_checkpoints *keep = &((const under_way *)user)->options->checkpoints;
+    return keep->due(keep->user);
 }
 
 /* The state in it, borrowed: 70 MB at the published size. Only the list is the caller's to free. */
@@ -224,11 +230,12 @@ static sow_status learn_member(sow_i_hypermap_model *m, under_way *u, const sow_
     const sow_hypermap_data data = sow_i_hypermap_data(&m->w, 0);
     sow_hypermap_learning o = m->s.learning;
     sow_i_hypermap_member *member = &m->member[b];
+    const sow_checkpoints keep = {take_state, u->options->checkpoints.due ? state_is_due : NULL, u};
     o.seed = m->s.seed + 0x9e3779b97f4a7c15u * (uint64_t)(b + 1);
     o.validation = m->s.o.validate ? b % m->space.n_references : -1;
     const sow_status st = sow_hypermap_params_create(&member->meta, &m->s.sizes, SOW_F32, m->s.seed, (uint32_t)b, err);
     if (st != SOW_OK) return st;
-    return sow_hypermap_learn(member->meta, &member->course, &m->s.sizes, &data, &o, state->n ? state : NULL, u->options->checkpoint ? checkpoint : NULL, u, env, err);
+    return sow_hypermap_learn(member->meta, &member->course, &m->s.sizes, &data, &o, state->n ? state : NULL, u->options->checkpoints.take ? &keep : NULL, env, err);
 }
 
 sow_status sow_i_hypermap_learn_all(sow_i_hypermap_model *m, const sow_model_options *options, const sow_env *env, sow_error *err)

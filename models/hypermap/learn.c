@@ -26,7 +26,7 @@ typedef struct {
     sow_i_hypermap_piece piece;
     sow_index *list;                /* [n_embeddings] */
     unsigned char *use;             /* [n_embeddings] */
-    sow_index step, since, bad;
+    sow_index step, judged, since, bad; /* judged < step: the last step has moved p, and what that was worth is not known yet */
     double best_loss;
     sow_hypermap_course course;
 } work;
@@ -312,26 +312,28 @@ done:
     return st;
 }
 
-/* *enough: there has been no better one for long. */
+/* The last step. *enough: there has been no better one for long. */
 static sow_status note(int *enough, const sow_params *p, work *w, sow_error *err)
 {
     sow_status st = SOW_OK;
     double loss = 0;
+    const sow_index last = w->step - 1;
     *enough = 0;
-    w->course.validation[w->step] = NAN;
-    if (w->o->validation < 0 || ((w->step + 1) % w->o->validate_every != 0 && w->step + 1 < w->o->steps)) return SOW_OK;
+    w->course.validation[last] = NAN;
+    if (w->o->validation < 0 || (w->step % w->o->validate_every != 0 && w->step < w->o->steps)) goto done;
     SOW_TRY(judge(&loss, p, w, err));
-    w->course.validation[w->step] = loss;
+    w->course.validation[last] = loss;
     w->since++;
     if (loss < w->best_loss || !w->best) {
         if (!w->best) SOW_TRY(sow_params_like(&w->best, p, err));
         SOW_TRY(sow_params_copy(w->best, p, err));
         w->best_loss = loss;
-        w->course.best = w->step;
+        w->course.best = last;
         w->since = 0;
     }
     *enough = w->o->patience > 0 && w->since >= w->o->patience;
 done:
+    if (st == SOW_OK) w->judged = w->step;
     return st;
 }
 
@@ -391,6 +393,7 @@ static sow_status get_state(sow_params *p, work *w, const sow_archive *a, sow_er
     SOW_TRY(sow_archive_get(&was, a, "traits", SOW_ARCHIVE_F64, TRAITS, 1, err));
     if (memcmp(was, traits, sizeof traits) != 0) SOW_FAIL(err, SOW_E_DATA, "hypermap: the interrupted training had other settings or data; begin again");
     SOW_TRY(get_index(&w->step, a, "step", 0, w->o->steps, err));
+    w->judged = w->step;
     SOW_TRY(get_index(&w->since, a, "since", 0, w->step, err));
     SOW_TRY(get_index(&w->bad, a, "bad", 0, w->step, err));
     SOW_TRY(get_index(&w->course.not_finite, a, "not_finite", 0, w->step, err));
@@ -431,24 +434,46 @@ static sow_status try_step(sow_params *p, work *w, sow_error *err)
                      w->o->inner_rate, w->o->meta_rate);
 }
 
-static sow_status one_more(int *enough, sow_params *p, work *w, sow_status (*checkpoint)(void *user, sow_archive *state, sow_error *err), void *user, sow_error *err)
+static sow_status give_state(const sow_params *p, const work *w, const sow_checkpoints *keep, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_archive state = {0};
-    SOW_TRY(sow_progress(w->env, "training hypermap", (double)w->step / (double)w->o->steps, err));
-    SOW_TRY(try_step(p, w, err));
-    SOW_TRY(note(enough, p, w, err));
-    w->step++;
-    if (!checkpoint) goto done;
     SOW_TRY(put_state(&state, p, w, err));
-    SOW_TRY(checkpoint(user, &state, err));
+    SOW_TRY(keep->take(keep->user, &state, err));
 done:
     sow_archive_clear(&state);
     return st;
 }
 
+static sow_status one_more(int *enough, sow_params *p, work *w, const sow_checkpoints *keep, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    SOW_TRY(sow_progress(w->env, "training hypermap", (double)w->step / (double)w->o->steps, err));
+    SOW_TRY(try_step(p, w, err));
+    w->step++;
+    SOW_TRY(note(enough, p, w, err));
+    if (keep && (!keep->due || keep->due(keep->user))) SOW_TRY(give_state(p, w, keep, err));
+done:
+    return st;
+}
+
+/* Until a step ends nothing has moved: the weights are the state, which need not be held beside them for an interruption. */
+static sow_status train(sow_params *p, work *w, const sow_checkpoints *keep, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    const sow_index begin = w->step;
+    int enough = w->o->patience > 0 && w->since >= w->o->patience;
+    while (st == SOW_OK && w->step < w->o->steps && !enough) st = one_more(&enough, p, w, keep, err);
+    if (st == SOW_OK) st = sow_progress(w->env, "training hypermap", 1, err);
+    if (st == SOW_E_CANCELLED && keep && keep->due && w->step > begin && w->judged == w->step) {
+        const sow_status kept = give_state(p, w, keep, NULL);
+        if (kept != SOW_OK) sow_log(w->env, SOW_LOG_WARN, "the training of hypermap cannot be kept as it was when interrupted: %s", sow_status_text(kept));
+    }
+    return st;
+}
+
 sow_status sow_hypermap_learn(sow_params *p, sow_hypermap_course *course, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, const sow_hypermap_learning *o, const sow_archive *resume,
-                              sow_status (*checkpoint)(void *user, sow_archive *state, sow_error *err), void *user, const sow_env *env, sow_error *err)
+                              const sow_checkpoints *keep, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     work w = {.sizes = sizes, .data = data, .o = o, .env = env};
@@ -456,10 +481,9 @@ sow_status sow_hypermap_learn(sow_params *p, sow_hypermap_course *course, const 
     SOW_TRY(check_options(o, data, err));
     SOW_TRY(work_make(&w, p, err));
     if (resume) SOW_TRY(get_state(p, &w, resume, err));
-    for (int enough = w.o->patience > 0 && w.since >= w.o->patience; w.step < o->steps && !enough;) SOW_TRY(one_more(&enough, p, &w, checkpoint, user, err));
+    SOW_TRY(train(p, &w, keep, err));
     if (w.best) SOW_TRY(sow_params_copy(p, w.best, err));
     else w.course.best = w.step - 1;
-    SOW_TRY(sow_progress(env, "training hypermap", 1, err));
     w.course.steps = w.step;
     *course = w.course;
     w.course = (sow_hypermap_course){0};

@@ -77,11 +77,11 @@ typedef struct {
 void sow_hypermap_course_clear(sow_hypermap_course *c);
 
 /** Learn p from the contexts but `validation`; on return it has the best judged weights (the last ones without a validation context). A step that is not finite moves nothing and is counted; most_bad of them in a
- *  row end the training with SOW_E_NONFINITE, the last good weights in p and what to lower. `resume` NULL or the last archive that `checkpoint` (NULL = none; after every step; what it is given it may take) was given: of other options or
+ *  row end the training with SOW_E_NONFINITE, the last good weights in p and what to lower. `resume` NULL or the last archive that `keep` (NULL = none) was given: of other options or
  *  data it is SOW_E_DATA. SOW_E_CONFIG: an option out of range; SOW_E_DATA: no context to learn from, one without cells or with a single perturbation where the split is by perturbations. Cost: sow_hypermap_meta_gradient
  *  a step. Memory: that, and inner_batches + 1 batches. The same bits for any number of threads. */
 SOW_MUST_CHECK sow_status sow_hypermap_learn(sow_params *p, sow_hypermap_course *course, const sow_hypermap_sizes *sizes, const sow_hypermap_data *data, const sow_hypermap_learning *o, const sow_archive *resume,
-                                             sow_status (*checkpoint)(void *user, sow_archive *state, sow_error *err), void *user, const sow_env *env, sow_error *err);
+                                             const sow_checkpoints *keep, const sow_env *env, sow_error *err);
 
 /** Adapt p, in place, to a context by all cells of the perturbations with use[e] != 0 ([n_embeddings]; NULL = all): batches of max(2, min(100, n / 2)) of the n cells, the last partial one left out, one pass,
  *  `steps` steps a batch; size > 0: batches of so many (of n where there are fewer) instead. *n_cells how many there were: fewer than 2 move nothing. SOW_E_NONFINITE: p is what it was before the step that was not finite. */

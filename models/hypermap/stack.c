@@ -128,7 +128,7 @@ sow_status sow_i_hypermap_stack_make(sow_i_hypermap_model *m, const sow_training
     chooser x = {.m = m, .t = t, .options = *options};
     x.options.warm = NULL;
     x.options.resume = NULL;
-    x.options.checkpoint = NULL;
+    x.options.checkpoints = (sow_checkpoints){0};
     SOW_TRY(chooser_make(&x, err));
     if (x.n == 0) goto done; /* gp has nothing to learn from in the target */
     if (m->stack.weight < 0) SOW_TRY(choose_weight(&x, env, err)); /* else it was kept */

@@ -165,9 +165,10 @@ static sow_status give_checkpoint(sow_i_morph_work *w, sow_index member, sow_err
 {
     sow_status st = SOW_OK;
     sow_archive state = {0};
-    if (!w->options->checkpoint) return SOW_OK;
+    const sow_checkpoints *keep = &w->options->checkpoints; /* weights move within an epoch, so every epoch's state is given */
+    if (!keep->take) return SOW_OK;
     SOW_TRY(sow_i_morph_checkpoint(&state, w->model, member, err));
-    SOW_TRY(w->options->checkpoint(w->options->checkpoint_user, &state, err));
+    SOW_TRY(keep->take(keep->user, &state, err));
 done:
     sow_archive_clear(&state);
     return st;

@@ -192,7 +192,7 @@ Test(hypermap_tasks, a_batch_has_each_embedding_once_and_its_rows_their_own)
 static void learn(sow_params *p, sow_hypermap_course *c, const sow_hypermap_sizes *s, world *w, const sow_hypermap_learning *o, const sow_env *env)
 {
     w->n_fetches = 0;
-    OK(sow_hypermap_learn(p, c, s, &w->d, o, NULL, NULL, NULL, env, err));
+    OK(sow_hypermap_learn(p, c, s, &w->d, o, NULL, NULL, env, err));
 }
 
 Test(hypermap_learn, asks_about_perturbations_it_has_not_learned_from_where_told_to)
@@ -339,12 +339,72 @@ Test(hypermap_learn, can_be_stopped_within_an_outer_step_and_moves_nothing_then)
         int calls = 0;
         const sow_env env = {.progress = second_call, .progress_user = &calls};
         o.method = first_order ? SOW_HYPERMAP_FIRST_ORDER : SOW_HYPERMAP_EXACT;
-        cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, &env, err), SOW_E_CANCELLED);
+        cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, &env, err), SOW_E_CANCELLED);
         cr_assert_eq(calls, 2);
         cr_assert(same_values(p, before));
     }
     sow_params_destroy(p);
     sow_params_destroy(before);
+    world_free(w);
+}
+
+typedef struct {
+    int at, calls;
+} stop_at;
+
+/* Within steps it is asked a few times a second: that long is waited where a step begins. */
+static int at_call(void *user, const char *what, double fraction)
+{
+    const struct timespec pause = {0, 210000000};
+    stop_at *s = user;
+    (void)what;
+    if (fraction > 0 && fabs(3 * fraction - round(3 * fraction)) < 1e-9) nanosleep(&pause, NULL);
+    return ++s->calls == s->at;
+}
+
+static int never(void *user)
+{
+    (void)user;
+    return 0;
+}
+
+/* A state is asked for only by stopping, before a step and within one. */
+Test(hypermap_learn, tells_its_state_when_it_is_stopped_at_any_moment)
+{
+    world *w = world_make(4);
+    const sow_hypermap_sizes s = small(SOW_HYPERMAP_GATED);
+    sow_hypermap_learning o = brief(3);
+    sow_hypermap_course c, again;
+    stop_at stop = {0};
+    const sow_env env = {.progress = at_call, .progress_user = &stop};
+    sow_params *whole = fresh(&s), *p = fresh(&s);
+    int last, given = 0;
+    o.validation = 3;
+    o.validate_every = 1;
+    OK(sow_hypermap_learn(whole, &c, &s, &w->d, &o, NULL, NULL, &env, err));
+    last = stop.calls;
+    for (int at = 1; at <= last; at++) {
+        states all = {.n = 0};
+        const sow_checkpoints keep = {remember, never, &all};
+        sow_params *begun = fresh(&s);
+        stop = (stop_at){.at = at};
+        cr_assert_eq(sow_hypermap_learn(begun, &again, &s, &w->d, &o, NULL, &keep, &env, err), SOW_E_CANCELLED);
+        cr_assert_leq(all.n, 1);
+        if (all.n == 1) {
+            given++;
+            OK(sow_hypermap_learn(p, &again, &s, &w->d, &o, &all.state[0], NULL, NULL, err));
+            cr_assert(same_values(p, whole), "stopped at call %d of %d", at, last);
+            cr_assert_eq(again.best, c.best);
+            cr_assert_arr_eq(again.validation, c.validation, 3 * sizeof(double));
+            sow_hypermap_course_clear(&again);
+            sow_archive_clear(&all.state[0]);
+        }
+        sow_params_destroy(begun);
+    }
+    cr_assert_geq(given, 5, "%d states of %d calls: two steps begin and are stopped within, and there is an end", given, last);
+    sow_hypermap_course_clear(&c);
+    sow_params_destroy(whole);
+    sow_params_destroy(p);
     world_free(w);
 }
 
@@ -360,17 +420,17 @@ Test(hypermap_learn, goes_on_from_any_step_to_the_same_weights)
     o.validate_every = 2;
     o.fresh_controls = 1;
     o.balanced = 1;
-    OK(sow_hypermap_learn(whole, &c, &s, &w->d, &o, NULL, remember, &all, NULL, err));
+    OK(sow_hypermap_learn(whole, &c, &s, &w->d, &o, NULL, &(sow_checkpoints){remember, NULL, &all}, NULL, err));
     cr_assert_eq(all.n, 7);
     for (int k = 0; k < all.n; k++) {
-        OK(sow_hypermap_learn(p, &again, &s, &w->d, &o, &all.state[k], NULL, NULL, NULL, err));
+        OK(sow_hypermap_learn(p, &again, &s, &w->d, &o, &all.state[k], NULL, NULL, err));
         cr_assert(same_values(p, whole), "after step %d", k + 1);
         cr_assert_eq(again.best, c.best);
         cr_assert_arr_eq(again.loss, c.loss, 7 * sizeof(double));
         sow_hypermap_course_clear(&again);
     }
     o.inner_rate = 0.03;
-    cr_assert_eq(sow_hypermap_learn(p, &again, &s, &w->d, &o, &all.state[2], NULL, NULL, NULL, err), SOW_E_DATA);
+    cr_assert_eq(sow_hypermap_learn(p, &again, &s, &w->d, &o, &all.state[2], NULL, NULL, err), SOW_E_DATA);
     SAYS("other settings or data");
     for (int k = 0; k < all.n; k++) sow_archive_clear(&all.state[k]);
     sow_hypermap_course_clear(&c);
@@ -450,10 +510,10 @@ Test(hypermap_learn, goes_on_with_another_number_of_helpers)
     o.tasks = 3;
     learn(whole, &c, &s, w, &o, NULL);
     sow_hypermap_course_clear(&c);
-    OK(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, remember, &all, &env, err));
+    OK(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, &(sow_checkpoints){remember, NULL, &all}, &env, err));
     sow_hypermap_course_clear(&c);
     for (int k = 0; k < all.n; k++) {
-        OK(sow_hypermap_learn(p, &c, &s, &w->d, &o, &all.state[k], NULL, NULL, k % 2 ? &env : NULL, err));
+        OK(sow_hypermap_learn(p, &c, &s, &w->d, &o, &all.state[k], NULL, k % 2 ? &env : NULL, err));
         cr_assert(same_values(p, whole), "after step %d", k + 1);
         sow_hypermap_course_clear(&c);
         sow_archive_clear(&all.state[k]);
@@ -481,10 +541,10 @@ Test(hypermap_learn, a_task_that_runs_away_at_a_helper_is_told_as_one_here)
     o.most_bad = 3;
     o.balanced = 1;
     o.inner_rate = 10;
-    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, NULL, err), SOW_E_NONFINITE);
+    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, err), SOW_E_NONFINITE);
     memcpy(alone, err->message, sizeof alone);
     OK(sow_params_copy(p, was, err));
-    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, &env, err), SOW_E_NONFINITE);
+    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, &env, err), SOW_E_NONFINITE);
     cr_assert_str_eq(err->message, alone);
     SAYS("task ");
     cr_assert(same_values(p, was));
@@ -507,7 +567,7 @@ Test(hypermap_learn, memory_that_fails_with_a_helper_is_an_error_and_no_more)
         made_team_init(&t, 1, &sow_i_hypermap_work);
         const sow_env env = {.team = &t.base};
         sow_memory_fail_after(k);
-        const sow_status st = sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, &env, err);
+        const sow_status st = sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, &env, err);
         sow_memory_fail_after(-1);
         made_team_clear(&t);
         sow_hypermap_course_clear(&c);
@@ -552,7 +612,7 @@ Test(hypermap_learn, leaves_the_last_good_weights_when_numbers_run_away)
     sow_params *p = fresh(&s), *was = fresh(&s);
     o.inner_rate = 1e5;
     o.most_bad = 3;
-    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, NULL, err), SOW_E_NONFINITE);
+    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, err), SOW_E_NONFINITE);
     SAYS("outer steps 1 to 3 are not finite");
     SAYS("at a rate of");
     cr_assert(same_values(p, was));
@@ -567,7 +627,7 @@ static void refused(world *w, sow_hypermap_learning o, sow_status want, const ch
     const sow_hypermap_sizes s = small(SOW_HYPERMAP_WHOLE);
     sow_hypermap_course c;
     sow_params *p = fresh(&s);
-    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, NULL, err), want);
+    cr_assert_eq(sow_hypermap_learn(p, &c, &s, &w->d, &o, NULL, NULL, NULL, err), want);
     SAYS(says);
     sow_params_destroy(p);
 }

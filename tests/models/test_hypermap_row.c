@@ -164,11 +164,11 @@ Test(hypermap_row, goes_on_from_any_outer_step_to_the_same_bits)
     for (int at = 0; at < 12; at += 3) {
         stop s = {.at = at};
         sow_model *m = NULL;
-        o.checkpoint = keep_then_stop;
-        o.checkpoint_user = &s;
+        o.checkpoints.take = keep_then_stop;
+        o.checkpoints.user = &s;
         o.resume = NULL;
         cr_assert_eq(sow_model_fit(&m, hypermap(), &w.t, &o, NULL, &err), SOW_E_CANCELLED);
-        o.checkpoint = NULL;
+        o.checkpoints.take = NULL;
         o.resume = &s.state;
         fit_and_predict(again, &w.t, &o, "hypermap");
         cr_assert(memcmp(whole, again, sizeof whole) == 0, "stopped after step %d", at + 1);

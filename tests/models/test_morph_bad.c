@@ -273,10 +273,10 @@ Test(morph_bad, stops_with_the_last_good_weights_and_says_where)
     sow_model *m = NULL;
     said heard = {{0}, 0};
     const sow_env env = {.log = hear, .log_user = &heard};
-    o.checkpoint = spoil;
-    o.checkpoint_user = &state;
+    o.checkpoints.take = spoil;
+    o.checkpoints.user = &state;
     cr_assert_eq(sow_model_fit(&m, morph_class(), screen_training(&s), &o, NULL, err), SOW_E_CANCELLED);
-    o.checkpoint = NULL;
+    o.checkpoints.take = NULL;
     o.resume = &state;
     works(&s, &o, &env);
     cr_assert(strstr(heard.text, "stopped being finite in member 1, epoch 3, step"), "%s", heard.text);

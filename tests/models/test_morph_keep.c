@@ -39,13 +39,13 @@ static void states_clear(states *s)
 static void resumes_everywhere(const screen *s, sow_model_options o)
 {
     states all = {.n = 0};
-    o.checkpoint = remember;
-    o.checkpoint_user = &all;
+    o.checkpoints.take = remember;
+    o.checkpoints.user = &all;
     sow_model *m = trained(&s->training, &o, NULL);
     const sow_archive whole = kept(m);
     sow_archive w = whole;
     sow_model_destroy(m);
-    o.checkpoint = NULL;
+    o.checkpoints.take = NULL;
     cr_assert(all.n > 1);
     for (int k = 0; k < all.n; k++) {
         o.resume = &all.state[k];
@@ -100,11 +100,11 @@ Test(morph_keep, can_be_cancelled_and_gone_on_with)
     sow_model *m = trained(screen_training(&s), &o, NULL), *stopped = NULL;
     sow_archive a = kept(m);
     sow_model_destroy(m);
-    o.checkpoint = remember;
-    o.checkpoint_user = &all;
+    o.checkpoints.take = remember;
+    o.checkpoints.user = &all;
     cr_assert_eq(sow_model_fit(&stopped, morph_class(), &s.training, &o, &env, err), SOW_E_CANCELLED);
     cr_assert(!stopped && all.n > 0);
-    o.checkpoint = NULL;
+    o.checkpoints.take = NULL;
     o.resume = &all.state[all.n - 1];
     m = trained(&s.training, &o, NULL);
     sow_archive b = kept(m);
@@ -133,10 +133,10 @@ Test(morph_keep, starts_anew_where_the_interrupted_training_was_of_something_els
         screen s = screen_make(12, 8, 20, 9, 40, 4);
         sow_model_options o = small_options(3);
         states all = {.n = 0};
-        o.checkpoint = remember;
-        o.checkpoint_user = &all;
+        o.checkpoints.take = remember;
+        o.checkpoints.user = &all;
         sow_model_destroy(trained(screen_training(&s), &o, NULL));
-        o.checkpoint = NULL;
+        o.checkpoints.take = NULL;
         change(k, &s, &o);
         sow_model *fresh = trained(&s.training, &o, NULL);
         sow_archive a = kept(fresh);
@@ -297,8 +297,8 @@ static sow_status fit_save_load(sow_error *e)
     const sow_index p = 1, context = 0;
     double mean[9], var[9];
     o.morph.members = 2;
-    o.checkpoint = remember;
-    o.checkpoint_user = &all;
+    o.checkpoints.take = remember;
+    o.checkpoints.user = &all;
     sow_status st = sow_model_fit(&m, morph_class(), &faulty->training, &o, NULL, e);
     if (st == SOW_OK) st = sow_model_predict(m, &(sow_query){1, &p, &context, NULL}, mean, var, NULL, NULL, e);
     if (st == SOW_OK) st = sow_model_losses(m, &l, NULL, e);

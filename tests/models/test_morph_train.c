@@ -276,8 +276,8 @@ Test(morph_train, follows_how_far_each_latent_moves_in_an_epoch)
     follower f = {&s, calloc(12 * 5, sizeof(double)), calloc(12, sizeof(double)), 0};
     sow_model_options o = small_options(5);
     o.morph.patience = 100;
-    o.checkpoint = follow;
-    o.checkpoint_user = &f;
+    o.checkpoints.take = follow;
+    o.checkpoints.user = &f;
     sow_model *m = trained(screen_training(&s), &o, NULL);
     double drift[12], latent[12 * 5];
     unsigned char has[12];
