@@ -249,6 +249,7 @@ sow_status sow_campaign_open(sow_campaign **out, const sow_config *config, const
     c->config = config;
     c->mode = options->mode;
     c->lean = options->lean;
+    c->counts = options->counts;
     c->dir = options->dir ? sow_strdup(options->dir) : default_dir(config);
     c->argv = sow_strdup(options->argv ? options->argv : "");
     c->cache = options->cache ? sow_strdup(options->cache) : sow_path_join(config->folder, "sower-cache");
@@ -280,7 +281,7 @@ sow_status sow_i_reload(sow_campaign *c, const sow_env *env, sow_error *err)
     sow_i_forget_fit(c);
     sow_i_state_clear(c);
     sow_i_setup_clear(c);
-    *c = (sow_campaign){.config = c->config, .mode = c->mode, .lean = c->lean, .dir = c->dir, .argv = c->argv, .cache = c->cache, .env = env, .store = c->store};
+    *c = (sow_campaign){.config = c->config, .mode = c->mode, .lean = c->lean, .counts = c->counts, .dir = c->dir, .argv = c->argv, .cache = c->cache, .env = env, .store = c->store};
     SOW_TRY(recall_held_out(c, err));
     SOW_TRY(sow_i_setup(c, env, err));
     SOW_TRY(sow_i_state_load(c, err));

@@ -29,6 +29,7 @@ typedef struct {
     sow_campaign_mode mode;
     const char *cache; /* folder for caches of single-cell files; NULL = sower-cache beside the YAML */
     const char *argv; /* the command line, for provenance; may be NULL */
+    struct sow_cell_counts *counts; /* simulated cells of campaigns opened one after the other are drawn once where they are the same (simulator/cell_world.h); borrowed for the campaign's life; NULL = none */
     int lean;         /* nobody will look into the folder: of each round only the model itself is judged, without intervals, and no files for people are written. Decisions and values are the same */
 } sow_campaign_options;
 

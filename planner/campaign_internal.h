@@ -108,6 +108,7 @@ struct sow_campaign {
     const sow_config *config;
     sow_campaign_mode mode;
     int lean; /* as in the options */
+    struct sow_cell_counts *counts; /* likewise */
     char *dir, *argv, *cache;
     const sow_env *env; /* of the call in progress */
     sow_store *store; /* NULL in CHECK */

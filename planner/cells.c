@@ -247,6 +247,7 @@ sow_status sow_i_cells_make(sow_campaign *c, sow_prior *given, const sow_env *en
     sow_cell_world_options world;
     sow_calibration measured = {0};
     SOW_TRY(sow_i_world_options(&world, &measured, k, err));
+    world.counts = c->counts;
     SOW_NEW(c->cells, 1);
     SOW_TRY(sow_cell_world_create(&c->cells->table, &c->screen, given, NULL, &world, env, err));
     SOW_TRY(filter_and_refresh(c, env, err));

@@ -87,7 +87,6 @@ typedef struct {
     sow_index job, seed, arm;
 } queued;
 
-/* Longest first, so that no long one is left for the end; then seed by seed, so that what is finished is paired. */
 static int by_length(const void *a, const void *b)
 {
     const queued *x = a, *y = b;
@@ -96,7 +95,15 @@ static int by_length(const void *a, const void *b)
     return x->arm < y->arm ? -1 : x->arm > y->arm;
 }
 
-/* Jobs that are due and have no result, of part `part` of `n_parts`. A job's part depends on the sweep alone, not on what is done already. */
+/* Seed by seed, so that what is finished is paired and the next campaign is often on the same simulated screen; longest first, so that no long one of the last seed is left for the end. */
+static int by_seed(const void *a, const void *b)
+{
+    const queued *x = a, *y = b;
+    if (x->seed != y->seed) return x->seed < y->seed ? -1 : 1;
+    return by_length(a, b);
+}
+
+/* Jobs that are due and have no result, of part `part` of `n_parts`. A job's part depends on the sweep alone, not on what is done already; jobs of all lengths are in every part. */
 static sow_status make_list(sow_index *list, sow_index *n, const sow_i_sweep *s, sow_index part, sow_index n_parts, sow_error *err)
 {
     sow_status st = SOW_OK;
@@ -108,7 +115,10 @@ static sow_status make_list(sow_index *list, sow_index *n, const sow_i_sweep *s,
         q[i] = (queued){s->arm[s->job[i].arm].seconds, i, s->job[i].seed, s->job[i].arm};
     qsort(q, (size_t)all, sizeof *q, by_length);
     for (sow_index i = 0; i < all; i++)
-        if ((n_parts == 0 || i % n_parts == part - 1) && q[i].seed < s->seeds_due[q[i].arm] && s->job[q[i].job].state == SOW_JOB_OPEN) list[(*n)++] = q[i].job;
+        if ((n_parts == 0 || i % n_parts == part - 1) && q[i].seed < s->seeds_due[q[i].arm] && s->job[q[i].job].state == SOW_JOB_OPEN) q[(*n)++] = q[i];
+    qsort(q, (size_t)*n, sizeof *q, by_seed);
+    for (sow_index i = 0; i < *n; i++)
+        list[i] = q[i].job;
 done:
     free(q);
     return st;

@@ -11,6 +11,7 @@
 #include "planner/campaign_internal.h"
 #include "planner/sweep.h"
 #include "planner/sweep_stats.h"
+#include "simulator/cell_world.h"
 
 enum { SOW_I_SWEEP_FORMAT = 1 }; /* of result files and of the folder; part of every job's key */
 enum { SOW_I_SWEEP_METRICS_MAX = 32 };
@@ -70,8 +71,9 @@ SOW_MUST_CHECK sow_status sow_i_sweep_configure(sow_config **out, char **problem
 SOW_MUST_CHECK sow_status sow_i_sweep_identity(json_t **settings, char data[65], const sow_campaign *c, sow_error *err);
 /** NOMEM only. */
 SOW_MUST_CHECK sow_status sow_i_sweep_key(char key[65], const json_t *settings, const char *data, sow_index seed, sow_error *err);
-/** Play one job to its result file. SOW_E_STATE: another process plays it. */
-SOW_MUST_CHECK sow_status sow_i_sweep_play(const sow_sweep_config *sweep, const char *dir, const char *cache, sow_index arm, sow_index seed, const char *key, const sow_env *env, sow_error *err);
+/** Play one job to its result file. `counts`: of the jobs that this process plays. SOW_E_STATE: another process plays it. */
+SOW_MUST_CHECK sow_status sow_i_sweep_play(const sow_sweep_config *sweep, const char *dir, const char *cache, sow_cell_counts *counts, sow_index arm, sow_index seed, const char *key, const sow_env *env,
+                                           sow_error *err);
 /** Reads a job's result when there is one and it is whole; what is wrong with it goes to the log, and it counts as not there. */
 SOW_MUST_CHECK sow_status sow_i_sweep_find_result(const sow_i_sweep *s, sow_i_sweep_job *job, sow_error *err);
 

@@ -235,9 +235,9 @@ static sow_status check_key(const sow_sweep_config *sweep, const char *key, cons
 }
 
 /* A scratch folder that cannot be gone on with (its store is damaged, or of other settings) is begun anew: all that is lost is this job's work. */
-static sow_status open_scratch(sow_campaign **out, const sow_config *config, const char *scratch, const char *cache, const sow_env *env, sow_error *err)
+static sow_status open_scratch(sow_campaign **out, const sow_config *config, const char *scratch, const char *cache, sow_cell_counts *counts, const sow_env *env, sow_error *err)
 {
-    const sow_campaign_options options = {.dir = scratch, .mode = SOW_CAMPAIGN_WRITE, .cache = cache, .argv = "", .lean = 1};
+    const sow_campaign_options options = {.dir = scratch, .mode = SOW_CAMPAIGN_WRITE, .cache = cache, .counts = counts, .argv = "", .lean = 1};
     const int begun = sow_file_exists(scratch);
     sow_status st = sow_make_directories(scratch, err);
     if (st == SOW_OK) st = sow_campaign_open(out, config, &options, env, err);
@@ -247,7 +247,7 @@ static sow_status open_scratch(sow_campaign **out, const sow_config *config, con
     return st == SOW_OK ? sow_campaign_open(out, config, &options, env, err) : st;
 }
 
-sow_status sow_i_sweep_play(const sow_sweep_config *sweep, const char *dir, const char *cache, sow_index arm, sow_index seed, const char *key, const sow_env *env, sow_error *err)
+sow_status sow_i_sweep_play(const sow_sweep_config *sweep, const char *dir, const char *cache, sow_cell_counts *counts, sow_index arm, sow_index seed, const char *key, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_config *config = NULL;
@@ -256,7 +256,7 @@ sow_status sow_i_sweep_play(const sow_sweep_config *sweep, const char *dir, cons
     char data[65], *scratch = sow_format("%s/scratch/%s", dir, key);
     if (!scratch) SOW_FAIL(err, SOW_E_NOMEM, "out of memory");
     SOW_TRY(sow_i_sweep_configure(&config, NULL, sweep, arm, seed, err));
-    SOW_TRY(open_scratch(&c, config, scratch, cache, env, err));
+    SOW_TRY(open_scratch(&c, config, scratch, cache, counts, env, err));
     SOW_TRY(sow_i_sweep_identity(&settings, data, c, err));
     SOW_TRY(check_key(sweep, key, settings, data, sweep->seeds[seed], err));
     SOW_TRY(play_rounds(c, env, err));

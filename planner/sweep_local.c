@@ -64,11 +64,12 @@ static _Noreturn void work(const sow_i_sweep *s, int number, int from, int to, p
 #endif
     if (getppid() != parent) _exit(0); /* it died before that */
     sow_env env = {.memory = s->env ? s->env->memory : 0};
+    sow_cell_counts counts = {0}; /* ends with the process */
     for (sow_index i; read_whole(from, &i, sizeof i);) {
         sow_error err = {0};
         sow_i_answer a = {.job = i, .worker = number};
         const sow_i_sweep_job *job = &s->job[i];
-        a.status = sow_i_sweep_play(s->config, s->dir, s->cache, job->arm, job->seed, job->key, &env, &err);
+        a.status = sow_i_sweep_play(s->config, s->dir, s->cache, &counts, job->arm, job->seed, job->key, &env, &err);
         snprintf(a.message, sizeof a.message, "%s", err.message);
         if (!write_whole(to, &a, sizeof a)) break;
     }

@@ -89,14 +89,16 @@ static void receive(assignment *a)
 static void help(const sow_sweep_config *sweep, const char *dir, const char *cache, const sow_env *parent)
 {
     const sow_env env = {.memory = parent ? parent->memory : 0};
+    sow_cell_counts counts = {0};
     assignment a;
     for (receive(&a); a.job >= 0; receive(&a)) {
         sow_error err = {0};
         sow_i_answer answer = {.job = a.job};
-        answer.status = sow_i_sweep_play(sweep, dir, cache, a.job / sweep->n_seeds, a.job % sweep->n_seeds, a.key, &env, &err);
+        answer.status = sow_i_sweep_play(sweep, dir, cache, &counts, a.job / sweep->n_seeds, a.job % sweep->n_seeds, a.key, &env, &err);
         snprintf(answer.message, sizeof answer.message, "%s", err.message);
         if (MPI_Send(&answer, (int)sizeof answer, MPI_BYTE, 0, TAG_ANSWER, MPI_COMM_WORLD) != MPI_SUCCESS) break;
     }
+    sow_cell_counts_clear(&counts);
     MPI_Finalize();
 }
 

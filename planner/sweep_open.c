@@ -170,7 +170,7 @@ static int is_wrong_input(sow_status st)
     return st == SOW_E_CONFIG || st == SOW_E_DATA || st == SOW_E_UNSUPPORTED || st == SOW_E_ARG;
 }
 
-static sow_status open_arm(problems_of *p, sow_i_sweep *s, sow_index arm, sow_error *err)
+static sow_status open_arm(problems_of *p, sow_i_sweep *s, sow_index arm, sow_cell_counts *counts, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_error own = {0};
@@ -182,7 +182,7 @@ static sow_status open_arm(problems_of *p, sow_i_sweep *s, sow_index arm, sow_er
         st = SOW_ERROR(&own, SOW_E_CONFIG, "%s: with oracle kind lab people measure; a sweep needs replay or generative", config->path);
     if (st == SOW_OK) {
         sow_env env = {.threads = sow_env_threads(s->env), .memory = s->env ? s->env->memory : 0}; /* what there is to say of the data is said by sower check, not once for every arm */
-        sow_campaign_options as = {.mode = SOW_CAMPAIGN_CHECK, .cache = s->cache};
+        sow_campaign_options as = {.mode = SOW_CAMPAIGN_CHECK, .cache = s->cache, .counts = counts};
         st = sow_campaign_open(&c, config, &as, &env, &own);
     }
     if (st != SOW_OK) {
@@ -224,6 +224,7 @@ sow_status sow_i_sweep_open(sow_i_sweep *s, char **problems, sow_error *err)
 {
     sow_status st = SOW_OK;
     problems_of p = {0};
+    sow_cell_counts counts = {0}; /* most arms are on one screen */
     const sow_sweep_config *k = s->config;
     SOW_NEW(s->arm, k->n_arms);
     SOW_NEW(s->job, k->n_arms * k->n_seeds);
@@ -231,7 +232,7 @@ sow_status sow_i_sweep_open(sow_i_sweep *s, char **problems, sow_error *err)
     s->baseline = k->baseline;
     for (sow_index a = 0; a < k->n_arms; a++) {
         SOW_TRY(sow_progress(s->env, "checking arms", (double)a / (double)k->n_arms, err));
-        SOW_TRY(open_arm(&p, s, a, err));
+        SOW_TRY(open_arm(&p, s, a, &counts, err));
     }
     SOW_TRY(sow_progress(s->env, "checking arms", 1, err));
     if (p.n == 0) SOW_TRY(check_same_arms(&p, s, err));
@@ -239,6 +240,7 @@ sow_status sow_i_sweep_open(sow_i_sweep *s, char **problems, sow_error *err)
     if (p.n > 0) SOW_TRY(say_problems(&p, k, problems, err));
     if (s->baseline < 0) s->baseline = 0;
 done:
+    sow_cell_counts_clear(&counts);
     problems_clear(&p);
     return st;
 }

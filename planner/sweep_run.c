@@ -19,6 +19,7 @@ typedef struct {
     sow_index out;    /* jobs that are with a worker */
     sow_index finished;
     double begun, told;
+    sow_cell_counts counts; /* of the jobs that are played here */
 } hand;
 
 static double now(void)
@@ -130,7 +131,7 @@ static sow_status play_one_here(hand *h, sow_error *err)
     if (st != SOW_OK || i < 0) return st;
     sow_env env = {.progress = serve_between, .progress_user = h, .memory = h->s->env ? h->s->env->memory : 0};
     const sow_i_sweep_job *job = &h->s->job[i];
-    st = sow_i_sweep_play(h->s->config, h->s->dir, h->s->cache, job->arm, job->seed, job->key, &env, &own);
+    st = sow_i_sweep_play(h->s->config, h->s->dir, h->s->cache, &h->counts, job->arm, job->seed, job->key, &env, &own);
     return settle(h, i, st, 0, own.message, err);
 }
 
@@ -152,5 +153,6 @@ sow_status sow_i_sweep_hand_out(sow_i_sweep *s, const sow_index *list, sow_index
 done:
     free(h.holds);
     free(h.again);
+    sow_cell_counts_clear(&h.counts);
     return st;
 }

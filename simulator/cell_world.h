@@ -38,6 +38,13 @@ const char *sow_interaction_name(int interaction);
 /** Doubles of Norman et al. 2019 that have a label. */
 #define SOW_INTERACTIONS_NORMAN {16, 24, 12, 9, 8, 6, 13}
 
+/** Counts of the world that was made last, for the next one with the same options, which need not draw them again: campaigns on one simulated screen. Zeroed = none. Those of a world with
+ *  `measured` are not kept. Of one thread. Clearing it takes nothing from the cells that use them. */
+typedef struct sow_cell_counts {
+    struct sow_i_kept_counts *last;
+} sow_cell_counts;
+void sow_cell_counts_clear(sow_cell_counts *counts);
+
 typedef struct {
     uint64_t seed;
     sow_index n_perturbations; /* one alone, 2..200000 [1200] */
@@ -71,8 +78,9 @@ typedef struct {
     double dropout;            /* 0..10 [0]: a perturbation with growth effect x (0 in about half, else to about 3) keeps exp(-dropout x) of its cells */
     sow_index n_combinations;  /* of two perturbations [0]; at most as many as the stronger half of them has pairs, and with them at most 200000. They follow the perturbations, as P0001+P0002 */
     double interactions[SOW_INTERACTIONS]; /* weights of the kinds, >= 0; with combinations their sum is above 0 [those of Norman et al.] */
+    sow_cell_counts *counts;   /* [NULL] borrowed; not of sow_cell_stream */
 } sow_cell_world_options;
-#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, SOW_INTERACTIONS_NORMAN}
+#define SOW_CELL_WORLD_OPTIONS_INIT {1, 1200, 500, 40, 30, 4000, 96, 0.7, 64, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, SOW_INTERACTIONS_NORMAN, NULL}
 /** Combinations that so many perturbations have room for. */
 sow_index sow_most_combinations(sow_index n_perturbations);
 

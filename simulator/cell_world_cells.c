@@ -317,26 +317,85 @@ done:
     return st;
 }
 
+/* ---- counts that are used again ---- */
+
+typedef struct sow_i_kept_counts {
+    sow_cell_world_options of; /* `counts` NULL */
+    sow_index uses;
+    sow_cell_arrays a;
+} kept_counts;
+
+static void let_go(void *owner)
+{
+    kept_counts *k = owner;
+    if (!k || --k->uses > 0) return;
+    free(k->a.start);
+    free(k->a.gene);
+    free(k->a.value);
+    free(k);
+}
+
+void sow_cell_counts_clear(sow_cell_counts *counts)
+{
+    let_go(counts->last);
+    counts->last = NULL;
+}
+
+/* Options are compared as they lie in memory: two that differ in nothing but what lies between fields cost a drawing, no more. */
+static int is_known(const kept_counts *k, const sow_cell_world_options *o)
+{
+    sow_cell_world_options of = *o;
+    of.counts = NULL;
+    return k && !o->measured && memcmp(&k->of, &of, sizeof of) == 0;
+}
+
+/* The kept ones, or new ones, which are kept from now on; a use of them is the caller's. */
+static sow_status counts_of(kept_counts **out, const sow_i_cell_world *w, const sow_cells *cells, const sow_index *first, const sow_env *env, sow_error *err)
+{
+    sow_status st = SOW_OK;
+    sow_cell_counts *again = w->o->counts;
+    kept_counts *k = NULL;
+    if (again && is_known(again->last, w->o)) {
+        *out = again->last;
+        (*out)->uses++;
+        return SOW_OK;
+    }
+    if (again) sow_cell_counts_clear(again); /* before there are two */
+    SOW_NEW(k, 1);
+    k->uses = 1;
+    SOW_TRY(sow_i_cell_world_counts(&k->a, w, cells, first, 0, cells->n, env, err));
+    k->of = *w->o;
+    k->of.counts = NULL;
+    if (again && !w->o->measured) {
+        again->last = k;
+        k->uses++;
+    }
+    *out = k;
+    k = NULL;
+done:
+    let_go(k);
+    return st;
+}
+
 sow_status sow_i_cell_world_cells(sow_cells *out, const sow_i_cell_world *w, const sow_env *env, sow_error *err)
 {
     sow_status st = SOW_OK;
     sow_cells c = {0};
     sow_index *first = NULL;
-    sow_cell_arrays *a = NULL;
+    kept_counts *k = NULL;
     SOW_TRY(sow_i_cell_world_labels(&c, &first, w, err));
     SOW_NEW(c.matrix, 1);
     c.n_matrices = 1;
     SOW_TRY(name_columns(&c, w, err));
     sow_cell_matrix *m = &c.matrix[0];
-    SOW_NEW(a, 1);
-    m->owner = a;
-    m->release = sow_cell_arrays_release;
-    SOW_TRY(sow_i_cell_world_counts(a, w, &c, first, 0, c.n, env, err));
+    SOW_TRY(counts_of(&k, w, &c, first, env, err));
+    m->owner = k;
+    m->release = let_go;
     m->n_cells = c.n;
     m->n_genes = w->o->n_genes;
-    m->start = a->start;
-    m->gene = a->gene;
-    m->value = a->value;
+    m->start = k->a.start;
+    m->gene = k->a.gene;
+    m->value = k->a.value;
     *out = c;
     c = (sow_cells){0};
 done:

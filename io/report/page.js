@@ -293,10 +293,19 @@
   }
 
   // --- allocations: quality against a price, and the front ---
+  // a title along an axis of few pixels, in two lines where it is long
+  function folded(text) {
+    const words = text.split(" "), half = text.length / 2;
+    if (text.length < 30 || words.length < 2) return text;
+    let cut = 1;
+    while (cut < words.length - 1 && words.slice(0, cut + 1).join(" ").length <= half + 3) cut++;
+    return [words.slice(0, cut).join(" "), words.slice(cut).join(" ")];
+  }
+
   function tradeoff(chart) {
     const values = chart.rows.map(([price, value, low, high, name, kind, afforded]) => ({ price, value, low, high, name, kind, afforded }));
     const x = { field: "price", type: "quantitative", title: chart.x, scale: { zero: false, nice: true, padding: 12 }, axis: { format: "~s", labelOverlap: "greedy", tickCount: 6 } };
-    const y = { field: "value", type: "quantitative", title: chart.y, scale: { zero: false, nice: true } };
+    const y = { field: "value", type: "quantitative", title: folded(chart.y), scale: { zero: false, nice: true } };
     const shade = { condition: [{ test: "datum.kind === 2", value: colour("planned") }, { test: "datum.kind === 1", value: colour("measured") }], value: colour("free") };
     const tooltip = [{ field: "name", title: "allocation", type: "nominal" }, { field: "price", title: chart.x, type: "quantitative", format: ",.6~r" }]
       .concat(["value", "low", "high"].map((field) => ({ field, type: "quantitative", format: ".3~r" })));
@@ -328,7 +337,7 @@
     const by = (list) => ({ field: "arm", type: "nominal", legend: null, scale: scale(list) });
     const colours = by(DASHES.map((_, i) => colour("s" + i)));
     const x = { field: "measured", type: "quantitative", title: "perturbations measured", scale: { zero: false, nice: false, padding: 14 }, axis: { format: ",d", labelOverlap: "greedy" } };
-    const y = { field: "value", type: "quantitative", title: chart.y, scale: { zero: false, nice: true } };
+    const y = { field: "value", type: "quantitative", title: folded(chart.y), scale: { zero: false, nice: true } };
     const own = "datum.arm === " + JSON.stringify(chart.series[0]);
     const tooltip = [{ field: "arm", type: "nominal" }, { field: "measured", type: "quantitative", format: ",d" }].concat(["value", "low", "high"].map((field) => ({ field, type: "quantitative", format: ".3~r" })));
     const layer = [];

@@ -25,6 +25,37 @@ static sow_cell_world_options small(void)
     return o;
 }
 
+Test(cell_world, of_the_same_options_uses_the_counts_of_the_last_one)
+{
+    sow_cell_counts counts = {0};
+    sow_cell_world_options o = small();
+    made alone = make(o, 1), first, second, other;
+    o.counts = &counts;
+    first = make(o, 1);
+    second = make(o, 2);
+    cr_assert_eq(second.cells.matrix[0].value, first.cells.matrix[0].value, "drawn twice");
+    clear(&first);
+    sow_cell_counts_clear(&counts); /* the second goes on without either */
+    const sow_cell_matrix *x = &alone.cells.matrix[0], *y = &second.cells.matrix[0];
+    cr_assert_arr_eq(y->start, x->start, (size_t)(x->n_cells + 1) * sizeof *x->start);
+    cr_assert_arr_eq(y->value, x->value, (size_t)x->start[x->n_cells] * sizeof *x->value);
+    cr_assert_arr_eq(y->gene, x->gene, (size_t)x->start[x->n_cells] * sizeof *x->gene);
+    first = make(o, 1);
+    o.batch_effect = 0.1; /* one batch: it has an effect all the same */
+    other = make(o, 1);
+    cr_assert_neq(other.cells.matrix[0].value, first.cells.matrix[0].value, "other options");
+    o.seed++;
+    clear(&other);
+    other = make(o, 1);
+    x = &alone.cells.matrix[0], y = &other.cells.matrix[0];
+    cr_assert(x->start[x->n_cells] != y->start[y->n_cells] || memcmp(y->value, x->value, (size_t)x->start[x->n_cells] * sizeof *x->value) != 0, "another seed");
+    clear(&alone);
+    clear(&first);
+    clear(&second);
+    clear(&other);
+    sow_cell_counts_clear(&counts);
+}
+
 Test(cell_world, is_a_labelled_table_with_a_screen_and_a_prior_that_fit_it)
 {
     made m = make(small(), 2);
@@ -592,7 +623,7 @@ Test(cell_world, refuses_options_out_of_range)
 static sow_status create_and_clear(sow_error *err)
 {
     made m = {0};
-    const sow_cell_world_options o = {1, 5, 6, 2, 2, 520, 2, 0.5, 3, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, SOW_INTERACTIONS_NORMAN};
+    const sow_cell_world_options o = {1, 5, 6, 2, 2, 520, 2, 0.5, 3, 1, 0.5, 0.15, 0.2, 1, 0.5, 1, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, SOW_INTERACTIONS_NORMAN, NULL};
     const sow_status st = sow_cell_world_create(&m.cells, &m.screen, &m.prior, &m.truth, &o, NULL, err);
     if (st != SOW_OK) cr_assert(!m.screen && m.cells.n == 0 && !m.prior.x && !m.truth.change);
     clear(&m);

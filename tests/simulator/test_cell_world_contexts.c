@@ -493,7 +493,7 @@ Test(cell_world_contexts, refuse_options_out_of_range)
 static sow_status create_and_clear(sow_error *err)
 {
     made m = {0};
-    const sow_cell_world_options o = {1, 5, 6, 2, 2, 260, 2, 0.5, 3, 2, 0.5, 0.15, 0.2, 1, 0.5, 0.5, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, SOW_INTERACTIONS_NORMAN};
+    const sow_cell_world_options o = {1, 5, 6, 2, 2, 260, 2, 0.5, 3, 2, 0.5, 0.15, 0.2, 1, 0.5, 0.5, 1, NULL, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, SOW_INTERACTIONS_NORMAN, NULL};
     const sow_status st = sow_cell_world_create(&m.cells, &m.screen, &m.prior, &m.truth, &o, NULL, err);
     if (st != SOW_OK) cr_assert(!m.screen && m.cells.n == 0 && !m.prior.x && !m.truth.change);
     clear(&m);
