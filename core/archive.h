@@ -45,7 +45,7 @@ SOW_MUST_CHECK sow_status sow_archive_from_bytes(sow_archive *out, const unsigne
 /** Who keeps the states of long work, so that an interruption costs little of it. */
 typedef struct {
     sow_status (*take)(void *user, sow_archive *state, sow_error *err); /* it may move the state out: a large one is then held once */
-    /* NULL: a state after every step. Else whether one is wanted now; work that can tell its state at any moment gives it then, and when it is interrupted, and holds none in between */
+    /* NULL: a state after every step. Else whether one is wanted now; work that can tell its state at any moment gives it then, when it is interrupted and at its end, and holds none in between */
     int (*due)(void *user);
     void *user;
 } sow_checkpoints;

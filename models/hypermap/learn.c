@@ -465,6 +465,7 @@ static sow_status train(sow_params *p, work *w, const sow_checkpoints *keep, sow
     int enough = w->o->patience > 0 && w->since >= w->o->patience;
     while (st == SOW_OK && w->step < w->o->steps && !enough) st = one_more(&enough, p, w, keep, err);
     if (st == SOW_OK) st = sow_progress(w->env, "training hypermap", 1, err);
+    if (st == SOW_OK && keep && keep->due && w->step > begin) return give_state(p, w, keep, err); /* what comes after may be interrupted too */
     if (st == SOW_E_CANCELLED && keep && keep->due && w->step > begin && w->judged == w->step) {
         const sow_status kept = give_state(p, w, keep, NULL);
         if (kept != SOW_OK) sow_log(w->env, SOW_LOG_WARN, "the training of hypermap cannot be kept as it was when interrupted: %s", sow_status_text(kept));

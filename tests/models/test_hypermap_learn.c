@@ -401,6 +401,16 @@ Test(hypermap_learn, tells_its_state_when_it_is_stopped_at_any_moment)
         }
         sow_params_destroy(begun);
     }
+    states end = {.n = 0};
+    sow_params *begun = fresh(&s);
+    OK(sow_hypermap_learn(begun, &again, &s, &w->d, &o, NULL, &(sow_checkpoints){remember, never, &end}, NULL, err));
+    cr_assert_eq(end.n, 1, "that of the end");
+    sow_hypermap_course_clear(&again);
+    sow_params_destroy(begun);
+    OK(sow_hypermap_learn(p, &again, &s, &w->d, &o, &end.state[0], NULL, NULL, err));
+    cr_assert(same_values(p, whole));
+    sow_hypermap_course_clear(&again);
+    sow_archive_clear(&end.state[0]);
     cr_assert_geq(given, 5, "%d states of %d calls: two steps begin and are stopped within, and there is an end", given, last);
     sow_hypermap_course_clear(&c);
     sow_params_destroy(whole);
